@@ -1,0 +1,96 @@
+"""dbt plugin of footfall, found by dbt through its name.
+
+It gives dbt-spark's ``session`` method what it lacks: a prepared environment before Spark starts,
+and a submission method ``session`` for Python models.
+"""
+
+from __future__ import annotations
+
+import linecache
+from typing import Any
+
+from dbt.adapters.base import PythonJobHelper
+from dbt.adapters.contracts.connection import Connection
+from dbt.adapters.spark.connections import SparkConnectionManager, SparkConnectionMethod
+from dbt.adapters.spark.impl import SparkAdapter
+from dbt.plugins.manager import dbtPlugin
+from dbt_common.exceptions import DbtRuntimeError
+
+from footfall.errors import FootfallError
+from footfall.spark import get_session, prepare
+
+
+class SessionPythonJobHelper(PythonJobHelper):
+    """Runs a compiled Python model in the Spark session that dbt itself uses.
+
+    Args:
+        parsed_model: the model's node as a dict.
+        credentials: the target's credentials; only ``method: session`` is served.
+    """
+
+    def __init__(self, parsed_model: dict[str, Any], credentials: Any) -> None:
+        if credentials.method != SparkConnectionMethod.SESSION:
+            raise DbtRuntimeError(
+                f"Python model {parsed_model['name']}: the submission method 'session' needs a "
+                f"target with method 'session', this one has '{credentials.method}'.\n"
+                "  → Run it on target 'local', or set submission_method to one that your cluster "
+                "offers (job_cluster, all_purpose_cluster)."
+            )
+        self.file_name = f"{parsed_model['original_file_path']}"
+        self.model_name = parsed_model["name"]
+
+    def submit(self, compiled_code: str) -> Any:
+        """Execute the code; a failure becomes a dbt error that names the model's line."""
+        linecache.cache[self.file_name] = (
+            len(compiled_code), None, compiled_code.splitlines(keepends=True), self.file_name,
+        )  # fmt: skip
+        namespace = {"spark": get_session(), "__name__": f"dbt_model_{self.model_name}"}
+        try:
+            exec(compile(compiled_code, self.file_name, "exec"), namespace)
+        except Exception as error:
+            line = _line_in(self.file_name, error)
+            raise DbtRuntimeError(
+                f"Python model {self.model_name} failed at {self.file_name}:{line}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+
+def _line_in(file_name: str, error: BaseException) -> int:
+    line, trace = 0, error.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename == file_name:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _install() -> None:
+    cluster_helpers = SparkAdapter.python_submission_helpers.fget
+    open_connection = SparkConnectionManager.open.__func__
+
+    def python_submission_helpers(self: SparkAdapter) -> dict[str, type[PythonJobHelper]]:
+        return {**cluster_helpers(self), "session": SessionPythonJobHelper}
+
+    def open(cls: type[SparkConnectionManager], connection: Connection) -> Connection:
+        if connection.credentials.method == SparkConnectionMethod.SESSION:
+            try:
+                prepare()
+                get_session()
+            except FootfallError as error:
+                raise DbtRuntimeError(str(error)) from error
+        return open_connection(cls, connection)
+
+    SparkAdapter.python_submission_helpers = property(python_submission_helpers)
+    SparkConnectionManager.open = classmethod(open)
+
+
+class FootfallPlugin(dbtPlugin):
+    """Installs the two extensions into dbt-spark."""
+
+    def initialize(self) -> None:
+        if not getattr(SparkAdapter, "_footfall_installed", False):
+            _install()
+            SparkAdapter._footfall_installed = True
+
+
+plugins = [FootfallPlugin]

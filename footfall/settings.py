@@ -1,0 +1,86 @@
+"""The one settings object. Every value comes from an environment variable FOOTFALL_<NAME>."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import psutil
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+GIB = 1024**3
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def usable_memory_gib() -> float:
+    """Return the machine's memory in GiB, or the container's limit where that is smaller."""
+    total = psutil.virtual_memory().total
+    for limit_file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        path = Path(limit_file)
+        if path.is_file() and (limit := path.read_text().strip()).isdigit():
+            total = min(total, int(limit))
+    return total / GIB
+
+
+class Settings(BaseSettings):
+    """Where footfall keeps its state and how much of the machine it takes."""
+
+    model_config = SettingsConfigDict(env_prefix="FOOTFALL_", env_ignore_empty=True)
+
+    project_dir: Path = PROJECT_DIR
+    home: Path = Field(
+        default=PROJECT_DIR / ".footfall",
+        description="Folder of all state: warehouse, metastore, checkpoints, landing, jars.",
+    )
+    db_schema: str = Field(
+        default="footfall",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Prefix of all schemas; the dbt profile reads the same variable.",
+    )
+    cores: int = Field(default_factory=usable_cores, ge=1, description="Spark's local cores.")
+    driver_memory_gib: int = Field(
+        default_factory=lambda: max(1, min(12, int(usable_memory_gib() / 2))),
+        ge=1,
+        description="Spark's heap in GiB: half of the machine's memory, at most 12.",
+    )
+    ivy_settings: Path | None = Field(
+        default=None, description="An Ivy settings file, for a mirror of the public repository."
+    )
+
+    def model_post_init(self, _context: object) -> None:
+        self.home = self.home.expanduser().absolute()
+
+    def schema_of(self, layer: str) -> str:
+        """Return the schema of a layer: bronze, silver, gold, training or quality."""
+        return f"{self.db_schema}_{layer}"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse"
+
+    @property
+    def landing(self) -> Path:
+        """Where the sample generator puts files by default."""
+        return self.home / "landing"
+
+    @property
+    def ingest_dir(self) -> Path:
+        """State of ingestion: the queue of files and the streaming checkpoints."""
+        return self.home / "ingest"
+
+    @property
+    def jars(self) -> Path:
+        return self.home / "cache" / "jars"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the settings of this process, read from the environment once."""
+    return Settings()

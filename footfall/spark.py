@@ -1,0 +1,159 @@
+"""The one Spark session: dbt and every job get theirs from here.
+
+Spark reads its configuration from a ``spark-defaults.conf`` that :func:`prepare` writes, so that a
+session comes out the same whether dbt-spark's ``session`` method starts it or :func:`get_session`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from footfall.errors import FootfallError
+from footfall.jars import ensure_jars
+from footfall.java import find_java_home
+from footfall.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_lock = threading.Lock()
+_prepared_home: Path | None = None
+
+LOG4J = """\
+rootLogger.level = error
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
+# A table that does not exist yet is no error: dbt and Delta ask before they create.
+logger.hive.name = org.apache.hadoop.hive
+logger.hive.level = fatal
+logger.datanucleus.name = DataNucleus
+logger.datanucleus.level = fatal
+logger.windowexec.name = org.apache.spark.sql.execution.window.WindowExec
+logger.windowexec.level = error
+"""
+
+
+def session_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
+    """Return Spark's configuration for one small machine.
+
+    Args:
+        settings: home, cores and driver memory.
+        jars: Delta's jars, for the class path.
+    """
+    home = settings.home
+    shuffle_partitions = max(4, 2 * settings.cores)
+    return {
+        "spark.master": f"local[{settings.cores}]",
+        "spark.app.name": "footfall",
+        "spark.driver.memory": f"{settings.driver_memory_gib}g",
+        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraJavaOptions": (
+            f"-Dderby.system.home={home} -Dderby.stream.error.file={home / 'derby.log'} "
+            "-XX:+UseParallelGC -XX:TieredStopAtLevel=4"
+        ),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.catalogImplementation": "hive",
+        "spark.sql.warehouse.dir": str(settings.warehouse),
+        "spark.hadoop.javax.jdo.option.ConnectionURL": (
+            f"jdbc:derby:;databaseName={home / 'metastore'};create=true"
+        ),
+        "spark.local.dir": str(home / "tmp"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "false",
+        "spark.sql.sources.default": "delta",
+        "spark.sql.shuffle.partitions": str(shuffle_partitions),
+        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+        "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "10000000",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.databricks.delta.stalenessLimit": "0",
+        "spark.databricks.delta.vacuum.parallelDelete.enabled": "true",
+        "spark.sql.streaming.metricsEnabled": "false",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "ERROR",
+    }
+
+
+def prepare(settings: Settings | None = None) -> Settings:
+    """Make everything that Spark needs to start: Java, Delta's jars, configuration, environment.
+
+    Cheap after the first call of a process; safe to call from several threads.
+
+    Raises:
+        FootfallError: no Java or jars can be had, or the home folder is not writable.
+    """
+    global _prepared_home
+    settings = settings or get_settings()
+    with _lock:
+        if _prepared_home == settings.home:
+            return settings
+        try:
+            conf_dir = settings.home / "conf"
+            conf_dir.mkdir(parents=True, exist_ok=True)
+            (settings.home / "tmp").mkdir(exist_ok=True)
+        except OSError as error:
+            raise FootfallError(
+                f"FOOTFALL_HOME {settings.home} cannot be written: {error.strerror}.",
+                "Set FOOTFALL_HOME to a folder of yours.",
+            ) from error
+        java_home = find_java_home(settings)
+        jars = ensure_jars(settings, java_home)
+        lines = [f"{key} {value}\n" for key, value in session_conf(settings, jars).items()]
+        _write_if_changed(conf_dir / "spark-defaults.conf", "".join(lines))
+        _write_if_changed(conf_dir / "log4j2.properties", LOG4J)
+        os.environ["JAVA_HOME"] = str(java_home)
+        os.environ["SPARK_CONF_DIR"] = str(conf_dir)
+        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+        os.environ["FOOTFALL_HOME"] = str(settings.home)
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        _prepared_home = settings.home
+    return settings
+
+
+def _write_if_changed(file: Path, text: str) -> None:
+    if not file.is_file() or file.read_text() != text:
+        fresh = file.with_name(f"{file.name}.{os.getpid()}")
+        fresh.write_text(text)
+        fresh.replace(file)
+
+
+def get_session(settings: Settings | None = None) -> SparkSession:
+    """Return the process's Spark session with Delta, started on the first call.
+
+    Raises:
+        FootfallError: Spark cannot start, or another process holds the metastore.
+    """
+    prepare(settings)
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.builder.enableHiveSupport().getOrCreate()
+    try:
+        session.sql("show databases").collect()
+    except Exception as error:
+        raise explain_start_failure(error) from error
+    return session
+
+
+def explain_start_failure(error: Exception) -> FootfallError:
+    """Return a readable error for a session whose metastore could not be opened."""
+    text = str(error)
+    home = get_settings().home
+    if "XSDB6" in text or "Another instance of Derby" in text or "SessionHiveMetaStoreClient" in text:
+        return FootfallError(
+            f"Another process is using {home} (the embedded metastore serves one at a time).",
+            f"Wait for it or stop it (`fuser {home / 'metastore' / 'db.lck'}` names it), "
+            "or set FOOTFALL_HOME to another folder.",
+        )
+    return FootfallError(f"Spark could not start: {text.splitlines()[0]}", "Run `footfall doctor`.")
