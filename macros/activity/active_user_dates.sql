@@ -1,0 +1,38 @@
+{% macro active_user_dates(affected) %}
+    {%- if affected.first or not affected.dates -%}
+        {{ return(affected) }}
+    {%- endif -%}
+    {%- set edges = run_query(
+        'select min(event_date), max(event_date) from ' ~ ref('fct_user_activity_daily')
+    ).rows[0] -%}
+    {%- set wanted = {} -%}
+    {%- for day in affected.dates -%}
+        {%- set first = modules.datetime.date.fromisoformat(day) -%}
+        {%- for offset in range(31) -%}
+            {%- do wanted.update({first + modules.datetime.timedelta(days=offset): true}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set existing = run_query('select metric_date from ' ~ this).columns[0].values() -%}
+    {%- set dates = [] -%}
+    {%- for day in dates_between(edges[0], edges[1]) -%}
+        {%- set day_date = modules.datetime.date.fromisoformat(day) -%}
+        {%- if day_date in wanted or day_date not in existing -%}
+            {%- do dates.append(day) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return({
+        'first': false, 'dates': dates, 'loads': affected.loads, 'changed': affected.changed
+    }) }}
+{% endmacro %}
+
+
+{% macro active_user_inputs(affected) %}
+    {%- set inputs = {} -%}
+    {%- for day in affected.dates -%}
+        {%- set last = modules.datetime.date.fromisoformat(day) -%}
+        {%- for offset in range(31) -%}
+            {%- do inputs.update({(last - modules.datetime.timedelta(days=offset)).isoformat(): true}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return({'first': affected.first, 'dates': inputs | sort}) }}
+{% endmacro %}

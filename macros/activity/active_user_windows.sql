@@ -1,0 +1,3 @@
+{% macro active_user_windows() %}
+    {{ return({'dau': 1, 'wau': 7, 'mau_28': 28, 'mau_30': 30}) }}
+{% endmacro %}

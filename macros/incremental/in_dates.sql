@@ -1,0 +1,13 @@
+{% macro in_dates(column, affected) %}
+    {%- if affected.first -%}
+        true
+    {%- elif not affected.dates -%}
+        false
+    {%- else -%}
+        {{ column }} in (
+            {%- for day in affected.dates -%}
+                date'{{ day }}'{{ ', ' if not loop.last }}
+            {%- endfor -%}
+        )
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,18 @@
+{% macro incremental_run(loads, changed, replace_where=none, merge_dates=none) %}
+    {#- A comment in the compiled SQL: the strategy and the post-hooks read from it what this run
+        replaces, and anyone can see it in target/compiled. -#}
+    /* footfall:run {{ tojson({
+        'loads': loads,
+        'changed': changed,
+        'replace_where': replace_where,
+        'merge_dates': merge_dates,
+    }, sort_keys=true) }} */
+{%- endmacro %}
+
+
+{% macro current_incremental_run() %}
+    {%- set found = modules.re.search(
+        '(?:/\*|#) footfall:run (\{.*?\})(?: \*/|\n|$)', model.compiled_code or ''
+    ) -%}
+    {{ return(fromjson(found.group(1)) if found else none) }}
+{% endmacro %}

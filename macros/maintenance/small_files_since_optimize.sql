@@ -1,0 +1,15 @@
+{% macro small_files_since_optimize(relation) %}
+    {%- set counter = namespace(files=0, optimized=false) -%}
+    {%- for commit in run_query('describe history ' ~ relation) -%}
+        {%- if commit['operation'] == 'OPTIMIZE' -%}
+            {%- set counter.optimized = true -%}
+        {%- endif -%}
+        {%- if not counter.optimized -%}
+            {%- set found = modules.re.search(
+                "num(?:Files|TargetFilesAdded)\W+(\d+)", commit['operationMetrics'] | string
+            ) -%}
+            {%- set counter.files = counter.files + (found.group(1) | int if found else 0) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(counter.files) }}
+{% endmacro %}

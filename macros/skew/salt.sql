@@ -1,0 +1,3 @@
+{% macro salt(row_key, buckets) -%}
+    cast(pmod(xxhash64({{ row_key }}), coalesce({{ buckets }}, 1)) as int)
+{%- endmacro %}

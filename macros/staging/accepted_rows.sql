@@ -1,0 +1,20 @@
+{% macro accepted_rows(source_name, entity) %}
+    {%- set loads = new_loads([(source_name, entity)]) -%}
+    {%- set contract = source_contract(source_name, entity) -%}
+    {{ incremental_run(
+        loads.loads, loads.changed, merge_dates=batch_dates(source_name, entity, loads)
+    ) }}
+    select * except (arrival, reject_reasons)
+    from (
+        select
+            *,
+            row_number() over (
+                partition by event_key
+                order by _load_id
+                    {%- if contract %}, struct({{ contract.columns | list | join(', ') }}){% endif %}
+            ) as arrival
+        from ({{ classified_rows(source_name, entity, loads) }})
+        where size(reject_reasons) = 0
+    )
+    where arrival = 1
+{%- endmacro %}

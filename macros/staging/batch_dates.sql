@@ -1,0 +1,20 @@
+{% macro batch_dates(source_name, entity, loads) %}
+    {#- The event dates of the arriving rows, where the key holds the event's time: then an earlier
+        arrival of the same event can only lie in one of these partitions. -#}
+    {%- if not execute or is_unit_test() or not is_incremental() or not loads.changed -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set contract = source_contract(source_name, entity) -%}
+    {%- set event_time = contract.config.meta.event_time -%}
+    {%- if event_time not in contract.config.meta.key
+        or 'event_date' not in (config.get('partition_by') or []) -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set dates = run_query(
+        'select distinct ' ~ event_date(event_time, contract.columns[event_time].data_type)
+        ~ ' as event_date from ' ~ contract.relation_name ~ ' where '
+        ~ in_loads('_load_id', loads, source_name ~ '.' ~ entity)
+        ~ ' and ' ~ event_time ~ ' is not null order by 1'
+    ).columns[0].values() | map('string') | list -%}
+    {{ return(dates) }}
+{% endmacro %}

@@ -1,0 +1,52 @@
+{{ config(meta={'zorder_by': ['user_id', 'product_id']}) }}
+
+{% set affected = affected_dates(['stg_product__interactions', 'int_hot_products']) %}
+{{ replace_where('event_date', affected) }}
+
+with interactions as (
+    select * from {{ ref('stg_product__interactions') }}
+    where {{ in_dates('event_date', affected) }}
+),
+
+hot_products as (
+    select * from {{ ref('int_hot_products') }}
+    where {{ in_dates('event_date', affected) }}
+),
+
+salted_interactions as (
+    select
+        /*+ broadcast(hot_products) */
+        interactions.*,
+        {{ salt('interactions.event_key', 'hot_products.salt_buckets') }} as salt
+    from interactions
+    left join hot_products
+        on
+            interactions.event_date = hot_products.event_date
+            and interactions.product_id = hot_products.product_id
+),
+
+-- Phase 1 spreads a hot product over its salt buckets, phase 2 brings them together.
+salted_counts as (
+    select
+        user_id,
+        product_id,
+        event_date,
+        salt,
+        count_if(interaction_type = 'view') as view_count,
+        count_if(interaction_type = 'click') as click_count,
+        count_if(interaction_type = 'purchase') as purchase_count,
+        max(event_time) as last_interaction_time
+    from salted_interactions
+    group by user_id, product_id, event_date, salt
+)
+
+select
+    user_id,
+    product_id,
+    event_date,
+    sum(view_count) as view_count,
+    sum(click_count) as click_count,
+    sum(purchase_count) as purchase_count,
+    max(last_interaction_time) as last_interaction_time
+from salted_counts
+group by user_id, product_id, event_date

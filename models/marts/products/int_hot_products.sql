@@ -1,0 +1,33 @@
+{% set affected = affected_dates(['stg_product__interactions']) %}
+{{ replace_where('event_date', affected) }}
+
+with interactions as (
+    select * from {{ ref('stg_product__interactions') }}
+    where {{ in_dates('event_date', affected) }}
+),
+
+product_days as (
+    select event_date, product_id, count(*) as interaction_count
+    from interactions
+    group by event_date, product_id
+),
+
+product_day_shares as (
+    select
+        *,
+        interaction_count / sum(interaction_count) over (partition by event_date) as day_share
+    from product_days
+)
+
+select
+    event_date,
+    product_id,
+    interaction_count,
+    day_share,
+    cast(
+        least(
+            ceil(day_share / {{ var('hot_product_share') }}), {{ var('hot_product_max_buckets') }}
+        ) as int
+    ) as salt_buckets
+from product_day_shares
+where day_share > {{ var('hot_product_share') }}

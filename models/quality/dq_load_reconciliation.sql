@@ -1,0 +1,91 @@
+{{ config(partition_by=['source']) }}
+
+{% set loads = new_loads(source_entities()) %}
+{{ replace_loads(loads) }}
+
+-- Each share is counted on its own: a row that reached neither staging nor quarantine, and repeats
+-- no earlier one, leaves a gap between rows_in and the sum.
+with classified as (
+    {% for source_name, entity in source_entities() %}
+    select
+        '{{ source_name }}.{{ entity }}' as source,
+        _load_id as load_id,
+        event_key,
+        size(reject_reasons) = 0 as is_valid
+    from ({{ classified_rows(source_name, entity, loads) }})
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+arrivals as (
+    select
+        source,
+        load_id,
+        is_valid,
+        if(is_valid, event_key, null) as event_key,
+        count(*) as row_count
+    from classified
+    group by source, load_id, is_valid, if(is_valid, event_key, null)
+),
+
+staged as (
+    {% for source_name, entity in source_entities() %}
+    select
+        '{{ source_name }}.{{ entity }}' as source,
+        event_key,
+        _load_id as load_id
+    from {{ ref('stg_' ~ source_name ~ '__' ~ entity) }}
+    where {{ 'false' if source_name ~ '.' ~ entity not in loads.ranges else 'true' }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+arrivals_by_load as (
+    select
+        arrivals.source,
+        arrivals.load_id,
+        sum(arrivals.row_count) as rows_in,
+        sum(
+            case
+                when not arrivals.is_valid then 0
+                when staged.load_id < arrivals.load_id then arrivals.row_count
+                else arrivals.row_count - 1
+            end
+        ) as duplicates
+    from arrivals
+    left join staged
+        on arrivals.source = staged.source and arrivals.event_key = staged.event_key
+    group by arrivals.source, arrivals.load_id
+),
+
+accepted_by_load as (
+    select source, load_id, count(*) as accepted
+    from staged
+    group by source, load_id
+),
+
+quarantined_by_load as (
+    select source, load_id, count(*) as quarantined
+    from {{ ref('dq_quarantine') }}
+    group by source, load_id
+)
+
+select
+    ---------- grain
+    arrivals_by_load.source,
+    arrivals_by_load.load_id,
+
+    ---------- rows
+    arrivals_by_load.rows_in,
+    coalesce(accepted_by_load.accepted, 0) as accepted,
+    arrivals_by_load.duplicates,
+    coalesce(quarantined_by_load.quarantined, 0) as quarantined
+from arrivals_by_load
+left join accepted_by_load
+    on
+        arrivals_by_load.source = accepted_by_load.source
+        and arrivals_by_load.load_id = accepted_by_load.load_id
+left join quarantined_by_load
+    on
+        arrivals_by_load.source = quarantined_by_load.source
+        and arrivals_by_load.load_id = quarantined_by_load.load_id

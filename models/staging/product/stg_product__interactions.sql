@@ -1,0 +1,13 @@
+with accepted as (
+    {{ accepted_rows('product', 'interactions') }}
+)
+
+select
+    event_key,
+    event_time,
+    event_date,
+    user_id,
+    product_id,
+    interaction_type,
+    _load_id
+from accepted

@@ -1,0 +1,27 @@
+{{ config(partition_by=['dt']) }}
+
+{% set affected = affected_dates(['stg_shop__impressions']) %}
+{{ replace_where('dt', affected) }}
+
+with impressions as (
+    select * from {{ ref('stg_shop__impressions') }}
+    where {{ in_dates('dt', affected) }}
+),
+
+shown_items as (
+    select
+        dt,
+        ranking_id,
+        customer_id,
+        posexplode(impressions) as (position, impression)
+    from impressions
+)
+
+select
+    dt,
+    ranking_id,
+    customer_id,
+    position,
+    impression.item_id,
+    impression.is_order
+from shown_items
