@@ -1,0 +1,59 @@
+# Every target works on a fresh machine with python3 (3.10+) and make.
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/sh
+# make test keeps its tables apart from yours.
+TEST_HOME := .footfall/test
+
+.PHONY: help demo test setup setup-dev lint types sql-lint parse unit check build-sample docs lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: setup ## set everything up and run the main job on generated data
+	@$(BIN)/footfall demo
+
+test: setup-dev lint types sql-lint parse check build-sample ## set everything up and pass every check
+	@echo "make test: all checks passed"
+
+setup: ## virtual environment, packages, Java, Delta's jars
+	@$(PYTHON) scripts/setup.py
+
+setup-dev: ## the same, with the tools that make test needs
+	@$(PYTHON) scripts/setup.py --dev
+
+lint: ## ruff: lint and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: ## mypy, strict
+	$(BIN)/mypy -p footfall -p benchmarks
+	$(BIN)/mypy dbt_footfall.py
+
+sql-lint: ## sqlfluff, dialect sparksql
+	$(BIN)/sqlfluff lint --disable-progress-bar models snapshots tests/singular
+
+parse: ## dbt parse for every target, no secret set
+	@for target in local thrift databricks; do \
+		echo "dbt parse --target $$target"; \
+		$(BIN)/dbt --quiet --warn-error parse --target $$target --no-partial-parse \
+			--target-path target/parse-$$target || exit 1; \
+	done
+
+check: ## pytest: unit, integration and oracle tests
+	$(BIN)/pytest
+
+build-sample: ## dbt build of the generated sample, unit tests included
+	FOOTFALL_HOME=$(TEST_HOME) $(BIN)/python -m tests.build_sample
+
+docs: ## dbt's documentation in target/
+	$(BIN)/dbt docs generate
+
+lock: ## renew the lock files (needs uv)
+	uv pip compile -q --upgrade --python-version 3.10 --universal --no-header --no-strip-extras \
+		--generate-hashes --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --python-version 3.10 --universal --no-header --no-strip-extras \
+		--generate-hashes -c requirements-dev.lock pyproject.toml -o requirements.lock
+
+clean: ## remove built state (tables, caches), keep .venv
+	rm -rf .footfall target logs .pytest_cache .mypy_cache .ruff_cache

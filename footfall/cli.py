@@ -1,0 +1,459 @@
+"""The command line. Commands only: what they do stands in the modules that they call."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from footfall import __version__
+from footfall.errors import FootfallError, UsageError
+from footfall.settings import get_settings
+
+app = typer.Typer(
+    name="footfall",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Interaction logs in, exact analytics and training data out, on Spark and Delta.",
+)
+out = Console()
+log = Console(stderr=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+ProgressCallback = Callable[[int, int, str], None]
+
+
+class OutputFormat(str, Enum):
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+class FileFormat(str, Enum):
+    parquet = "parquet"
+    csv = "csv"
+    json = "json"
+
+
+class SequenceFormat(str, Enum):
+    compact = "compact"
+    padded = "padded"
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[ProgressCallback]:
+    """Show a bar on a terminal; stay quiet where there is none (CI, a pipe)."""
+    columns = (
+        TextColumn("[bold]{task.fields[title]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=log, transient=True, disable=not log.is_terminal) as progress:
+        task = progress.add_task("", title=title, total=None)
+
+        def update(done: int, total: int, label: str) -> None:
+            progress.update(task, completed=done, total=total, description=escape(label))
+
+        yield update
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def print_table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
+    table = Table(title=title, title_justify="left", header_style="bold")
+    numeric = [
+        all(isinstance(row[index], (int, float)) or row[index] is None for row in rows)
+        for index in range(len(columns))
+    ]
+    for column, is_numeric in zip(columns, numeric, strict=True):
+        table.add_column(column, justify="right" if is_numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    out.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    return escape(str(value))
+
+
+def parse_date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a date.", "Write it as 2025-08-14.") from None
+
+
+@app.callback()
+def configure(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    level = os.environ.get("FOOTFALL_LOG_LEVEL", "WARNING").upper()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping().get(level, logging.WARNING)
+            if hasattr(logging, "getLevelNamesMapping")
+            else getattr(logging, level, logging.WARNING)
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    if version:
+        out.print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def setup() -> None:
+    """Prepare Java, Delta's jars and the Spark configuration in FOOTFALL_HOME.
+
+    Example: `footfall setup`
+    """
+    from footfall.spark import prepare
+
+    settings = prepare()
+    out.print(f"Ready: Java at {os.environ['JAVA_HOME']}, state in {settings.home}")
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(min=1, help="Days of data.")] = 14,
+    users: Annotated[int, typer.Option(min=1, help="Number of users.")] = 2000,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the main job on generated data and say what was built.
+
+    Example: `footfall demo --days 7 --users 500`
+    """
+    from footfall.demo import run_demo
+
+    with progress_bar("demo") as progress:
+        result = run_demo(
+            days=days,
+            users=users,
+            announce=lambda step: log.print(f"[bold]▸ {step}[/bold]"),
+            progress=progress,
+        )
+    if as_json:
+        print_json(
+            {
+                "seconds": result.seconds,
+                "tables": [status.model_dump() for status in result.tables],
+                "export": result.export,
+                "dashboard": result.dashboard,
+            }
+        )
+        return
+    built = [
+        [status.table, status.rows]
+        for status in result.tables
+        if status.layer in ("gold", "training", "quality")
+    ]
+    print_table("Built", ["table", "rows"], built)
+    steps = [[name, round(seconds, 1)] for name, seconds in result.seconds.items()]
+    steps.append(["total", round(sum(result.seconds.values()), 1)])
+    print_table("Steps", ["step", "seconds"], steps)
+    out.print(f"Dashboard  {result.dashboard}", soft_wrap=True)
+    out.print(f"Sequences  {result.export} (padded, {result.export_day})", soft_wrap=True)
+    out.print(
+        "\nNext:\n"
+        "  source .venv/bin/activate\n"
+        '  footfall query "select * from footfall_gold.fct_active_users_daily '
+        'order by metric_date desc limit 7"\n'
+        "  dbt build                       # nothing new: no table is rewritten\n"
+        "  dbt docs generate && dbt docs serve --host 127.0.0.1",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+
+
+@app.command()
+def generate(
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the landing files.")],
+    days: Annotated[int, typer.Option(min=1, help="Days of data.")] = 14,
+    users: Annotated[int, typer.Option(min=1, help="Number of users.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 1,
+    start: Annotated[str, typer.Option(help="First day, for example 2025-08-01.")] = "2025-08-01",
+    scale: Annotated[float, typer.Option(min=0.0, help="Multiplies the number of users.")] = 1.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Write sample landing files of all twelve entities, with stated dirt, and `truth.json`.
+
+    Example: `footfall generate --out /tmp/landing --days 14 --users 2000 --seed 1`
+    """
+    from footfall.generate import generate as generate_files
+
+    with progress_bar("generate") as progress:
+        truth = generate_files(
+            out_dir, days, users, seed, parse_date(start), scale=scale, progress=progress
+        )
+    if as_json:
+        print_json(truth)
+        return
+    columns = ["files", "rows", "accepted", "duplicates", "quarantined"]
+    rows = [
+        [name, *(entity[column] for column in columns)]
+        for name, entity in truth["entities"].items()
+    ]
+    print_table(f"Written to {out_dir}", ["entity", *columns], rows)
+
+
+@app.command()
+def ingest(
+    entity: Annotated[str, typer.Argument(help="SOURCE.ENTITY, e.g. product.interactions.")],
+    paths: Annotated[list[str], typer.Argument(help="Files, folders or globs.")],
+    mapping: Annotated[
+        Path | None, typer.Option(help="A yaml file that adapts columns and values.")
+    ] = None,
+    file_format: Annotated[
+        FileFormat | None, typer.Option("--format", help="By default the file name tells.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load files into bronze. A file that was loaded before is skipped.
+
+    A file that cannot be read is rejected whole and recorded; the others load. Exit code 1 says
+    that at least one was rejected.
+
+    Example: `footfall ingest product.interactions landing/2025-08-*.parquet`
+
+    Example: `footfall ingest app.interactions exports/ --mapping mappings/puffy_interactions.yml`
+    """
+    from footfall.ingest import ingest as ingest_files
+
+    with progress_bar("ingest") as progress:
+        report = ingest_files(
+            entity,
+            paths,
+            mapping=mapping,
+            file_format=file_format.value if file_format else None,
+            progress=progress,
+        )
+    if as_json:
+        print_json(report.model_dump())
+    else:
+        out.print(
+            f"{entity}: {report.rows:,} rows from {len(report.loaded)} files loaded, "
+            f"{len(report.skipped)} files loaded before, {len(report.rejected)} rejected."
+        )
+        if report.rows_not_selected:
+            out.print(f"{report.rows_not_selected:,} rows belong to other entities (where).")
+        if report.ignored_columns:
+            out.print(f"Columns that nothing uses: {', '.join(report.ignored_columns)}.")
+        for rejected in report.rejected:
+            log.print(f"[red]rejected[/red] {escape(rejected.file)}: {escape(rejected.reason)}")
+    if report.rejected:
+        raise typer.Exit(1)
+
+
+@app.command("export-sequences")
+def export_sequences(
+    day: Annotated[str, typer.Option("--date", help="Day of the impressions.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Target folder.")],
+    file_format: Annotated[
+        SequenceFormat, typer.Option("--format", help="padded: one flat table of fixed length.")
+    ] = SequenceFormat.padded,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a day's training data as Parquet shards with a manifest.
+
+    Example: `footfall export-sequences --date 2025-08-14 --out export --format compact`
+    """
+    from footfall.sequences import ExportFormat
+    from footfall.sequences import export_sequences as export
+    from footfall.spark import get_session
+
+    with progress_bar("export") as progress:
+        manifest = export(
+            get_session(),
+            parse_date(day),
+            out_dir,
+            ExportFormat(file_format.value),
+            progress=progress,
+        )
+    if as_json:
+        print_json(manifest.model_dump())
+        return
+    rows = [[shard.file, shard.rows, shard.bytes] for shard in manifest.shards]
+    print_table(f"Written to {out_dir}", ["shard", "rows", "bytes"], rows)
+
+
+@app.command()
+def maintain(
+    dry_run: Annotated[bool, typer.Option(help="Count the files and delete nothing.")] = False,
+    retain_hours: Annotated[int, typer.Option(help="How long old versions stay readable.")] = 168,
+    force: Annotated[bool, typer.Option(help="Allow less than 168 hours.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete files that no recent table version needs (`VACUUM … RETAIN 168 HOURS`).
+
+    Example: `footfall maintain --dry-run`
+    """
+    from footfall.maintain import vacuum
+    from footfall.spark import get_session
+
+    with progress_bar("vacuum") as progress:
+        results = vacuum(
+            get_session(),
+            retain_hours=retain_hours,
+            dry_run=dry_run,
+            force=force,
+            progress=progress,
+        )
+    if as_json:
+        print_json([result.model_dump() for result in results])
+        return
+    title = "Would be deleted" if dry_run else "Deleted"
+    print_table(title, ["statement", "files"], [[r.statement, r.files] for r in results])
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="A Spark SQL statement.")],
+    output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = (
+        OutputFormat.table
+    ),
+) -> None:
+    """Run SQL on the project's tables.
+
+    Example: `footfall query "select * from footfall_gold.fct_sessions limit 5" --format csv`
+    """
+    from pyspark.errors import PySparkException
+
+    from footfall.spark import get_session
+
+    try:
+        frame = get_session().sql(sql)
+        rows = [row.asDict(recursive=True) for row in frame.collect()]
+    except PySparkException as error:
+        message = str(error).split("\n\nJVM stacktrace")[0].strip()
+        raise FootfallError(message, "`footfall status` lists the tables.") from None
+    if output is OutputFormat.json:
+        print_json(rows)
+    elif output is OutputFormat.csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(frame.columns)
+        writer.writerows([_csv_value(value) for value in row.values()] for row in rows)
+    else:
+        print_table("", frame.columns, [list(row.values()) for row in rows])
+
+
+def _csv_value(value: Any) -> Any:
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return value.isoformat(sep=" ") if isinstance(value, datetime) else value
+
+
+@app.command()
+def status(as_json: JsonOption = False) -> None:
+    """List the tables with rows, newest load and freshness.
+
+    Example: `footfall status --json`
+    """
+    from footfall.spark import get_session
+    from footfall.tables import table_status
+
+    statuses = table_status(get_session())
+    if as_json:
+        print_json([table.model_dump() for table in statuses])
+        return
+    if not statuses:
+        raise FootfallError(
+            f"There are no tables in {get_settings().home} yet.", "Run `footfall demo`."
+        )
+    print_table(
+        "",
+        ["table", "rows", "last load", "updated (UTC)", "age (hours)", "bytes"],
+        [
+            [
+                table.table,
+                table.rows,
+                table.last_load,
+                f"{table.updated_at:%Y-%m-%d %H:%M}",
+                table.age_hours,
+                table.size_bytes,
+            ]
+            for table in statuses
+        ],
+    )
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Check Python, Java, jars, memory and the home folder, with the fix for each failure.
+
+    Example: `footfall doctor`
+    """
+    from footfall.doctor import run_checks
+
+    checks = []
+    for check in run_checks(get_settings()):
+        checks.append(check)
+        if not as_json:
+            mark = "[green]✓[/green]" if check.ok else "[red]✗[/red]"
+            out.print(f"{mark} {check.name}: {escape(check.found)}", soft_wrap=True)
+            if not check.ok:
+                out.print(f"  → {escape(check.fix)}", soft_wrap=True)
+    if as_json:
+        print_json([check.model_dump() for check in checks])
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def dashboard(
+    out_file: Annotated[Path, typer.Option("--out", help="The HTML file to write.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write the marts as one self-contained HTML page.
+
+    Example: `footfall dashboard --out dashboard.html`
+    """
+    from footfall.report import build_dashboard
+    from footfall.spark import get_session
+
+    report = build_dashboard(out_file, get_session(), get_settings())
+    if as_json:
+        print_json(report.model_dump())
+    else:
+        out.print(f"Written: {out_file}", soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is printed without a traceback."""
+    try:
+        app()
+    except FootfallError as error:
+        log.print(f"[red]Error:[/red] {escape(error.message)}", soft_wrap=True)
+        if error.fix:
+            log.print(f"  → {escape(error.fix)}", soft_wrap=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

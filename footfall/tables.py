@@ -1,0 +1,77 @@
+"""What tables exist, how many rows they hold and how fresh they are."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from footfall.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LAYERS = ("bronze", "silver", "gold", "training", "quality")
+
+
+class TableStatus(BaseModel):
+    """One table of the project: volume, last load, freshness (hours since the last commit)."""
+
+    layer: str
+    table: str
+    rows: int
+    last_load: int | None
+    updated_at: datetime
+    age_hours: float
+    size_bytes: int
+
+
+def list_tables(spark: SparkSession, settings: Settings | None = None) -> list[tuple[str, str]]:
+    """Return (layer, qualified name) of each Delta table; views and temporary views are left out."""
+    settings = settings or get_settings()
+    tables = []
+    for layer in LAYERS:
+        schema = settings.schema_of(layer)
+        if spark.catalog.databaseExists(schema):
+            tables += [
+                (layer, f"{schema}.{table.name}")
+                for table in spark.catalog.listTables(schema)
+                if table.tableType != "VIEW" and not table.isTemporary
+            ]
+    return tables
+
+
+def table_status(spark: SparkSession, settings: Settings | None = None) -> list[TableStatus]:
+    """Return the status of each table, in the order of the layers.
+
+    ``last_load`` is the newest load id that the table holds (bronze) or reflects (everything else;
+    recorded by the models as table properties ``footfall.loads.<source>.<entity>``).
+    """
+    now = datetime.now(timezone.utc)
+    statuses = []
+    for layer, table in list_tables(spark, settings):
+        detail = spark.sql(f"describe detail {table}").first()
+        assert detail is not None
+        rows = spark.table(table).count()
+        loads = [
+            int(value)
+            for key, value in detail["properties"].items()
+            if key.startswith("footfall.loads.")
+        ]
+        if layer == "bronze":
+            newest = spark.sql(f"select max(_load_id) from {table}").first()
+            loads = [newest[0]] if newest and newest[0] is not None else []
+        updated_at = detail["lastModified"].astimezone(timezone.utc)
+        statuses.append(
+            TableStatus(
+                layer=layer,
+                table=table,
+                rows=rows,
+                last_load=max(loads, default=None),
+                updated_at=updated_at,
+                age_hours=round((now - updated_at).total_seconds() / 3600, 2),
+                size_bytes=detail["sizeInBytes"],
+            )
+        )
+    return statuses

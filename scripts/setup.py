@@ -1,0 +1,71 @@
+"""Make .venv with the locked packages, the project itself and Spark's runtime.
+
+    python3 scripts/setup.py         what `make demo` needs
+    python3 scripts/setup.py --dev   and what `make test` needs
+
+Needs nothing but Python 3.10+. Does nothing where all is in place.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+VENV = PROJECT / ".venv"
+BIN = VENV / "bin"
+
+
+def stop(message: str, fix: str) -> None:
+    sys.exit(f"setup: {message}\n  → {fix}")
+
+
+def run(label: str, *command: object) -> None:
+    print(f"setup: {label} …", flush=True)
+    started = time.monotonic()
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run([str(part) for part in command], cwd=PROJECT, env=environment)
+    if done.returncode:
+        stop(f"{label} failed (exit code {done.returncode}).", "Mend what the lines above say.")
+    print(f"setup: {label}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def make_venv() -> None:
+    try:
+        import ensurepip  # noqa: F401
+        import venv  # noqa: F401
+    except ImportError:
+        stop(
+            f"{sys.executable} cannot make a virtual environment.",
+            "Install its venv module (Debian, Ubuntu: apt install python3-venv).",
+        )
+    run("make .venv", sys.executable, "-m", "venv", "--clear", VENV)
+
+
+def main() -> None:
+    if sys.version_info < (3, 10):
+        stop(
+            f"Python {sys.version.split()[0]} is too old, footfall needs 3.10.",
+            "Name a newer one: make demo PYTHON=python3.12",
+        )
+    dev = "--dev" in sys.argv[1:]
+    lock = PROJECT / ("requirements-dev.lock" if dev else "requirements.lock")
+    inputs = lock.read_bytes() + (PROJECT / "pyproject.toml").read_bytes() + sys.version.encode()
+    stamp = VENV / f"installed-{'dev' if dev else 'runtime'}"
+    wanted = hashlib.sha256(inputs + str(PROJECT).encode()).hexdigest()
+    if not (stamp.is_file() and stamp.read_text() == wanted):
+        if not (BIN / "pip").is_file():
+            make_venv()
+        pip = [BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        locked = ["--no-deps", "--no-compile", "--require-hashes", "-r", lock]
+        run(f"install {lock.name}", *pip, *locked)
+        run("install footfall", *pip, "--no-deps", "-e", PROJECT)
+        stamp.write_text(wanted)
+        if dev:
+            (VENV / "installed-runtime").unlink(missing_ok=True)
+    run("prepare Java and Delta", BIN / "footfall", "setup")
+
+
+main()
