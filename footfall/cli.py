@@ -266,7 +266,9 @@ def ingest(
         if report.ignored_columns:
             out.print(f"Columns that nothing uses: {', '.join(report.ignored_columns)}.")
         for rejected in report.rejected:
-            log.print(f"[red]rejected[/red] {escape(rejected.file)}: {escape(rejected.reason)}")
+            log.print(
+                f"[red]rejected[/red] {escape(rejected.source_file)}: {escape(rejected.reason)}"
+            )
     if report.rejected:
         raise typer.Exit(1)
 

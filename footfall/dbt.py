@@ -41,8 +41,9 @@ def run_dbt(*arguments: str, quiet: bool = False) -> Any:
         [*flags, *arguments, "--project-dir", project_dir, "--profiles-dir", project_dir]
     )
     if not outcome.success:
+        cause = f": {outcome.exception}" if outcome.exception else "."
         raise FootfallError(
-            f"dbt {' '.join(arguments)} failed{f': {outcome.exception}' if outcome.exception else '.'}",
+            f"dbt {' '.join(arguments)} failed{cause}",
             "Read the errors above; `dbt retry` runs what failed and what was skipped.",
         )
     return outcome.result

@@ -75,10 +75,11 @@ def check_java(settings: Settings) -> Check:
 
 def check_jars(settings: Settings) -> Check:
     missing = [jar.file_name for jar in missing_jars(settings)]
+    found = f"{settings.jars}, missing: {', '.join(missing)}" if missing else str(settings.jars)
     return Check(
         name="Delta's jars",
         ok=not missing,
-        found=f"missing in {settings.jars}: {', '.join(missing)}" if missing else str(settings.jars),
+        found=found,
         fix="Run `make setup` (FOOTFALL_IVY_SETTINGS names a mirror).",
     )
 

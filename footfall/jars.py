@@ -49,9 +49,11 @@ DELTA_JARS = (
 
 def _sha256(file: Path) -> str:
     with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest() if hasattr(
-            hashlib, "file_digest"
-        ) else hashlib.sha256(content.read()).hexdigest()
+        return (
+            hashlib.file_digest(content, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
+            else hashlib.sha256(content.read()).hexdigest()
+        )
 
 
 def missing_jars(settings: Settings) -> list[Jar]:
@@ -78,7 +80,9 @@ def _trust_store_with_system_certificates(java_home: Path, settings: Settings) -
     shutil.copyfile(runtime / "lib" / "security" / "cacerts", store)
     listing = subprocess.run(
         [*keytool, "-list", "-rfc", "-keystore", str(store)],
-        capture_output=True, text=True, check=True,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     known = set()
     for block in listing.split("-----BEGIN CERTIFICATE-----")[1:]:
@@ -89,10 +93,18 @@ def _trust_store_with_system_certificates(java_home: Path, settings: Settings) -
     for number, certificate in enumerate(context.get_ca_certs(binary_form=True)):
         if certificate not in known:
             subprocess.run(
-                [*keytool, "-importcert", "-noprompt", "-alias", f"system-{number}",
-                 "-keystore", str(store)],
+                [
+                    *keytool,
+                    "-importcert",
+                    "-noprompt",
+                    "-alias",
+                    f"system-{number}",
+                    "-keystore",
+                    str(store),
+                ],
                 input=ssl.DER_cert_to_PEM_cert(certificate).encode(),
-                capture_output=True, check=True,
+                capture_output=True,
+                check=True,
             )
     return store
 

@@ -82,5 +82,5 @@ def wheel_java_home(settings: Settings) -> Path:
 
 
 def find_java_home(settings: Settings) -> Path:
-    """Return the Java home to start Spark with: the machine's own where it fits, else the wheel's."""
+    """Return the Java home for Spark: the machine's own where it fits, else the wheel's."""
     return installed_java_home() or wheel_java_home(settings)

@@ -150,7 +150,8 @@ def explain_start_failure(error: Exception) -> FootfallError:
     """Return a readable error for a session whose metastore could not be opened."""
     text = str(error)
     home = get_settings().home
-    if "XSDB6" in text or "Another instance of Derby" in text or "SessionHiveMetaStoreClient" in text:
+    signs = ("XSDB6", "Another instance of Derby", "SessionHiveMetaStoreClient")
+    if any(sign in text for sign in signs):
         return FootfallError(
             f"Another process is using {home} (the embedded metastore serves one at a time).",
             f"Wait for it or stop it (`fuser {home / 'metastore' / 'db.lck'}` names it), "

@@ -28,7 +28,7 @@ class TableStatus(BaseModel):
 
 
 def list_tables(spark: SparkSession, settings: Settings | None = None) -> list[tuple[str, str]]:
-    """Return (layer, qualified name) of each Delta table; views and temporary views are left out."""
+    """Return (layer, qualified name) of each Delta table; views are left out."""
     settings = settings or get_settings()
     tables = []
     for layer in LAYERS:

@@ -45,7 +45,7 @@ def make_venv() -> None:
 
 
 def main() -> None:
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036, this file runs before the project is installed
         stop(
             f"Python {sys.version.split()[0]} is too old, footfall needs 3.10.",
             "Name a newer one: make demo PYTHON=python3.12",

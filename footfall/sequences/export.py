@@ -26,7 +26,7 @@ from footfall.errors import FootfallError
 from footfall.settings import Settings, get_settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 PADDED_COLUMNS = (
     "dt", "ranking_id", "customer_id", "item_id", "is_order", "actions", "action_types",
@@ -78,7 +78,7 @@ def pad_sequences(samples: DataFrame, sequences: DataFrame, length: int) -> Data
     """
     from pyspark.sql import functions as F
 
-    def padded(column: str, data_type: str) -> F.Column:
+    def padded(column: str, data_type: str) -> Column:
         known = F.coalesce(F.col(column), F.array().cast(f"array<{data_type}>"))
         zeros = F.array_repeat(F.lit(0).cast(data_type), F.lit(length) - F.size(known))
         return F.concat(known, zeros).alias(column)
@@ -145,9 +145,7 @@ def export_sequences(
     else:
         parts = {
             "samples": _in_shards(samples, "samples", sample_count, ranking_order),
-            "sequences": _in_shards(
-                sequences, "sequences", sequences.count(), ["customer_id"]
-            ),
+            "sequences": _in_shards(sequences, "sequences", sequences.count(), ["customer_id"]),
         }
 
     try:
