@@ -1,0 +1,1 @@
+"""Benchmarks: each is a module with ``--json``, on the helpers of ``benchmarks.harness``."""

@@ -1,0 +1,243 @@
+"""What every benchmark shares: the machine, a measured step, a table, a JSON report."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from footfall.settings import GIB, usable_cores, usable_memory_gib
+
+SAMPLE_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one run of a step did; None where it does not apply."""
+
+    rows: int | None = None
+    bytes_read: int | None = None
+    bytes_written: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured step.
+
+    Args:
+        step: what was done.
+        engine: what did it.
+        seconds: median of the runs' wall-clock times.
+        runs: all of them.
+        cpu_seconds: median of the processor time of the process and its children, which a busy
+            machine hardly changes.
+        peak_rss_gib: most memory of the process and its children at one moment, in GiB. It
+            includes what the process held before.
+        bytes_read: input of one run.
+        bytes_written: output of one run.
+        rows: rows of one run.
+        rows_per_second: rows / seconds.
+    """
+
+    step: str
+    engine: str
+    seconds: float
+    runs: list[float]
+    cpu_seconds: float
+    peak_rss_gib: float
+    bytes_read: int | None = None
+    bytes_written: int | None = None
+    rows: int | None = None
+    rows_per_second: float | None = None
+
+
+def _process_tree() -> list[psutil.Process]:
+    process = psutil.Process()
+    return [process, *process.children(recursive=True)]
+
+
+def _cpu_seconds() -> float:
+    """Return the processor time so far of this process and all its children, ended ones too."""
+    total = 0.0
+    for process in _process_tree():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+            total += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return total
+
+
+class PeakMemory:
+    """Samples the memory of this process and all its children while the context is open."""
+
+    def __init__(self) -> None:
+        self.gib = 0.0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> PeakMemory:
+        self._sample()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+        self._sample()
+
+    def _watch(self) -> None:
+        while not self._done.wait(SAMPLE_SECONDS):
+            self._sample()
+
+    def _sample(self) -> None:
+        total = 0
+        for process in _process_tree():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+        self.gib = max(self.gib, total / GIB)
+
+
+def measure(step: str, engine: str, function: Callable[[], Work | None], runs: int = 1) -> Row:
+    """Run a step and measure wall-clock time and peak memory.
+
+    Args:
+        step: what is done, in a few words.
+        engine: what does it: ``footfall``, ``spark``, ``duckdb`` …
+        function: does it once, and says how much it did.
+        runs: how often; time is the median.
+    """
+    seconds: list[float] = []
+    cpu_seconds: list[float] = []
+    work: Work | None = None
+    with PeakMemory() as peak:
+        for _ in range(runs):
+            started, cpu_started = time.perf_counter(), _cpu_seconds()
+            work = function()
+            seconds.append(round(time.perf_counter() - started, 4))
+            cpu_seconds.append(_cpu_seconds() - cpu_started)
+    work = work or Work()
+    median = statistics.median(seconds)
+    return Row(
+        step=step,
+        engine=engine,
+        seconds=round(median, 4),
+        runs=seconds,
+        cpu_seconds=round(statistics.median(cpu_seconds), 4),
+        peak_rss_gib=round(peak.gib, 3),
+        bytes_read=work.bytes_read,
+        bytes_written=work.bytes_written,
+        rows=work.rows,
+        rows_per_second=round(work.rows / median) if work.rows and median else None,
+    )
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the size of all files under a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine: cores, memory, processor, Python."""
+    return {
+        "cores": usable_cores(),
+        "memory_gib": round(usable_memory_gib(), 1),
+        "python": platform.python_version(),
+        "cpu": _processor(),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _cells(row: Row) -> list[str]:
+    def mebibytes(size: int | None) -> str:
+        return "–" if size is None else f"{size / 1024**2:,.1f}"
+
+    return [
+        row.step,
+        row.engine,
+        f"{row.seconds:.2f}",
+        f"{min(row.runs):.2f}–{max(row.runs):.2f}",
+        f"{row.cpu_seconds:.2f}",
+        f"{row.peak_rss_gib:.2f}",
+        mebibytes(row.bytes_read),
+        mebibytes(row.bytes_written),
+        "–" if row.rows is None else f"{row.rows:,}",
+        "–" if row.rows_per_second is None else f"{row.rows_per_second:,.0f}",
+    ]
+
+
+HEADINGS = (
+    "step",
+    "engine",
+    "s",
+    "min–max",
+    "CPU s",
+    "GiB",
+    "MiB read",
+    "MiB written",
+    "rows",
+    "rows/s",
+)
+
+
+def markdown_table(rows: Sequence[Row]) -> str:
+    """Return the rows as a Markdown table, for the docs."""
+    lines = [HEADINGS, ("---", "---", *["---:"] * (len(HEADINGS) - 2))]
+    return "\n".join(
+        f"| {' | '.join(cells)} |" for cells in [*lines, *(_cells(row) for row in rows)]
+    )
+
+
+def write_report(name: str, rows: Sequence[Row], json_path: Path | None) -> dict[str, Any]:
+    """Print a benchmark's table and write its JSON.
+
+    Args:
+        name: of the benchmark.
+        rows: its measured steps.
+        json_path: the file to write; none if None.
+
+    Returns:
+        The report, as written.
+    """
+    report = {
+        "benchmark": name,
+        "machine": machine(),
+        "rows": [asdict(row) for row in rows],
+    }
+    table = Table(*HEADINGS[:2], title=f"benchmark: {name}", box=box.SIMPLE)
+    for heading in HEADINGS[2:]:
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(*_cells(row))
+    # A pipe has no width of its own; the table must not be cut there.
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    if json_path:
+        json_path.parent.mkdir(parents=True, exist_ok=True)
+        json_path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    return report
