@@ -151,13 +151,12 @@ def demo(
     """
     from footfall.demo import run_demo
 
+    def run_step(name: str, step: Callable[[], object]) -> None:
+        log.print(f"[bold]▸ {name}[/bold]")
+        step()
+
     with progress_bar("demo") as progress:
-        result = run_demo(
-            days=days,
-            users=users,
-            announce=lambda step: log.print(f"[bold]▸ {step}[/bold]"),
-            progress=progress,
-        )
+        result = run_demo(days=days, users=users, progress=progress, run_step=run_step)
     if as_json:
         print_json(
             {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from footfall.contracts import load_contracts
+from footfall.contracts import Contract, load_contracts
 from footfall.settings import Settings, get_settings
 from footfall.tables import TableStatus, table_status
 
@@ -18,45 +18,41 @@ DAYS = 14
 USERS = 2000
 SEED = 20250801
 START = date(2025, 8, 1)
+INGESTS_AT_A_TIME = 4
+
+Step = Callable[[], object]
 
 
 @dataclass
 class DemoResult:
-    """What the demo built: seconds by step, the tables, and where the outputs lie."""
+    """What the demo built, and where its outputs lie."""
 
+    landing: Path
+    export: Path
+    export_day: date
+    dashboard: Path
     seconds: dict[str, float] = field(default_factory=dict)
     tables: list[TableStatus] = field(default_factory=list)
-    landing: Path = Path()
-    export: Path = Path()
-    dashboard: Path = Path()
-    export_day: date = START
-
-
-StepRunner = Callable[[str, Callable[[], None]], None]
 
 
 def run_demo(
     *,
     days: int = DAYS,
     users: int = USERS,
-    seed: int = SEED,
     settings: Settings | None = None,
-    announce: Callable[[str], None] = lambda step: None,
     progress: Callable[[int, int, str], None] | None = None,
-    around_step: Callable[[str], object] | None = None,
+    run_step: Callable[[str, Step], object] = lambda _name, step: step(),
 ) -> DemoResult:
     """Generate a sample, ingest it, build all models, export the last day, draw the dashboard.
 
-    Running it again loads nothing twice: the files are the same, and so are the tables.
+    Running it again with the same arguments loads nothing twice and rewrites no table.
 
     Args:
         days: days of data.
         users: number of users.
-        seed: of the generator.
         settings: home and schemas.
-        announce: called with the name of each step before it starts.
         progress: called with (done, total, label) inside a step.
-        around_step: returns a context manager that runs around the step of that name.
+        run_step: called with each step's name and the step, which it has to call.
     """
     from footfall.dbt import run_dbt
     from footfall.generate import generate
@@ -70,43 +66,49 @@ def run_demo(
     result = DemoResult(
         landing=output / "landing",
         export=output / "sequences",
-        dashboard=output / "dashboard.html",
         export_day=START + timedelta(days=days - 1),
+        dashboard=output / "dashboard.html",
     )
 
-    @contextmanager
-    def step(name: str) -> Iterator[None]:
-        announce(name)
-        started = time.perf_counter()
-        if around_step:
-            with around_step(name):  # type: ignore[attr-defined]
-                yield
-        else:
-            yield
-        result.seconds[name] = time.perf_counter() - started
-
-    with step("generate"):
+    def generate_files() -> None:
         shutil.rmtree(result.landing, ignore_errors=True)
-        generate(result.landing, days, users, seed, START, progress=progress)
-    with step("start Spark"):
-        spark = get_session(settings)
-    with step("ingest"):
-        for contract in load_contracts().values():
+        generate(result.landing, days, users, SEED, START, progress=progress)
+
+    def ingest_files() -> None:
+        def ingest_entity(contract: Contract) -> None:
             folder = result.landing / contract.source / contract.entity
-            ingest(contract.name, [str(folder)], progress=progress, settings=settings)
-    with step("dbt build"):
-        run_dbt("build", "--exclude-resource-type", "unit_test")
-    with step("export sequences"):
+            ingest(contract.name, [str(folder)], settings=settings)
+
+        contracts = load_contracts().values()
+        with ThreadPoolExecutor(INGESTS_AT_A_TIME) as pool:
+            for done, _ in enumerate(pool.map(ingest_entity, contracts), start=1):
+                if progress:
+                    progress(done, len(contracts), "entities")
+
+    def export_last_day() -> None:
         export_sequences(
-            spark,
+            get_session(settings),
             result.export_day,
             result.export,
             ExportFormat.padded,
             settings=settings,
             progress=progress,
         )
-    with step("dashboard"):
-        build_dashboard(result.dashboard, spark, settings)
-    with step("count rows"):
-        result.tables = table_status(spark, settings)
+
+    def read_status() -> None:
+        result.tables = table_status(get_session(settings), settings)
+
+    steps: dict[str, Step] = {
+        "generate": generate_files,
+        "start Spark": lambda: get_session(settings),
+        "ingest": ingest_files,
+        "dbt build": lambda: run_dbt("build", "--exclude-resource-type", "unit_test"),
+        "export sequences": export_last_day,
+        "dashboard": lambda: build_dashboard(result.dashboard, get_session(settings), settings),
+        "table status": read_status,
+    }
+    for name, step in steps.items():
+        started = time.perf_counter()
+        run_step(name, step)
+        result.seconds[name] = time.perf_counter() - started
     return result

@@ -48,12 +48,7 @@ DELTA_JARS = (
 
 
 def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return (
-            hashlib.file_digest(content, "sha256").hexdigest()
-            if hasattr(hashlib, "file_digest")
-            else hashlib.sha256(content.read()).hexdigest()
-        )
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def missing_jars(settings: Settings) -> list[Jar]:
@@ -66,7 +61,7 @@ def missing_jars(settings: Settings) -> list[Jar]:
     ]
 
 
-def _trust_store_with_system_certificates(java_home: Path, settings: Settings) -> Path:
+def _trust_store_with_system_certificates(settings: Settings) -> Path:
     """Return a copy of Java's trust store with the certificates that only the system trusts.
 
     A company's proxy signs with its own authority; the operating system knows it, a Java runtime
@@ -135,14 +130,16 @@ def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
         FootfallError: a jar could not be fetched, or its content is not the expected one.
     """
     settings.jars.mkdir(parents=True, exist_ok=True)
+    java = java_home / "bin" / "java"
+    java_arguments: list[str] = []
     for jar in missing_jars(settings):
         target = settings.jars / jar.file_name
         target.unlink(missing_ok=True)
-        java = java_home / "bin" / "java"
-        output = _retrieve(jar, java, [], settings)
+        output = _retrieve(jar, java, java_arguments, settings)
         if not target.is_file() and "SSLHandshakeException" in output:
-            store = _trust_store_with_system_certificates(java_home, settings)
-            output = _retrieve(jar, java, [f"-Djavax.net.ssl.trustStore={store}"], settings)
+            store = _trust_store_with_system_certificates(settings)
+            java_arguments = [f"-Djavax.net.ssl.trustStore={store}"]
+            output = _retrieve(jar, java, java_arguments, settings)
         if not target.is_file():
             last_lines = "\n  ".join(output.strip().splitlines()[-8:])
             raise FootfallError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from footfall.settings import Settings, get_settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+READS_AT_A_TIME = 4
 LAYERS = ("bronze", "silver", "gold", "training", "quality")
 
 
@@ -49,29 +51,28 @@ def table_status(spark: SparkSession, settings: Settings | None = None) -> list[
     recorded by the models as table properties ``footfall.loads.<source>.<entity>``).
     """
     now = datetime.now(timezone.utc)
-    statuses = []
-    for layer, table in list_tables(spark, settings):
+
+    def status_of(layer: str, table: str) -> TableStatus:
         detail = spark.sql(f"describe detail {table}").first()
         assert detail is not None
-        rows = spark.table(table).count()
         loads = [
             int(value)
             for key, value in detail["properties"].items()
             if key.startswith("footfall.loads.")
         ]
-        if layer == "bronze":
-            newest = spark.sql(f"select max(_load_id) from {table}").first()
-            loads = [newest[0]] if newest and newest[0] is not None else []
+        counted = "count(*), max(_load_id)" if layer == "bronze" else "count(*), null"
+        totals = spark.sql(f"select {counted} from {table}").first()
+        assert totals is not None
         updated_at = detail["lastModified"].astimezone(timezone.utc)
-        statuses.append(
-            TableStatus(
-                layer=layer,
-                table=table,
-                rows=rows,
-                last_load=max(loads, default=None),
-                updated_at=updated_at,
-                age_hours=round((now - updated_at).total_seconds() / 3600, 2),
-                size_bytes=detail["sizeInBytes"],
-            )
+        return TableStatus(
+            layer=layer,
+            table=table,
+            rows=totals[0],
+            last_load=max([*loads, *(load for load in [totals[1]] if load)], default=None),
+            updated_at=updated_at,
+            age_hours=round((now - updated_at).total_seconds() / 3600, 2),
+            size_bytes=detail["sizeInBytes"],
         )
-    return statuses
+
+    with ThreadPoolExecutor(READS_AT_A_TIME) as pool:
+        return list(pool.map(lambda named: status_of(*named), list_tables(spark, settings)))

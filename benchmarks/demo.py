@@ -1,0 +1,52 @@
+"""Seconds and memory of each step of the demo: ``python -m benchmarks.demo --json FILE``."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.harness import Row, Work, folder_bytes, measure, write_report
+from footfall.demo import DAYS, USERS, run_demo
+from footfall.settings import get_settings
+
+
+def main(
+    scale: Annotated[float, typer.Option(help=f"Multiplies {USERS:,} users.")] = 1.0,
+    days: Annotated[int, typer.Option(help="Days of data.")] = DAYS,
+    json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
+) -> None:
+    """Run the demo in a new home, and then a second ``dbt build`` with nothing new."""
+    from footfall.dbt import run_dbt
+
+    cache = get_settings().home / "cache"
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        home = Path(folder)
+        if cache.is_dir():
+            (home / "cache").symlink_to(cache)
+        os.environ["FOOTFALL_HOME"] = str(home)
+        get_settings.cache_clear()
+
+        def run_step(name: str, step: Callable[[], object]) -> None:
+            def work() -> Work:
+                before = folder_bytes(home)
+                step()
+                return Work(bytes_written=max(0, folder_bytes(home) - before))
+
+            rows.append(measure(name, "footfall", work))
+
+        run_demo(days=days, users=max(1, round(USERS * scale)), run_step=run_step)
+        run_step(
+            "dbt build, nothing new",
+            lambda: run_dbt("build", "--exclude-resource-type", "unit_test", quiet=True),
+        )
+    write_report("demo", rows, json)
+
+
+if __name__ == "__main__":
+    typer.run(main)
