@@ -1,0 +1,125 @@
+"""The queue: a manifest for each accepted file, and the lock that lets one call at a time work.
+
+Spark's file source reads each manifest once and remembers it in its checkpoint. A manifest is named
+by its file's SHA-256, so that the same content is queued once wherever it lies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from footfall.errors import FootfallError
+from footfall.ingest.files import sha256_of
+
+MANIFEST_DDL = (
+    "path string, sha256 string, bytes bigint, modified_ns bigint, file_format string, "
+    "mapping string"
+)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A file offered for loading: which content, and how to read it."""
+
+    path: str
+    sha256: str
+    bytes: int
+    modified_ns: int
+    file_format: str
+    mapping: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether the file is no longer the one that was offered."""
+        file = Path(self.path)
+        status = file.stat()
+        if (status.st_size, status.st_mtime_ns) == (self.bytes, self.modified_ns):
+            return False
+        return sha256_of(file) != self.sha256
+
+
+class Queue:
+    """One source entity's folder of ingestion state."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifests = folder / "queue"
+        self.checkpoint = folder / "checkpoint"
+        self.manifests.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold the entity's lock; the operating system releases it when the process dies.
+
+        Raises:
+            FootfallError: another call holds it.
+        """
+        with (self.folder / "lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise FootfallError(
+                    f"Another ingest of {name} is running (process {file.read() or 'unknown'}).",
+                    "Wait until it has ended: each source entity takes one at a time.",
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def put(self, offer: Offer, again: bool) -> None:
+        """Write a file's manifest, atomically.
+
+        Args:
+            again: the file was read from the queue before and rejected; it gets a further manifest,
+                since the stream does not come back to the old one.
+        """
+        number = len(list(self.manifests.glob(f"{offer.sha256}*.json")))
+        if number and not again:
+            return
+        name = f"{offer.sha256}-{number}.json" if number else f"{offer.sha256}.json"
+        fresh = self.manifests / f".{name}.{os.getpid()}"
+        fresh.write_text(json.dumps(asdict(offer)) + "\n")
+        fresh.replace(self.manifests / name)
+
+    def sha_queued(self) -> set[str]:
+        """Return the files that ever were queued."""
+        return {file.name[:64] for file in self.manifests.glob("[0-9a-f]*.json")}
+
+    def known_content(self) -> dict[tuple[str, int, int], str]:
+        """Return the SHA-256 of queued files by path, size and time of change.
+
+        A landing folder is offered again and again; this spares reading all of it each time.
+        """
+        manifests = (json.loads(file.read_text()) for file in self.manifests.glob("[0-9a-f]*.json"))
+        offers = (Offer(**manifest) for manifest in manifests)
+        return {(offer.path, offer.bytes, offer.modified_ns): offer.sha256 for offer in offers}
+
+    def query_id(self) -> str:
+        """Return the id that Spark gave the checkpoint: a new checkpoint has a new one.
+
+        Batch numbers restart with a new checkpoint, and Delta would take a number that it knows for
+        a replay; the id tells the two apart.
+        """
+        content = json.loads((self.checkpoint / "metadata").read_text())
+        return str(content["id"])
+
+    def sweep(self) -> None:
+        """Remove checksums whose file is gone: Spark would take one for another writer's file."""
+        for checksum in self.checkpoint.rglob(".*.crc"):
+            if not (checksum.parent / checksum.name[1:].removesuffix(".crc")).exists():
+                checksum.unlink()
+
+    def forget(self) -> None:
+        """Remove manifests and checkpoint."""
+        shutil.rmtree(self.checkpoint, ignore_errors=True)
+        shutil.rmtree(self.manifests, ignore_errors=True)
+        self.manifests.mkdir(parents=True, exist_ok=True)

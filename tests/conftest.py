@@ -1,0 +1,51 @@
+"""What all tests share: a home of their own, one Spark session, the real data sets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from footfall.settings import PROJECT_DIR, get_settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="session")
+def footfall_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A new FOOTFALL_HOME for the run, with the jars that the project's own home has."""
+    home = tmp_path_factory.mktemp("home")
+    jars = Path(os.environ.get("FOOTFALL_HOME", PROJECT_DIR / ".footfall")) / "cache"
+    if jars.is_dir():
+        (home / "cache").symlink_to(jars.absolute())
+    before = os.environ.copy()
+    os.environ["FOOTFALL_HOME"] = str(home)
+    os.environ.setdefault("FOOTFALL_DRIVER_MEMORY_GIB", "2")
+    get_settings.cache_clear()
+    yield home
+    os.environ.clear()
+    os.environ.update(before)
+    get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def spark(footfall_home: Path) -> Iterator[SparkSession]:
+    """The one Spark session of the run."""
+    from footfall.spark import get_session
+
+    session = get_session()
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets, which lies outside the repository."""
+    folder = Path(os.environ.get("FOOTFALL_REAL_DATA", PROJECT_DIR.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the real data sets are not at {folder}; name them by FOOTFALL_REAL_DATA")
+    return folder
