@@ -1,0 +1,47 @@
+"""Make docs/benchmarks.md from the reports: ``python -m benchmarks.publish``."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+from benchmarks.harness import Row, markdown_table
+
+RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+
+HEAD = """\
+# Benchmarks
+
+Made by `python -m benchmarks.publish` from the reports in `benchmarks/results`. Each section names
+the command that measured it. `s` is the median wall-clock time, `CPU s` the processor
+time of the whole process tree, `GiB` its peak resident memory. Read a table's figures against each
+other; nothing here is a projection.
+"""
+
+
+def section(report_file: Path) -> str:
+    """Return a report as a section of the page."""
+    report = json.loads(report_file.read_text())
+    module = importlib.import_module(f"benchmarks.{report['benchmark']}")
+    machine = report["machine"]
+    rows = [Row(**row) for row in report["rows"]]
+    total = sum(row.seconds for row in rows)
+    return (
+        f"\n## {report['benchmark']}\n\n{(module.__doc__ or '').strip()}\n\n"
+        f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['cpu']}, "
+        f"Python {machine['python']}. All steps together: {total:.0f} s.\n\n"
+        f"{markdown_table(rows)}\n"
+    )
+
+
+def main() -> None:
+    """Write the page."""
+    reports = sorted(RESULTS.glob("*.json"))
+    PAGE.write_text(HEAD + "".join(section(report) for report in reports))
+    print(f"{PAGE}: {len(reports)} reports")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""Reports for people: the dashboard."""
+
+from footfall.report.dashboard import DashboardReport, build_dashboard, render_dashboard
+
+__all__ = ["DashboardReport", "build_dashboard", "render_dashboard"]

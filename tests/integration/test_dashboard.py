@@ -1,0 +1,401 @@
+"""The dashboard as a browser shows it: what is drawn, and that nothing else happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from footfall.errors import FootfallError
+from footfall.report import build_dashboard, render_dashboard
+from footfall.report.dashboard import read_frames
+from footfall.settings import get_settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+    from pyspark.sql import SparkSession
+
+BUILT_AT = datetime(2025, 3, 7, 4, 5, tzinfo=timezone.utc)
+WIDTHS = (1280, 390)
+CHARTS = ("dau", "stickiness", "sessions", "products", "quality", "quarantine")
+DAYS = 9
+CHROMIUM_ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def chromium() -> str | None:
+    names = (os.environ.get("FOOTFALL_CHROMIUM", ""), "chromium", "chromium-browser")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium with a profile of its own."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = chromium()
+    if path is None:
+        pytest.skip("no Chromium is installed; install one or name it by FOOTFALL_CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Shown:
+    """A page in the browser, with all it said and asked for."""
+
+    page: Page
+    messages: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def count(self, selector: str) -> int:
+        return self.page.locator(selector).count()
+
+    def marks(self, panel: str, selector: str) -> list[int]:
+        """Return how many marks of each trace of a panel are drawn."""
+        return list(
+            self.page.locator(f"#{panel} {selector}").evaluate_all(
+                "traces => traces.map(trace => trace.querySelectorAll('.point path, .points path')"
+                ".length)"
+            )
+        )
+
+    def overflow(self) -> int:
+        """Return by how many pixels the page is wider than its window."""
+        return int(
+            self.page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+        )
+
+
+Show = Callable[..., Shown]
+
+
+@pytest.fixture
+def show(browser: Browser, tmp_path: Path) -> Iterator[Show]:
+    """Open a page at a width; the test fails on a message or a request to anything but the file."""
+    shown: list[Shown] = []
+
+    def open_page(html: str, width: int = 1280, scheme: str = "light") -> Shown:
+        file = tmp_path / f"{len(shown)}.html"
+        file.write_text(html, encoding="utf-8")
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        one = Shown(context.new_page())
+        one.page.on("console", lambda message: one.messages.append(message.text))
+        one.page.on("pageerror", lambda error: one.messages.append(str(error)))
+        one.page.on("dialog", lambda dialog: one.messages.append(dialog.message))
+        one.page.on("request", lambda request: one.requests.append(request.url))
+        one.page.goto(file.as_uri())
+        one.page.wait_for_function(
+            # A function, as the page's policy forbids the evaluation of text.
+            "() => [...document.querySelectorAll('[data-figure]')]"
+            ".every(chart => chart.querySelector('.main-svg'))"
+        )
+        shown.append(one)
+        return one
+
+    yield open_page
+    for one in shown:
+        assert one.messages == []
+        assert [url for url in one.requests if not url.startswith(("file://", "data:"))] == []
+        one.page.context.close()
+
+
+@pytest.fixture
+def frames() -> dict[str, pd.DataFrame]:
+    """Nine days, four products, two sources."""
+    days = [date(2025, 2, 26) + timedelta(days=number) for number in range(DAYS)]
+    numbers = range(1, DAYS + 1)
+    return {
+        "active_users": pd.DataFrame(
+            {
+                "metric_date": days,
+                "dau": [100 * number for number in numbers],
+                "wau": [200 * number for number in numbers],
+                "mau_28": [400 * number for number in numbers],
+                "stickiness": 0.25,
+            }
+        ),
+        "session_metrics": pd.DataFrame(
+            {
+                "event_date": days,
+                "session_count": [150 * number for number in numbers],
+                "median_duration_seconds": [60.5 * number for number in numbers],
+                "p95_duration_seconds": [600.5 * number for number in numbers],
+            }
+        ),
+        "top_products": pd.DataFrame(
+            {
+                "product_id": ["p1", "p2", "p3", "p4"],
+                "view_count": [40, 30, 20, 10],
+                "click_count": [4, 3, 2, 1],
+                "purchase_count": [2, 1, 0, 0],
+                "product_count": 70,
+                "interaction_count": 5000,
+            }
+        ),
+        "reconciliation": pd.DataFrame(
+            {
+                "source": ["app.interactions", "product.interactions"],
+                "load_id": [2, 5],
+                "rows_in": [1000, 123_456],
+                "accepted": [900, 123_000],
+                "duplicates": [60, 400],
+                "quarantined": [40, 56],
+            }
+        ),
+        "quarantine_reasons": pd.DataFrame(
+            {
+                "source": ["product.interactions", "app.interactions", "app.interactions"],
+                "reason": ["user_id_missing", "duration_ms_above_maximum", "action_type_unknown"],
+                "row_count": [56, 30, 10],
+            }
+        ),
+        "loads": pd.DataFrame(
+            {
+                "source": ["app.interactions", "product.interactions"],
+                "load_id": [2, 6],
+                "loaded_at": pd.to_datetime(["2025-03-06 22:10", "2025-03-07 04:00"]),
+            }
+        ),
+    }
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_each_panel_draws_every_row(
+    show: Show, frames: dict[str, pd.DataFrame], width: int
+) -> None:
+    shown = show(render_dashboard(frames, BUILT_AT), width)
+    assert shown.page.title() == "footfall dashboard: 26 Feb – 6 Mar 2025"
+    assert shown.marks("dau", ".scatterlayer .trace") == [DAYS] * 3
+    assert shown.marks("stickiness", ".scatterlayer .trace") == [DAYS]
+    assert shown.marks("sessions", ".scatterlayer .trace") == [DAYS] * 2
+    assert shown.marks("sessions", ".barlayer .trace") == [DAYS]
+    assert shown.marks("products", ".barlayer .trace") == [4] * 3
+    assert shown.marks("quality", ".barlayer .trace") == [2] * 3
+    assert shown.marks("quarantine", ".barlayer .trace") == [3]
+    assert shown.count("#dau .js-line") == 3
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_its_window(
+    show: Show, frames: dict[str, pd.DataFrame], width: int, scheme: str
+) -> None:
+    shown = show(render_dashboard(frames, BUILT_AT), width, scheme)
+    assert shown.overflow() == 0
+    for panel in CHARTS:
+        section = shown.page.locator(f"#{panel}").bounding_box()
+        chart = shown.page.locator(f"#{panel} .main-svg").first.bounding_box()
+        assert section
+        assert chart
+        assert chart["width"] > 250
+        assert chart["x"] + chart["width"] <= section["x"] + section["width"]
+        assert chart["y"] + chart["height"] <= section["y"] + section["height"]
+
+
+def test_charts_follow_the_window_and_the_theme(
+    show: Show, frames: dict[str, pd.DataFrame]
+) -> None:
+    shown = show(render_dashboard(frames, BUILT_AT))
+    line = shown.page.locator("#stickiness .js-line").first
+    light = line.evaluate("path => getComputedStyle(path).stroke")
+    assert light == "rgb(0, 103, 168)"
+    shown.page.emulate_media(color_scheme="dark")
+    shown.page.wait_for_function(
+        "light => getComputedStyle(document.querySelector('#stickiness .js-line'))"
+        ".stroke !== light",
+        arg=light,
+    )
+    shown.page.set_viewport_size({"width": 390, "height": 844})
+    shown.page.wait_for_function("() => document.querySelector('#dau .main-svg').clientWidth < 390")
+    assert shown.overflow() == 0
+    assert shown.marks("dau", ".scatterlayer .trace") == [DAYS] * 3
+
+
+def test_header_tiles_and_loads_say_the_numbers(
+    show: Show, frames: dict[str, pd.DataFrame]
+) -> None:
+    page = show(render_dashboard(frames, BUILT_AT)).page
+    assert page.locator("#data-range").inner_text() == "26 Feb – 6 Mar 2025 (9 days)"
+    assert page.locator("#built-at").inner_text() == "7 Mar 2025 04:05 UTC"
+    assert "product 7 Mar 2025 04:00" in page.locator("#newest-loads").inner_text()
+    assert page.locator("[data-kpi=dau]").inner_text().split("\n") == [
+        "DAU",
+        "900",
+        "▲ 350.0% vs Thu 27 Feb",
+    ]
+    assert "9 min 4 s" in page.locator("[data-kpi=median_duration_seconds]").inner_text()
+    row = page.locator("#quality tbody tr").nth(1).locator("th, td").all_inner_texts()
+    assert row == ["product.interactions", "123,456", "123,000", "400", "56"]
+    loads = page.locator("#loads li").all_inner_texts()
+    assert "not built yet" not in loads[0]
+    assert "not built yet" in loads[1]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("exists", [False, True], ids=["no_tables", "empty_tables"])
+def test_nothing_to_draw_is_said_in_words(
+    show: Show, frames: dict[str, pd.DataFrame], width: int, exists: bool
+) -> None:
+    empty = {name: frame.head(0) for name, frame in frames.items()} if exists else {}
+    shown = show(render_dashboard(empty, BUILT_AT), width)
+    assert shown.count("[data-figure]") == 0
+    for panel in CHARTS:
+        assert "dbt build" in shown.page.locator(f"#{panel} .nothing").inner_text()
+    assert "footfall demo" in shown.page.locator("#loads .nothing").inner_text()
+    assert shown.overflow() == 0
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_awkward_data_is_shown_as_text(
+    show: Show, frames: dict[str, pd.DataFrame], width: int
+) -> None:
+    ids = [
+        "<script>alert(1)</script>",
+        "</script><img src=x onerror=alert(2)>",
+        '"><b>bold</b> &amp; $x$ %{y}',
+        "--dau",
+        "line\nbreak\u2028and\u0000more",
+        "0f8fad5b-d9cb-469f-a165-70867728950e" * 4,
+        "0f8fad5b-xxxx-469f-a165-70867728950e" * 4,
+        "",
+        "商品 🛒",
+        "1e5",
+    ]
+    frames["top_products"] = pd.DataFrame(
+        {
+            "product_id": ids,
+            "view_count": range(10, 0, -1),
+            "click_count": 0,
+            "purchase_count": 0,
+            "product_count": 10,
+            "interaction_count": 55,
+        }
+    )
+    frames["quarantine_reasons"]["reason"] = "<img src=x onerror=alert(3)> " + "long_" * 60
+    shown = show(render_dashboard(frames, BUILT_AT), width)
+    shown.page.locator("#products .bars .point path").first.hover(force=True)
+    assert shown.marks("products", ".barlayer .trace") == [10] * 3
+    assert shown.count("img") == 0
+    labels = shown.page.locator("#products .ytick text").all_text_contents()
+    assert labels[0].strip() == "<script>…script>"
+    assert labels[3].strip() == "--dau"
+    assert len(labels) == len(ids)
+    assert shown.overflow() == 0
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_single_day_is_drawn_as_one_mark(
+    show: Show, frames: dict[str, pd.DataFrame], width: int
+) -> None:
+    for name in ("active_users", "session_metrics"):
+        frames[name] = frames[name].head(1)
+    shown = show(render_dashboard(frames, BUILT_AT), width)
+    assert shown.page.title() == "footfall dashboard: 26 Feb 2025"
+    assert shown.marks("dau", ".scatterlayer .trace") == [1] * 3
+    assert shown.marks("sessions", ".barlayer .trace") == [1]
+    ticks = shown.page.locator("#dau .xtick text").all_text_contents()
+    assert ticks == ["26 Feb2025"]
+    assert "no value a week before" in shown.page.locator("[data-kpi=dau]").inner_text()
+
+
+def test_a_long_history_is_drawn_as_lines(show: Show, frames: dict[str, pd.DataFrame]) -> None:
+    days = [date(2023, 1, 1) + timedelta(days=number) for number in range(800)]
+    frames["active_users"] = pd.DataFrame(
+        {"metric_date": days, "dau": 50_000, "wau": 90_000, "mau_28": 200_000, "stickiness": 0.25}
+    )
+    shown = show(render_dashboard(frames, BUILT_AT), 390)
+    assert shown.count("#dau .js-line") == 3
+    drawn = shown.page.evaluate(
+        "document.querySelector('#dau [data-figure]').data.map(trace => trace.x.length)"
+    )
+    assert drawn == [800] * 3
+    assert shown.overflow() == 0
+
+
+# ---------------------------------------------------------------- with Spark
+
+
+def test_the_marts_are_read_as_the_dashboard_needs_them(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    settings = get_settings().model_copy(update={"db_schema": "dashboard"})
+    for layer in ("bronze", "gold", "quality"):
+        spark.sql(f"create schema {settings.schema_of(layer)}")
+    tables = {
+        "gold.fct_active_users_daily": """
+            select metric_date, definition, segment_type, 'all' as segment_value,
+                users as dau, users as wau, users as mau_28, cast(1 as double) as stickiness
+            from values
+                (date'2025-03-02', 'basic', 'all', 7), (date'2025-03-01', 'basic', 'all', 5),
+                (date'2025-03-02', 'core', 'all', 3), (date'2025-03-02', 'basic', 'country', 2)
+            as users(metric_date, definition, segment_type, users)""",
+        "gold.fct_user_product": """
+            select user_id, if(user_id < 40, 'a', concat('p', lpad(user_id, 2, '0'))) as product_id,
+                2L as view_count, 1L as click_count, 0L as purchase_count
+            from (select explode(sequence(0, 64)) as user_id)""",
+        "quality.dq_load_reconciliation": """
+            select * from values
+                ('product.interactions', 1L, 10L, 8L, 1L, 1L),
+                ('product.interactions', 2L, 20L, 18L, 2L, 0L)
+            as loads(source, load_id, rows_in, accepted, duplicates, quarantined)""",
+        "quality.dq_quarantine": """
+            select 'product.interactions' as source, reject_reasons
+            from values (array('a', 'b')), (array('b')) as rows(reject_reasons)""",
+        "bronze.product__interactions": """
+            select * from values
+                (1L, timestamp'2025-03-01 01:00:00'), (2L, timestamp'2025-03-02 03:04:05')
+            as rows(_load_id, _ingested_at)""",
+    }
+    for name, query in tables.items():
+        spark.sql(f"create table {settings.db_schema}_{name} using delta as {query}")
+
+    frames = read_frames(spark, settings)
+    assert "session_metrics" not in frames
+    assert frames["active_users"]["dau"].tolist() == [5, 7]
+    products = frames["top_products"]
+    assert len(products) == 20
+    assert products.iloc[0].tolist() == ["a", 80, 40, 0, 26, 195]
+    assert products["product_id"].tolist()[1:3] == ["p40", "p41"]
+    assert frames["reconciliation"].iloc[0].tolist() == ["product.interactions", 2, 30, 26, 3, 1]
+    assert frames["quarantine_reasons"][["reason", "row_count"]].values.tolist() == [
+        ["b", 2],
+        ["a", 1],
+    ]
+    assert frames["loads"].iloc[0].tolist() == [
+        "product.interactions",
+        2,
+        pd.Timestamp("2025-03-02 03:04:05"),
+    ]
+
+    report = build_dashboard(tmp_path / "page.html", spark, settings)
+    assert report.bytes == report.file.stat().st_size
+    assert (report.first_day, report.last_day) == (date(2025, 3, 1), date(2025, 3, 2))
+    assert [name for name, state in report.panels.items() if state == "empty"] == ["sessions"]
+
+    spark.sql(f"alter table {settings.schema_of('gold')}.fct_user_product rename to gone")
+    spark.sql(f"create table {settings.schema_of('gold')}.fct_user_product (x int) using delta")
+    with pytest.raises(FootfallError, match="fct_user_product cannot be read") as raised:
+        read_frames(spark, settings)
+    assert "--full-refresh --select fct_user_product" in raised.value.fix
