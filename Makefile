@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/sh
-# make test keeps its tables apart from yours.
-TEST_HOME := .footfall/test
+# make test keeps its tables apart from yours, and starts from none.
+SAMPLE_HOME := $(CURDIR)/target/sample
+SAMPLE := FOOTFALL_HOME=$(SAMPLE_HOME) FOOTFALL_CACHE=$(CURDIR)/.footfall/cache
 
 .PHONY: help demo test setup setup-dev lint types sql-lint parse unit check build-sample docs lock clean
 
@@ -43,8 +44,10 @@ parse: ## dbt parse for every target, no secret set
 check: ## pytest: unit, integration and oracle tests
 	$(BIN)/pytest
 
-build-sample: ## dbt build of the generated sample, unit tests included
-	FOOTFALL_HOME=$(TEST_HOME) $(BIN)/python -m tests.build_sample
+build-sample: ## the demo on a small sample, then a plain dbt build with the unit tests
+	rm -rf $(SAMPLE_HOME)
+	$(SAMPLE) $(BIN)/footfall demo --days 3 --users 200
+	$(SAMPLE) $(BIN)/dbt build
 
 docs: ## dbt's documentation in target/
 	$(BIN)/dbt docs generate

@@ -23,12 +23,10 @@ def main(
     """Run the demo in a new home, and then a second ``dbt build`` with nothing new."""
     from footfall.dbt import run_dbt
 
-    cache = get_settings().home / "cache"
+    os.environ["FOOTFALL_CACHE"] = str(get_settings().cache)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         home = Path(folder)
-        if cache.is_dir():
-            (home / "cache").symlink_to(cache)
         os.environ["FOOTFALL_HOME"] = str(home)
         get_settings.cache_clear()
 

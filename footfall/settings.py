@@ -39,6 +39,10 @@ class Settings(BaseSettings):
         default=PROJECT_DIR / ".footfall",
         description="Folder of all state: warehouse, metastore, checkpoints, landing, jars.",
     )
+    cache: Path = Field(
+        default_factory=lambda data: data["home"] / "cache",
+        description="Folder of what was fetched: Delta's jars, the Java wrapper.",
+    )
     db_schema: str = Field(
         default="footfall",
         pattern=r"^[a-z][a-z0-9_]*$",
@@ -56,6 +60,7 @@ class Settings(BaseSettings):
 
     def model_post_init(self, _context: object) -> None:
         self.home = self.home.expanduser().absolute()
+        self.cache = self.cache.expanduser().absolute()
 
     def schema_of(self, layer: str) -> str:
         """Return the schema of a layer: bronze, silver, gold, training or quality."""
@@ -66,18 +71,13 @@ class Settings(BaseSettings):
         return self.home / "warehouse"
 
     @property
-    def landing(self) -> Path:
-        """Where the sample generator puts files by default."""
-        return self.home / "landing"
-
-    @property
     def ingest_dir(self) -> Path:
         """State of ingestion: the queue of files and the streaming checkpoints."""
         return self.home / "ingest"
 
     @property
     def jars(self) -> Path:
-        return self.home / "cache" / "jars"
+        return self.cache / "jars"
 
 
 @lru_cache(maxsize=1)
