@@ -4,15 +4,23 @@
         {%- for source_name, entity in entities -%}
             {%- do ranges.update({source_name ~ '.' ~ entity: (0, none)}) -%}
         {%- endfor -%}
-        {{ return({'ranges': ranges, 'loads': {}, 'changed': true}) }}
+        {{ return({'ranges': ranges, 'loads': {}, 'changed': true, 'entities': entities}) }}
     {%- endif -%}
     {%- set newest = newest_loads(entities) -%}
     {%- set consumed = consumed_loads(this) if is_incremental() else {} -%}
     {%- set ranges = {} -%}
-    {%- for name, load_id in newest.items() -%}
-        {%- if load_id > consumed.get(name, 0) or not is_incremental() -%}
-            {%- do ranges.update({name: (consumed.get(name, 0), load_id)}) -%}
+    {%- set changed = [] -%}
+    {%- for source_name, entity in entities -%}
+        {%- set name = source_name ~ '.' ~ entity -%}
+        {%- if newest[name] > consumed.get(name, 0) or not is_incremental() -%}
+            {%- do ranges.update({name: (consumed.get(name, 0), newest[name])}) -%}
+            {%- do changed.append((source_name, entity)) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return({'ranges': ranges, 'loads': newest, 'changed': ranges | length > 0}) }}
+    {{ return({
+        'ranges': ranges,
+        'loads': newest,
+        'changed': changed | length > 0,
+        'entities': changed or entities[:1],
+    }) }}
 {% endmacro %}

@@ -6,7 +6,7 @@
 -- Each share is counted on its own: a row that reached neither staging nor quarantine, and repeats
 -- no earlier one, leaves a gap between rows_in and the sum.
 with classified as (
-    {% for source_name, entity in source_entities() %}
+    {% for source_name, entity in loads.entities %}
     select
         '{{ source_name }}.{{ entity }}' as source,
         _load_id as load_id,
@@ -29,13 +29,12 @@ arrivals as (
 ),
 
 staged as (
-    {% for source_name, entity in source_entities() %}
+    {% for source_name, entity in loads.entities %}
     select
         '{{ source_name }}.{{ entity }}' as source,
         event_key,
         _load_id as load_id
     from {{ ref('stg_' ~ source_name ~ '__' ~ entity) }}
-    where {{ 'false' if source_name ~ '.' ~ entity not in loads.ranges else 'true' }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -59,13 +58,19 @@ arrivals_by_load as (
 ),
 
 accepted_by_load as (
-    select source, load_id, count(*) as accepted
+    select
+        source,
+        load_id,
+        count(*) as accepted
     from staged
     group by source, load_id
 ),
 
 quarantined_by_load as (
-    select source, load_id, count(*) as quarantined
+    select
+        source,
+        load_id,
+        count(*) as quarantined
     from {{ ref('dq_quarantine') }}
     group by source, load_id
 )

@@ -3,14 +3,15 @@
 {% set loads = new_loads(source_entities()) %}
 {{ replace_loads(loads) }}
 
-{% for source_name, entity in source_entities() %}
+{% for source_name, entity in loads.entities %}
 {% set contract = source_contract(source_name, entity) %}
+{% set columns = contract.columns | list if contract else ['event_date'] %}
 select
     '{{ source_name }}.{{ entity }}' as source,
     _load_id as load_id,
     event_date,
     reject_reasons,
-    to_json(struct({{ contract.columns | list | join(', ') if contract else 'event_date' }})) as payload,
+    to_json(struct({{ columns | join(', ') }})) as payload,
     _source_file as source_file,
     _ingested_at as ingested_at
 from ({{ classified_rows(source_name, entity, loads) }})

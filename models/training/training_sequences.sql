@@ -16,7 +16,9 @@ segments as (
 ),
 
 customer_days as (
-    select distinct dt, customer_id
+    select distinct
+        dt,
+        customer_id
     from impressions
 ),
 

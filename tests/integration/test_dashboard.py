@@ -15,7 +15,7 @@ import pytest
 
 from footfall.errors import FootfallError
 from footfall.report import build_dashboard, render_dashboard
-from footfall.report.dashboard import read_frames
+from footfall.report.frames import read_frames
 from footfall.settings import get_settings
 
 if TYPE_CHECKING:

@@ -14,6 +14,8 @@ import pytest
 
 from footfall.errors import FootfallError, UsageError
 from footfall.report import dashboard, render_dashboard
+from footfall.report.markup import page_file
+from footfall.report.words import seconds_text, share_text
 from footfall.settings import Settings
 
 BUILT_AT = datetime(2025, 3, 7, 4, 5, tzinfo=timezone.utc)
@@ -113,7 +115,7 @@ def test_every_colour_of_a_figure_is_defined_by_the_page(frames: dict[str, pd.Da
     page = render_dashboard(frames, BUILT_AT)
     used = set(re.findall(r'"(--\w+)"', json.dumps(figures(page))))
     assert used
-    assert used <= set(re.findall(r"(--\w+):", dashboard.CSS))
+    assert used <= set(re.findall(r"(--\w+):", page_file("page.css")))
 
 
 def test_a_missing_table_and_an_empty_one_are_told_apart(frames: dict[str, pd.DataFrame]) -> None:
@@ -204,14 +206,14 @@ def test_tiles_compare_with_the_same_weekday_before() -> None:
     [(0, "0.0%"), (0.00001, "< 0.1%"), (0.5, "50.0%"), (0.9999, "> 99.9%"), (1, "100.0%")],
 )
 def test_a_share_hides_neither_a_few_nor_the_last(share: float, text: str) -> None:
-    assert dashboard._share_text(share) == text
+    assert share_text(share) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0 s"), (59.4, "59 s"), (195, "3 min 15 s"), (7260, "2 h 1 min")]
 )
 def test_a_duration_reads_in_its_own_unit(seconds: float, text: str) -> None:
-    assert dashboard._seconds_text(seconds) == text
+    assert seconds_text(seconds) == text
 
 
 def test_the_file_is_replaced_whole_or_not_at_all(

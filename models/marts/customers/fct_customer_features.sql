@@ -95,7 +95,12 @@ observed_days as (
 
 as_of_dates as (
     select as_of_date
-    from (select *, max(as_of_date) over () as newest_date from observed_days)
+    from (
+        select
+            *,
+            max(as_of_date) over () as newest_date
+        from observed_days
+    ) as observed_days_with_newest
     where
         (as_of_date = last_day(as_of_date) or as_of_date = newest_date)
         and {{ as_of_filter }}

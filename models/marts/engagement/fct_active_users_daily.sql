@@ -41,20 +41,46 @@ active_intervals as (
 ),
 
 deltas as (
-    select metric, starts_on as metric_date, 1 as delta from active_intervals
+    select
+        metric,
+        starts_on as metric_date,
+        1 as delta
+    from active_intervals
     union all
-    select metric, ends_on as metric_date, -1 as delta from active_intervals
+    select
+        metric,
+        ends_on as metric_date,
+        -1 as delta
+    from active_intervals
+),
+
+metrics as (
+    select
+        explode(
+            array(
+                {% for metric in windows %}
+                '{{ metric }}',
+                {% endfor %}
+                'mau_calendar'
+            )
+        ) as metric
 ),
 
 -- Spine rows carry the running sum to days on which nothing changes.
 daily_deltas as (
-    select metric, metric_date, sum(delta) as delta from deltas group by metric, metric_date
+    select
+        metric,
+        metric_date,
+        sum(delta) as delta
+    from deltas
+    group by metric, metric_date
     union all
-    select metrics.metric, metric_dates.metric_date, 0 as delta
+    select
+        metrics.metric,
+        metric_dates.metric_date,
+        0 as delta
     from metric_dates
-    cross join (select explode(array(
-        {%- for metric in windows %}'{{ metric }}', {% endfor %}'mau_calendar'
-    )) as metric) as metrics
+    cross join metrics
 ),
 
 running as (

@@ -2,7 +2,8 @@
 {{ replace_where('event_date', affected) }}
 
 with sessions as (
-    select * from {{ ref('fct_sessions') }} where {{ in_dates('event_date', affected) }}
+    select * from {{ ref('fct_sessions') }}
+    where {{ in_dates('event_date', affected) }}
 ),
 
 daily as (

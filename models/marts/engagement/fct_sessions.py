@@ -10,7 +10,7 @@ def model(dbt, session):
     )
     events = dbt.ref("int_session_events")
     user_keys = ["user_id"]
-    if dbt.config.get("session_split_at_midnight"):
+    if dbt.config.meta_get("session_split_at_midnight"):
         # Whole days are independent, so that only the affected partitions are read.
         events = events.where(dbt.replace_where)
         user_keys.append("event_date")
@@ -35,9 +35,9 @@ def model(dbt, session):
         F.col("first_event.event_date").alias("event_date"),
         session_start.alias("session_start"),
         "session_end",
-        (
-            (F.unix_micros("session_end") - F.unix_micros(session_start)) / 1_000_000
-        ).cast("double").alias("duration_seconds"),
+        ((F.unix_micros("session_end") - F.unix_micros(session_start)) / 1_000_000)
+        .cast("double")
+        .alias("duration_seconds"),
         "engaged_ms",
         "action_count",
     )

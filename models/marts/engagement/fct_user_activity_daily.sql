@@ -4,11 +4,13 @@
 {{ replace_where('event_date', affected) }}
 
 with interactions as (
-    select * from {{ ref('int_interactions') }} where {{ in_dates('event_date', affected) }}
+    select * from {{ ref('int_interactions') }}
+    where {{ in_dates('event_date', affected) }}
 ),
 
 sessions as (
-    select * from {{ ref('fct_sessions') }} where {{ in_dates('event_date', affected) }}
+    select * from {{ ref('fct_sessions') }}
+    where {{ in_dates('event_date', affected) }}
 ),
 
 action_types as (

@@ -1,9 +1,11 @@
 {% set sources = [] %}
 {% if 'product' in var('sources') %}
-    {% do sources.append(('product', ref('stg_product__interactions'), 'interaction_type', 'cast(null as bigint)')) %}
+{% do sources.append((
+    'product', ref('stg_product__interactions'), 'interaction_type', 'cast(null as bigint)'
+)) %}
 {% endif %}
 {% if 'app' in var('sources') %}
-    {% do sources.append(('app', ref('stg_app__interactions'), 'action_type', 'duration_ms')) %}
+{% do sources.append(('app', ref('stg_app__interactions'), 'action_type', 'duration_ms')) %}
 {% endif %}
 
 {% for name, relation, action_type, duration_ms in sources %}

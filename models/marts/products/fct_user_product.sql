@@ -13,7 +13,9 @@ with user_product_days as (
 ),
 
 affected_pairs as (
-    select distinct user_id, product_id
+    select distinct
+        user_id,
+        product_id
     from user_product_days
     where {{ in_dates('event_date', affected) }}
 )

@@ -14,8 +14,7 @@ hot_products as (
 ),
 
 salted_interactions as (
-    select
-        /*+ broadcast(hot_products) */
+    select /*+ broadcast(hot_products) */
         interactions.*,
         {{ salt('interactions.event_key', 'hot_products.salt_buckets') }} as salt
     from interactions

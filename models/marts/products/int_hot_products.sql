@@ -7,7 +7,10 @@ with interactions as (
 ),
 
 product_days as (
-    select event_date, product_id, count(*) as interaction_count
+    select
+        event_date,
+        product_id,
+        count(*) as interaction_count
     from interactions
     group by event_date, product_id
 ),

@@ -1,0 +1,51 @@
+"""What dbt gives the project's macros, for sqlfluff's plain Jinja templater.
+
+The macros themselves come from ``macros/``. A model is rendered as in a unit test, where macros ask
+nothing of the warehouse, with all sources delivered.
+"""
+
+import datetime
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+
+
+def _sources() -> dict[str, dict[str, Any]]:
+    nodes = {}
+    for file in sorted(PROJECT_DIR.glob("models/staging/*/_*__sources.yml")):
+        for source in yaml.safe_load(file.read_text())["sources"]:
+            for table in source["tables"]:
+                nodes[f"{source['name']}.{table['name']}"] = {
+                    "source_name": source["name"],
+                    "name": table["name"],
+                    "config": table["config"],
+                    "columns": {
+                        column["name"]: {"config": {"meta": {}}, **column}
+                        for column in table["columns"]
+                    },
+                }
+    return nodes
+
+
+_VARS: dict[str, Any] = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())["vars"]
+
+execute = True
+graph = {"sources": _sources()}
+model = {"resource_type": "unit_test"}
+modules = {"datetime": datetime, "itertools": itertools, "re": re}
+
+
+def var(name: str, default: Any = None) -> Any:
+    """Return a project variable."""
+    return _VARS.get(name, default)
+
+
+def tojson(value: Any, default: Any = None, sort_keys: bool = False) -> str:
+    """Return the value as JSON."""
+    return json.dumps(value, sort_keys=sort_keys)

@@ -1,0 +1,172 @@
+"""The shape of the dbt project, read from the manifest that ``dbt parse`` writes: no Spark."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from footfall.settings import PROJECT_DIR
+
+LAYERS_THAT_READ_SOURCES = {"staging", "quality"}
+
+
+def parse(target: Path, *arguments: str) -> dict[str, Any]:
+    """Parse the project with warnings as errors and return its manifest."""
+    command = [
+        sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--warn-error", "parse",
+        "--no-partial-parse", "--target-path", str(target), "--log-path", str(target),
+    ]  # fmt: skip
+    done = subprocess.run(
+        [*command, *arguments],
+        cwd=PROJECT_DIR,
+        env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    manifest: dict[str, Any] = json.loads((target / "manifest.json").read_text())
+    return manifest
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return parse(tmp_path_factory.mktemp("target"), "--target", "local")
+
+
+def nodes(manifest: dict[str, Any], *resource_types: str) -> list[dict[str, Any]]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] in resource_types]
+
+
+def layer(node: dict[str, Any]) -> str:
+    return str(node["fqn"][1])
+
+
+def is_table_of(node: dict[str, Any], *layers: str) -> bool:
+    return layer(node) in layers and node["config"]["materialized"] != "view"
+
+
+def data_tests_on(manifest: dict[str, Any], node: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        test for test in nodes(manifest, "test") if test.get("attached_node") == node["unique_id"]
+    ]
+
+
+def test_each_description_names_the_grain_first(manifest: dict[str, Any]) -> None:
+    for node in nodes(manifest, "model", "snapshot", "seed"):
+        assert node["description"].startswith("One row per "), node["name"]
+
+
+def test_each_column_is_described_and_typed(manifest: dict[str, Any]) -> None:
+    for node in nodes(manifest, "model", "snapshot", "seed"):
+        assert node["columns"], node["name"]
+        for column in node["columns"].values():
+            where = f"{node['name']}.{column['name']}"
+            assert column["description"].strip(), where
+            assert column["data_type"], where
+
+
+def test_each_model_has_a_yml_of_its_name_beside_it(manifest: dict[str, Any]) -> None:
+    for node in nodes(manifest, "model", "snapshot", "seed"):
+        yml = Path(node["original_file_path"]).with_suffix(".yml")
+        assert node["patch_path"] == f"footfall://{yml}" or node["original_file_path"] == str(yml)
+        assert (PROJECT_DIR / yml).is_file(), node["name"]
+
+
+def test_each_mart_tests_its_grain_exactly_once(manifest: dict[str, Any]) -> None:
+    for node in nodes(manifest, "model"):
+        if is_table_of(node, "marts", "training"):
+            names = [test["test_metadata"]["name"] for test in data_tests_on(manifest, node)]
+            assert names.count("unique_grain") == 1, node["name"]
+
+
+def test_each_stored_model_has_a_data_test(manifest: dict[str, Any]) -> None:
+    for node in nodes(manifest, "model"):
+        if node["config"]["materialized"] != "view":
+            assert data_tests_on(manifest, node), node["name"]
+
+
+def test_each_sql_mart_enforces_its_contract(manifest: dict[str, Any]) -> None:
+    for node in nodes(manifest, "model"):
+        if is_table_of(node, "marts", "training", "quality") and node["language"] == "sql":
+            assert node["config"]["contract"]["enforced"] is True, node["name"]
+            assert node["config"]["on_schema_change"] == "append_new_columns", node["name"]
+
+
+def test_contracts_leave_no_constraints_on_delta_tables(manifest: dict[str, Any]) -> None:
+    for node in nodes(manifest, "model"):
+        assert not node["constraints"], node["name"]
+        assert not any(column["constraints"] for column in node["columns"].values()), node["name"]
+
+
+def test_each_model_belongs_to_a_group_with_an_owner(manifest: dict[str, Any]) -> None:
+    groups = {group["name"] for group in manifest["groups"].values()}
+    for node in nodes(manifest, "model", "snapshot", "seed"):
+        assert node["config"]["group"] in groups, node["name"]
+
+
+def test_no_model_past_staging_and_quality_reads_a_source(manifest: dict[str, Any]) -> None:
+    for node in nodes(manifest, "model", "snapshot"):
+        if any(name.startswith("source.") for name in node["depends_on"]["nodes"]):
+            assert layer(node) in LAYERS_THAT_READ_SOURCES, node["name"]
+
+
+def test_each_macro_is_described_with_typed_arguments(manifest: dict[str, Any]) -> None:
+    for macro in manifest["macros"].values():
+        if macro["package_name"] != "footfall":
+            continue
+        assert macro["description"], macro["name"]
+        for argument in macro["arguments"]:
+            assert argument["type"], f"{macro['name']}({argument['name']})"
+            assert argument["description"], f"{macro['name']}({argument['name']})"
+
+
+def test_the_contracts_in_unit_tests_are_those_of_the_sources(manifest: dict[str, Any]) -> None:
+    """In dbt's unit tests a macro cannot see the sources: they carry a copy of the contract."""
+    checked = 0
+    for unit_test in manifest["unit_tests"].values():
+        copy = ((unit_test["overrides"] or {}).get("macros") or {}).get("source_contract")
+        if copy is None:
+            continue
+        source_name, entity = unit_test["model"].removeprefix("stg_").split("__")
+        source = manifest["sources"][f"source.footfall.{source_name}.{entity}"]
+        meta = source["config"]["meta"]
+        assert copy["config"]["meta"] == {name: meta[name] for name in ("event_time", "key")}
+        assert list(copy["columns"]) == list(source["columns"])
+        for name, column in source["columns"].items():
+            assert copy["columns"][name] == {
+                "name": name,
+                "data_type": column["data_type"],
+                "config": {"meta": column["config"]["meta"]},
+            }
+        checked += 1
+    assert checked >= 3
+
+
+@pytest.mark.parametrize("source", ["product", "app", "shop", "crm"])
+def test_models_of_sources_that_are_left_out_vanish_without_a_warning(
+    source: str, tmp_path: Path
+) -> None:
+    alone = parse(tmp_path, "--vars", json.dumps({"sources": [source]}))
+    staged = {node["fqn"][2] for node in nodes(alone, "model") if layer(node) == "staging"}
+    assert staged == {source}
+
+
+@pytest.mark.parametrize("target", ["thrift", "databricks"])
+def test_the_project_parses_without_a_warning_for_each_target(target: str, tmp_path: Path) -> None:
+    assert parse(tmp_path, "--target", target)["nodes"]
+
+
+def test_no_yml_stands_beside_no_model() -> None:
+    for yml in PROJECT_DIR.glob("models/**/*.yml"):
+        if not yml.name.startswith("_"):
+            assert any(yml.with_suffix(suffix).is_file() for suffix in (".sql", ".py")), yml
+            names = [model["name"] for model in yaml.safe_load(yml.read_text())["models"]]
+            assert names == [yml.stem]
