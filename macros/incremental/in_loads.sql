@@ -16,7 +16,11 @@
             "(source = '" ~ name ~ "' and " ~ in_loads('load_id', loads, name) ~ ')'
         ) -%}
     {%- endfor -%}
+    {#- OPTIMIZE takes conditions on partition columns only. -#}
     {{- incremental_run(
-        loads.loads, loads.changed, replace_where=conditions | join(' or ') or 'false'
+        loads.loads,
+        loads.changed,
+        replace_where=conditions | join(' or ') or 'false',
+        optimize_where="source in ('" ~ loads.ranges | join("', '") ~ "')" if conditions else none,
     ) -}}
 {% endmacro %}

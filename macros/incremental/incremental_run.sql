@@ -1,4 +1,6 @@
-{% macro incremental_run(loads, changed, replace_where=none, merge_dates=none) %}
+{% macro incremental_run(
+    loads, changed, replace_where=none, merge_dates=none, optimize_where=none
+) %}
     {#- A comment in the compiled SQL: the strategy and the post-hooks read from it what this run
         replaces, and anyone can see it in target/compiled. -#}
     /* footfall:run {{ tojson({
@@ -6,6 +8,7 @@
         'changed': changed,
         'replace_where': replace_where,
         'merge_dates': merge_dates,
+        'optimize_where': optimize_where or replace_where,
     }, sort_keys=true) }} */
 {%- endmacro %}
 

@@ -2,6 +2,10 @@
     {%- set run = current_incremental_run() if execute else none -%}
     {%- if run and run.changed and run.replace_where != 'false'
         and small_files_since_optimize(this) >= var('optimize_small_files') | int -%}
-        {{ optimize_sql(this, run.replace_where, config.get('meta', {}).get('zorder_by')) }}
+        {{ optimize_sql(
+            this,
+            run.optimize_where if config.get('partition_by') else none,
+            config.get('meta', {}).get('zorder_by'),
+        ) }}
     {%- endif -%}
 {% endmacro %}
