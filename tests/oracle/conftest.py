@@ -1,0 +1,156 @@
+"""Data sets in one warehouse: each has a schema prefix and a state of ingestion of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from reference import Oracle, core_actions, differences
+
+from footfall.dbt import run_dbt
+from footfall.generate import DirtShares, generate
+from footfall.ingest import IngestReport, ingest
+from footfall.settings import PROJECT_DIR, Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+class DataSetSettings(Settings):
+    """Settings under which two prefixes in one home do not share the queue of ingestion."""
+
+    @property
+    def ingest_dir(self) -> Path:
+        return self.home / "ingest" / self.db_schema
+
+
+@dataclass
+class DataSet:
+    """One set of input data with the tables built from it."""
+
+    spark: SparkSession
+    settings: Settings
+    target: Path
+    _tables: dict[str, pa.Table] = field(default_factory=dict)
+
+    def ingest(self, name: str, *paths: Path, mapping: str | None = None) -> IngestReport:
+        """Load files; a rejected one fails the test."""
+        file = PROJECT_DIR / "mappings" / f"{mapping}.yml" if mapping else None
+        report = ingest(name, [str(path) for path in paths], file, settings=self.settings)
+        assert not report.rejected
+        return report
+
+    def dbt(self, *arguments: str) -> Any:
+        """Run dbt on this data set's schemas."""
+        self._tables.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FOOTFALL_DB_SCHEMA", self.settings.db_schema)
+            patch.setenv("DBT_LOG_PATH", str(self.target / "logs"))
+            return run_dbt(*arguments, "--target-path", str(self.target), quiet=True)
+
+    def build(self, *arguments: str) -> Any:
+        """Run ``dbt build`` without tests."""
+        exclude = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
+        return self.dbt("build", *exclude, *arguments)
+
+    def name(self, layer: str, table: str) -> str:
+        return f"{self.settings.schema_of(layer)}.{table}"
+
+    def table(self, layer: str, table: str) -> pa.Table:
+        """Return all rows of a table."""
+        name = self.name(layer, table)
+        if name not in self._tables:
+            self._tables[name] = self.spark.table(name).toArrow()
+        return self._tables[name]
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run SQL in which ``{bronze}``, ``{gold}`` and so on stand for this data set's schemas."""
+        layers = ("bronze", "silver", "gold", "training", "quality")
+        schemas = {layer: self.settings.schema_of(layer) for layer in layers}
+        return [tuple(row) for row in self.spark.sql(sql.format(**schemas)).collect()]
+
+    def reconciliation(self) -> dict[str, tuple[int, ...]]:
+        """Return rows in, accepted, duplicates, quarantined of each entity that has any."""
+        rows = self.rows(
+            "select source, sum(rows_in), sum(accepted), sum(duplicates), sum(quarantined) "
+            "from {quality}.dq_load_reconciliation group by source"
+        )
+        return {source: counts for source, *counts in rows for counts in [tuple(counts)]}
+
+
+def check(data: DataSet, layer: str, table: str, key: Sequence[str], expected: pa.Table) -> None:
+    """Fail where a built table is not exactly the expected one."""
+    built = data.table(layer, table)
+    assert expected.num_rows > 0, f"the data set does not exercise {table}"
+    found = differences(built, expected, key)
+    assert not found, f"{table}: " + "; ".join(found)
+    print(f"{data.settings.db_schema} {table}: {built.num_rows} rows equal")
+
+
+@pytest.fixture(scope="session")
+def data_set(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], DataSet]:
+    """Return a function that makes an empty data set under a schema prefix."""
+
+    def make(prefix: str) -> DataSet:
+        target = tmp_path_factory.mktemp(f"target_{prefix}")
+        return DataSet(spark, DataSetSettings(db_schema=prefix), target)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_oracle() -> Callable[[], Oracle]:
+    """Return a function that makes an oracle without input."""
+    return lambda: Oracle(core_actions(PROJECT_DIR / "seeds" / "action_types.csv"))
+
+
+@dataclass
+class Generated:
+    """Generated landing files: the folder, what the generator says of them, and the oracle."""
+
+    folder: Path
+    truth: dict[str, Any]
+    oracle: Oracle
+
+    def files(self, name: str) -> list[Path]:
+        source, entity = name.split(".")
+        return sorted((self.folder / source / entity).glob("*.parquet"))
+
+
+@pytest.fixture(scope="session")
+def generated(
+    tmp_path_factory: pytest.TempPathFactory, new_oracle: Callable[[], Oracle]
+) -> Generated:
+    """Nine days across the end of a month, with so much dirt that every rule is broken."""
+    folder = tmp_path_factory.mktemp("generated") / "landing"
+    dirt = DirtShares(
+        duplicates=0.05,
+        late=0.1,
+        null_keys=0.05,
+        unknown_types=0.02,
+        below_minimum=0.01,
+        above_maximum=0.01,
+        non_positive_payments=0.1,
+    )
+    truth = generate(folder, days=9, users=200, seed=11, start=date(2025, 8, 27), dirt=dirt)
+    oracle = new_oracle()
+    oracle.load_landing(folder)
+    oracle.judge()
+    return Generated(folder, truth, oracle)
+
+
+@pytest.fixture(scope="session")
+def built(generated: Generated, data_set: Callable[[str], DataSet]) -> Iterator[DataSet]:
+    """The generated files in one load per entity, and a complete build with its tests."""
+    data = data_set("whole")
+    for name in generated.truth["entities"]:
+        data.ingest(name, *generated.files(name))
+    data.dbt("build", "--exclude-resource-type", "unit_test")
+    yield data

@@ -1,0 +1,714 @@
+"""What the tables must hold, written anew from the definitions in DuckDB and plain Python.
+
+DuckDB reads the input, judges every row and removes duplicates. Everything above that (sessions,
+active users, features, sequences) is a loop over sorted rows, so that it has neither code nor a way
+of computing in common with the models.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from bisect import bisect_left
+from calendar import monthrange
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import groupby
+from pathlib import Path
+from typing import Any, cast
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROS = 1_000_000
+SESSION_GAP = 30 * 60 * MICROS
+DAY = timedelta(days=1)
+LONGEST_SEQUENCE = 1000
+ACTION_CODES = {"clicks": 1, "add_to_carts": 2, "orders": 3}
+PRODUCT_ACTIONS = ("view", "click", "purchase")
+APP_ACTIONS = ("page_view", "edit", "create", "delete", "share")
+
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A source entity: its columns as DuckDB types, time, key, and (condition, reject reason)."""
+
+    columns: dict[str, str]
+    time: str
+    key: tuple[str, ...]
+    rejects: tuple[tuple[str, str], ...]
+
+
+def _entity(time: str, key: str, required: str, columns: str, *rejects: tuple[str, str]) -> Entity:
+    missing = tuple((f"{name} is null", f"{name}_missing") for name in required.split())
+    pairs = [column.strip().split(" ", 1) for column in columns.split(";")]
+    return Entity(dict(pairs), time, tuple(key.split()), missing + rejects)
+
+
+ENTITIES = {
+    "product.interactions": _entity(
+        "event_time",
+        "event_time user_id product_id interaction_type",
+        "event_time user_id product_id interaction_type",
+        "event_time timestamptz; user_id varchar; product_id varchar; interaction_type varchar",
+        (
+            "interaction_type not in ('view', 'click', 'purchase')",
+            "interaction_type_unknown",
+        ),
+    ),
+    "app.interactions": _entity(
+        "event_time",
+        "event_time user_id action_type page_id duration_ms app_version referrer",
+        "event_time user_id action_type",
+        "event_time timestamptz; user_id varchar; action_type varchar; page_id varchar;"
+        "duration_ms bigint; app_version varchar; referrer varchar",
+        (
+            "action_type not in ('page_view', 'edit', 'create', 'delete', 'share')",
+            "action_type_unknown",
+        ),
+        ("duration_ms < 0", "duration_ms_below_minimum"),
+        ("duration_ms > 2 * 60 * 60 * 1000", "duration_ms_above_maximum"),
+    ),
+    "app.users": _entity(
+        "updated_at",
+        "user_id updated_at",
+        "user_id join_date updated_at",
+        "user_id varchar; join_date date; country varchar; device_type varchar;"
+        "subscription_type varchar; updated_at timestamptz",
+    ),
+    "shop.impressions": _entity(
+        "dt",
+        "dt ranking_id customer_id",
+        "dt ranking_id customer_id impressions",
+        "dt date; ranking_id varchar; customer_id bigint;"
+        "impressions struct(item_id integer, is_order boolean)[]",
+    ),
+    "shop.clicks": _entity(
+        "click_time",
+        "customer_id item_id click_time",
+        "customer_id item_id click_time",
+        "dt date; customer_id bigint; item_id integer; click_time timestamptz",
+    ),
+    "shop.add_to_carts": _entity(
+        "occurred_at",
+        "customer_id config_id simple_id occurred_at",
+        "customer_id config_id occurred_at",
+        "dt date; customer_id bigint; config_id integer; simple_id integer;occurred_at timestamptz",
+    ),
+    "shop.orders": _entity(
+        "occurred_at",
+        "customer_id config_id simple_id occurred_at",
+        "customer_id config_id occurred_at",
+        "order_date date; customer_id bigint; config_id integer; simple_id integer;"
+        "occurred_at timestamptz",
+    ),
+    "crm.customers": _entity(
+        "registration_date",
+        "customer_id",
+        "customer_id registration_date",
+        "customer_id bigint; name varchar; email varchar; phone varchar; registration_date date;"
+        "location varchar; customer_segment varchar",
+    ),
+    "crm.transactions": _entity(
+        "transaction_time",
+        "transaction_id",
+        "transaction_id customer_id quantity price transaction_time transaction_status",
+        "transaction_id varchar; customer_id bigint; product_id varchar; quantity integer;"
+        "price decimal(18,2); amount decimal(18,2); currency varchar; payment_method varchar;"
+        "transaction_time timestamptz; transaction_status varchar",
+        ("quantity < 1", "quantity_below_minimum"),
+        ("price <= 0", "price_not_above_0"),
+        (
+            "transaction_status not in ('completed', 'pending', 'failed', 'refunded')",
+            "transaction_status_unknown",
+        ),
+    ),
+    "crm.support_interactions": _entity(
+        "interaction_date",
+        "interaction_id",
+        "interaction_id customer_id interaction_date interaction_type",
+        "interaction_id varchar; customer_id bigint; interaction_date date;"
+        "interaction_type varchar; response_time integer; interaction_outcome varchar",
+        ("interaction_type not in ('call', 'chat', 'email')", "interaction_type_unknown"),
+        ("response_time < 0", "response_time_below_minimum"),
+    ),
+    "crm.events": _entity(
+        "event_timestamp",
+        "event_id",
+        "event_id customer_id event_type event_timestamp",
+        "event_id varchar; customer_id bigint; event_type varchar; event_timestamp timestamptz",
+        (
+            "event_type not in ('page_view', 'search', 'add_to_cart', 'purchase')",
+            "event_type_unknown",
+        ),
+    ),
+    "crm.sessions": _entity(
+        "session_start",
+        "session_id",
+        "session_id customer_id session_start",
+        "session_id varchar; customer_id bigint; device_type varchar; session_start timestamptz;"
+        "session_end timestamptz; session_duration integer",
+        ("session_duration < 0", "session_duration_below_minimum"),
+        ("session_duration > 2 * 60 * 60", "session_duration_above_maximum"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """A valid interaction of product or app; ``micros`` is its time in microseconds since 1970."""
+
+    user_id: str
+    micros: int
+    key: str
+    action: str
+    duration_ms: int | None
+
+    @property
+    def day(self) -> date:
+        return day_of(self.micros)
+
+
+def day_of(micros: int) -> date:
+    """Return the UTC day of a time."""
+    return (EPOCH + timedelta(microseconds=micros)).date()
+
+
+def time_of(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def days_between(first: date, last: date) -> Iterator[date]:
+    for offset in range((last - first).days + 1):
+        yield first + timedelta(days=offset)
+
+
+def month_end(day: date) -> date:
+    return day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def md5_of(*parts: object) -> str:
+    return hashlib.md5("\x1f".join(str(part) for part in parts).encode()).hexdigest()
+
+
+def table(columns: Mapping[str, pa.DataType], rows: Iterable[Sequence[Any]]) -> pa.Table:
+    """Return rows as an Arrow table."""
+    values = list(zip(*rows, strict=True)) or [()] * len(columns)
+    return pa.table(
+        {
+            name: pa.array(column, data_type)
+            for (name, data_type), column in zip(columns.items(), values, strict=True)
+        }
+    )
+
+
+STRING, BIGINT, INT, DOUBLE, BOOL = (
+    pa.string(), pa.int64(), pa.int32(), pa.float64(), pa.bool_(),
+)  # fmt: skip
+DATE, TIME = pa.date32(), pa.timestamp("us", tz="UTC")
+
+
+class Oracle:
+    """The expected tables of one data set.
+
+    Args:
+        core_actions: the actions that the seed calls core.
+    """
+
+    def __init__(self, core_actions: set[str]) -> None:
+        self.core_actions = core_actions
+        self.loads = 0
+        self.connection = duckdb.connect()
+        self.connection.execute("set threads = 2; set timezone = 'UTC'")
+        for name, entity in ENTITIES.items():
+            columns = ", ".join(f"{column} {kind}" for column, kind in entity.columns.items())
+            self.run(f"create table raw_{_view(name)} ({columns}, errors varchar[], load integer)")
+
+    def run(self, sql: str) -> Rows:
+        return cast(Rows, self.connection.execute(sql).fetchall())
+
+    def one(self, sql: str) -> Any:
+        return self.run(sql)[0][0]
+
+    def load(self, name: str, select: str) -> None:
+        """Add input rows of an entity; what is loaded first wins over what repeats it.
+
+        Args:
+            name: the entity.
+            select: a query for its columns and ``errors``, what the mapping could not convert.
+        """
+        self.loads += 1
+        self.run(
+            f"insert into raw_{_view(name)} by name select *, {self.loads} as load from ({select})"
+        )
+
+    def load_landing(self, folder: Path) -> None:
+        """Add the landing files of all entities."""
+        for name in ENTITIES:
+            source, entity = name.split(".")
+            files = folder / source / entity / "*.parquet"
+            self.load(name, f"select *, null::varchar[] as errors from read_parquet('{files}')")
+
+    def judge(self) -> None:
+        """Split the input: ``judged_*`` has reasons and key, ``accepted_*`` the first of a key."""
+        for name, entity in ENTITIES.items():
+            view = _view(name)
+            reasons = ", ".join(
+                f"case when {test} then '{why}' end" for test, why in entity.rejects
+            )
+            parts = ", ".join(
+                "coalesce({}::varchar, chr(0))".format(
+                    f"epoch_us({column})" if entity.columns[column] == "timestamptz" else column
+                )
+                for column in entity.key
+            )
+            columns = ", ".join(entity.columns)
+            self.run(
+                f"""
+                create table judged_{view} as
+                select
+                    * exclude (errors),
+                    {entity.time}::date as event_date,
+                    md5(concat_ws(chr(31), {parts})) as event_key,
+                    list_concat(
+                        coalesce(errors, []::varchar[]),
+                        list_filter([{reasons}]::varchar[], lambda reason: reason is not null)
+                    ) as reasons
+                from raw_{view};
+                create table accepted_{view} as
+                select * exclude (reasons, load) from judged_{view}
+                where len(reasons) = 0
+                qualify row_number() over (partition by event_key order by load, ({columns})) = 1
+                """
+            )
+
+    # ---------- what came in
+
+    def reconciliation(self) -> dict[str, tuple[int, int, int, int]]:
+        """Return rows in, accepted, duplicates and quarantined of every entity with input."""
+        counts = {}
+        for name in ENTITIES:
+            view = _view(name)
+            rows = self.one(f"select count(*) from judged_{view}")
+            accepted = self.one(f"select count(*) from accepted_{view}")
+            bad = self.one(f"select count(*) from judged_{view} where len(reasons) > 0")
+            if rows:
+                counts[name] = (rows, accepted, rows - accepted - bad, bad)
+        return counts
+
+    def reject_reasons(self) -> dict[str, dict[str, int]]:
+        return {
+            name: dict(
+                self.run(
+                    f"""
+                    select unnest(reasons) as reason, count(*)
+                    from judged_{_view(name)}
+                    group by reason
+                    """
+                )
+            )
+            for name in ENTITIES
+        }
+
+    def accepted(self, name: str) -> pa.Table:
+        """Return the rows that staging must hold."""
+        extra = " replace (coalesce(amount, quantity * price)::decimal(18, 2) as amount)"
+        replaced = extra if name == "crm.transactions" else ""
+        query = f"select *{replaced} from accepted_{_view(name)}"
+        return self.connection.sql(query).to_arrow_table()
+
+    # ---------- engagement
+
+    def events(self) -> list[Event]:
+        """Return the valid interactions of product and app by user, time and key."""
+        rows = self.run(
+            """
+            select user_id, epoch_us(event_time), event_key, interaction_type, null
+            from accepted_product_interactions
+            union all
+            select user_id, epoch_us(event_time), event_key, action_type, duration_ms
+            from accepted_app_interactions
+            """
+        )
+        return sorted(
+            (Event(*row) for row in rows),
+            key=lambda event: (event.user_id, event.micros, event.key),
+        )
+
+    def session_events(self) -> Iterator[list[Event]]:
+        """Return the events of each session."""
+        session: list[Event] = []
+        for event in self.events():
+            if session:
+                last = session[-1]
+                same = last.user_id == event.user_id and last.day == event.day
+                if not same or event.micros - last.micros >= SESSION_GAP:
+                    yield session
+                    session = []
+            session.append(event)
+        if session:
+            yield session
+
+    def sessions(self) -> pa.Table:
+        columns = {
+            "session_id": STRING, "user_id": STRING, "event_date": DATE, "session_start": TIME,
+            "session_end": TIME, "duration_seconds": DOUBLE, "engaged_ms": BIGINT,
+            "action_count": BIGINT,
+        }  # fmt: skip
+        return table(
+            columns,
+            (
+                (
+                    md5_of(session[0].user_id, session[0].key),
+                    session[0].user_id,
+                    session[0].day,
+                    time_of(session[0].micros),
+                    time_of(session[-1].micros),
+                    (session[-1].micros - session[0].micros) / MICROS,
+                    sum(event.duration_ms or 0 for event in session),
+                    len(session),
+                )
+                for session in self.session_events()
+            ),
+        )
+
+    def session_metrics(self) -> pa.Table:
+        columns = {
+            "event_date": DATE, "segment_type": STRING, "segment_value": STRING,
+            "session_count": BIGINT, "user_count": BIGINT, "action_count": BIGINT,
+            "avg_duration_seconds": DOUBLE, "median_duration_seconds": DOUBLE,
+            "p95_duration_seconds": DOUBLE, "avg_actions_per_session": DOUBLE,
+            "bounce_share": DOUBLE,
+        }  # fmt: skip
+        by_day = defaultdict(list)
+        for session in self.session_events():
+            by_day[session[0].day].append(session)
+        rows = []
+        for day, sessions in by_day.items():
+            micros = [session[-1].micros - session[0].micros for session in sessions]
+            count, actions = len(sessions), sum(map(len, sessions))
+            rows.append(
+                (
+                    day,
+                    "all",
+                    "all",
+                    count,
+                    len({session[0].user_id for session in sessions}),
+                    actions,
+                    sum(micros) / count / MICROS,
+                    float(np.percentile(micros, 50)) / MICROS,
+                    float(np.percentile(micros, 95)) / MICROS,
+                    actions / count,
+                    sum(len(session) == 1 for session in sessions) / count,
+                )
+            )
+        return table(columns, rows)
+
+    def user_activity(self) -> pa.Table:
+        counts = {f"{action}_count": BIGINT for action in (*PRODUCT_ACTIONS, *APP_ACTIONS)}
+        columns = {
+            "user_id": STRING, "event_date": DATE, "action_count": BIGINT,
+            "core_action_count": BIGINT, **counts, "duration_ms": BIGINT, "session_count": BIGINT,
+            "longest_session_seconds": DOUBLE,
+        }  # fmt: skip
+        days: dict[tuple[str, date], list[list[Event]]] = defaultdict(list)
+        for session in self.session_events():
+            days[session[0].user_id, session[0].day].append(session)
+        rows = []
+        for (user_id, day), sessions in days.items():
+            events = [event for session in sessions for event in session]
+            actions = Counter(event.action for event in events)
+            rows.append(
+                (
+                    user_id,
+                    day,
+                    len(events),
+                    sum(count for action, count in actions.items() if action in self.core_actions),
+                    *(actions[action] for action in (*PRODUCT_ACTIONS, *APP_ACTIONS)),
+                    sum(event.duration_ms or 0 for event in events),
+                    len(sessions),
+                    max(session[-1].micros - session[0].micros for session in sessions) / MICROS,
+                )
+            )
+        return table(columns, rows)
+
+    def active_users(self) -> pa.Table:
+        columns = {
+            "metric_date": DATE, "definition": STRING, "segment_type": STRING,
+            "segment_value": STRING, "dau": BIGINT, "wau": BIGINT, "mau_28": BIGINT,
+            "mau_30": BIGINT, "mau_calendar": BIGINT, "stickiness": DOUBLE,
+        }  # fmt: skip
+        users: dict[date, set[str]] = defaultdict(set)
+        for event in self.events():
+            users[event.day].add(event.user_id)
+
+        def active(first: date, last: date) -> int:
+            return len(set().union(*(users.get(day, set()) for day in days_between(first, last))))
+
+        rows = []
+        for day in days_between(min(users), max(users)):
+            dau, wau, mau_28, mau_30 = (
+                active(day - timedelta(days=length - 1), day) for length in (1, 7, 28, 30)
+            )
+            calendar = active(day.replace(day=1), day)
+            stickiness = dau / mau_28 if mau_28 else None
+            rows.append(
+                (day, "basic", "all", "all", dau, wau, mau_28, mau_30, calendar, stickiness)
+            )
+        return table(columns, rows)
+
+    def users(self) -> pa.Table:
+        """Return each user's intervals of unchanged attributes."""
+        columns = {
+            "user_version_id": STRING, "user_id": STRING, "join_date": DATE, "country": STRING,
+            "device_type": STRING, "subscription_type": STRING, "valid_from": TIME,
+            "valid_to": TIME, "is_current": BOOL,
+        }  # fmt: skip
+        versions = self.run(
+            """
+            select
+                user_id, epoch_us(updated_at), join_date, country, device_type, subscription_type
+            from accepted_app_users
+            order by user_id, updated_at
+            """
+        )
+        rows = []
+        for user_id, of_user in groupby(versions, key=lambda version: version[0]):
+            changes = [
+                (next(same)[1], attributes)
+                for attributes, same in groupby(of_user, key=lambda version: version[2:])
+            ]
+            joined = datetime.combine(changes[0][1][0], datetime.min.time(), timezone.utc)
+            joined_micros = (joined - EPOCH) // timedelta(microseconds=1)
+            starts = [min(changes[0][0], joined_micros), *(start for start, _ in changes[1:])]
+            for start, end, (_, attributes) in zip(
+                starts, [*starts[1:], None], changes, strict=True
+            ):
+                rows.append(
+                    (
+                        md5_of(user_id, start),
+                        user_id,
+                        *attributes,
+                        time_of(start),
+                        time_of(end) if end is not None else None,
+                        end is None,
+                    )
+                )
+        return table(columns, rows)
+
+    # ---------- products
+
+    def user_product_daily(self) -> pa.Table:
+        return self._user_product(
+            {"user_id": STRING, "product_id": STRING, "event_date": DATE},
+            "user_id, product_id, event_date",
+        )
+
+    def user_product(self) -> pa.Table:
+        return self._user_product({"user_id": STRING, "product_id": STRING}, "user_id, product_id")
+
+    def _user_product(self, grain: dict[str, pa.DataType], names: str) -> pa.Table:
+        groups: dict[tuple[Any, ...], list[tuple[str, int]]] = defaultdict(list)
+        rows = self.run(
+            f"""
+            select {names}, interaction_type, epoch_us(event_time)
+            from accepted_product_interactions
+            """
+        )
+        for *key, action, micros in rows:
+            groups[tuple(key)].append((action, micros))
+        columns = grain | {f"{action}_count": BIGINT for action in PRODUCT_ACTIONS}
+        return table(
+            columns | {"last_interaction_time": TIME},
+            (
+                (
+                    *key,
+                    *(sum(action == wanted for action, _ in found) for wanted in PRODUCT_ACTIONS),
+                    time_of(max(micros for _, micros in found)),
+                )
+                for key, found in groups.items()
+            ),
+        )
+
+    # ---------- customers
+
+    def customer_features(self) -> pa.Table:
+        columns = {
+            "customer_id": BIGINT, "as_of_date": DATE, "purchase_frequency": BIGINT,
+            "total_spend": pa.decimal128(38, 2), "avg_transaction_value": pa.decimal128(38, 6),
+            "last_purchase_date": DATE, "recency_days": INT, "days_since_last_transaction": INT,
+            "transaction_frequency_last_30_days": BIGINT, "average_session_duration": DOUBLE,
+            "event_conversion_rate": DOUBLE,
+        }  # fmt: skip
+        first_seen: dict[int, date] = {}
+        observed: set[date] = set()
+
+        def rows_of(name: str, *names: str) -> dict[int, Rows]:
+            found = defaultdict(list)
+            selected = ", ".join(["customer_id", "event_date", *names])
+            for customer, day, *values in self.run(f"select {selected} from accepted_crm_{name}"):
+                found[customer].append((day, *values))
+                first_seen[customer] = min(day, first_seen.get(customer, day))
+                observed.add(day)
+            return found
+
+        rows_of("customers")
+        transactions = rows_of(
+            "transactions", "transaction_status", "coalesce(amount, quantity * price)"
+        )
+        events = rows_of("events", "event_type")
+        sessions = rows_of("sessions", "session_duration")
+
+        newest = max(observed)
+        as_of_dates = [
+            day for day in days_between(min(observed), newest) if day in (month_end(day), newest)
+        ]
+        rows = []
+        for customer, first in first_seen.items():
+            for as_of in as_of_dates[bisect_left(as_of_dates, first) :]:
+                paid = [row for row in transactions[customer] if row[0] <= as_of]
+                bought = [(day, amount) for day, status, amount in paid if status == "completed"]
+                acts = [kind for day, kind in events[customer] if day <= as_of]
+                seconds = [
+                    length
+                    for day, length in sessions[customer]
+                    if day <= as_of and length is not None
+                ]
+                spend = sum((amount for _, amount in bought), Decimal(0))
+                last_purchase = max((day for day, _ in bought), default=None)
+                rows.append(
+                    (
+                        customer,
+                        as_of,
+                        len(bought),
+                        spend,
+                        (spend / len(bought)).quantize(Decimal("1e-6"), ROUND_HALF_UP)
+                        if bought
+                        else None,
+                        last_purchase,
+                        (as_of - last_purchase).days if last_purchase else None,
+                        (as_of - max(day for day, *_ in paid)).days if paid else None,
+                        sum(day > as_of - 30 * DAY for day, *_ in paid),
+                        sum(seconds) / len(seconds) if seconds else None,
+                        acts.count("purchase") / len(acts) if acts else None,
+                    )
+                )
+        return table(columns, rows)
+
+    # ---------- training
+
+    def samples(self) -> pa.Table:
+        columns = {
+            "dt": DATE, "ranking_id": STRING, "customer_id": BIGINT, "position": INT,
+            "item_id": INT, "is_order": BOOL,
+        }  # fmt: skip
+        rankings = self.run(
+            "select dt, ranking_id, customer_id, impressions from accepted_shop_impressions"
+        )
+        return table(
+            columns,
+            (
+                (*ranking, position, shown["item_id"], shown["is_order"])
+                for *ranking, impressions in rankings
+                for position, shown in enumerate(impressions)
+            ),
+        )
+
+    def sequences(self) -> pa.Table:
+        columns = {
+            "dt": DATE, "customer_id": BIGINT, "actions": pa.list_(INT),
+            "action_types": pa.list_(pa.int8()), "action_count": INT,
+        }  # fmt: skip
+        history: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+        for entity, code in ACTION_CODES.items():
+            item, time = ("item_id", "click_time") if code == 1 else ("config_id", "occurred_at")
+            for customer, micros, item_id in self.run(
+                f"select customer_id, epoch_us({time}), {item} from accepted_shop_{entity}"
+            ):
+                history[customer].append((micros, code, item_id))
+        for actions in history.values():
+            actions.sort(reverse=True)
+        rows = []
+        for day, customer in self.run(
+            "select distinct dt, customer_id from accepted_shop_impressions"
+        ):
+            past = [action for action in history[customer] if day_of(action[0]) < day]
+            recent = past[:LONGEST_SEQUENCE]
+            rows.append(
+                (
+                    day,
+                    customer,
+                    [item for _, _, item in recent],
+                    [code for _, code, _ in recent],
+                    len(recent),
+                )
+            )
+        return table(columns, rows)
+
+
+def _view(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def core_actions(seed: Path) -> set[str]:
+    """Return the actions that the seed calls core."""
+    with seed.open(newline="") as file:
+        return {row["action_type"] for row in csv.DictReader(file) if row["is_core"] == "true"}
+
+
+def differences(built: pa.Table, expected: pa.Table, key: Sequence[str]) -> list[str]:
+    """Return how two tables differ, row by row; numbers with a fraction may differ by rounding.
+
+    Args:
+        built: what the project made.
+        expected: what the oracle says; it must have the same columns.
+        key: the grain.
+    """
+    if set(built.column_names) != set(expected.column_names):
+        return [f"columns: {sorted(built.column_names)} <> {sorted(expected.column_names)}"]
+    found = []
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.register("built", built)
+        connection.register("expected", expected)
+        for name, rows in (("built", built), ("expected", expected)):
+            grains = connection.execute(
+                f"select count(*) from (select distinct {', '.join(key)} from {name})"
+            ).fetchall()
+            if grains[0][0] != rows.num_rows:
+                found.append(f"{name}: {rows.num_rows} rows, {grains[0][0]} keys")
+        others = [column for column in built.column_names if column not in key]
+        unequal = [f"({_unequal(column, expected.schema.field(column).type)})" for column in others]
+        condition = " or ".join(["built_row is null", "expected_row is null", *unequal])
+        keys = ", ".join(f"coalesce(b.{name}, e.{name}) as {name}" for name in key)
+        pairs = ", ".join(f"[b.{name}::varchar, e.{name}::varchar] as {name}" for name in others)
+        rows = connection.execute(
+            f"""
+            select {", ".join([keys, *([pairs] if pairs else [])])}
+            from (select *, true as built_row from built) as b
+            full join (select *, true as expected_row from expected) as e
+                on {" and ".join(f"b.{name} = e.{name}" for name in key)}
+            where {condition}
+            """
+        ).fetchall()
+        if rows:
+            names = [*key, *(f"{name} [built, expected]" for name in others)]
+            found.append(f"{len(rows)} rows differ; {names}: {rows[:3]}")
+    if built.num_rows != expected.num_rows:
+        found.append(f"rows: {built.num_rows} <> {expected.num_rows}")
+    return found
+
+
+def _unequal(column: str, data_type: pa.DataType) -> str:
+    different = f"b.{column} is distinct from e.{column}"
+    if pa.types.is_floating(data_type):
+        close = f"abs(b.{column} - e.{column}) <= 1e-9 * greatest(1, abs(e.{column}))"
+        return f"{different} and not coalesce({close}, false)"
+    return different

