@@ -20,8 +20,10 @@ def main(
     days: Annotated[int, typer.Option(help="Days of data.")] = DAYS,
     json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
 ) -> None:
-    """Run the demo in a new home, and then a second ``dbt build`` with nothing new."""
+    """Run the demo in a new home as ``make demo`` does, then ``dbt build`` with nothing new."""
     from footfall.dbt import run_dbt
+
+    os.environ["FOOTFALL_JIT_LEVEL"] = "1"
 
     os.environ["FOOTFALL_CACHE"] = str(get_settings().cache)
     rows: list[Row] = []

@@ -109,9 +109,18 @@ def parse_date(text: str) -> date:
         raise UsageError(f"{text!r} is not a date.", "Write it as 2025-08-14.") from None
 
 
+def print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def configure(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True),
+    ] = False,
 ) -> None:
     level = os.environ.get("FOOTFALL_LOG_LEVEL", "WARNING").upper()
     structlog.configure(
@@ -122,9 +131,6 @@ def configure(
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    if version:
-        out.print(__version__)
-        raise typer.Exit
 
 
 @app.command()

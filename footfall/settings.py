@@ -54,6 +54,12 @@ class Settings(BaseSettings):
         ge=1,
         description="Spark's heap in GiB: half of the machine's memory, at most 12.",
     )
+    jit_level: int = Field(
+        default=4,
+        ge=1,
+        le=4,
+        description="How far Java compiles: 1 for runs of minutes, 4 for the best throughput.",
+    )
     ivy_settings: Path | None = Field(
         default=None, description="An Ivy settings file, for a mirror of the public repository."
     )
@@ -73,7 +79,7 @@ class Settings(BaseSettings):
     @property
     def ingest_dir(self) -> Path:
         """State of ingestion: the queue of files and the streaming checkpoints."""
-        return self.home / "ingest"
+        return self.home / "ingest" / self.db_schema
 
     @property
     def jars(self) -> Path:

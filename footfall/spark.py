@@ -59,7 +59,7 @@ def session_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.extraJavaOptions": (
             f"-Dderby.system.home={home} -Dderby.stream.error.file={home / 'derby.log'} "
-            "-XX:+UseParallelGC -XX:TieredStopAtLevel=4"
+            f"-XX:+UseParallelGC -XX:TieredStopAtLevel={settings.jit_level}"
         ),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",

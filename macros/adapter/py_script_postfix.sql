@@ -10,7 +10,7 @@
 {%- endif %}
 # footfall:run {{ tojson({
     'loads': affected.loads, 'changed': affected.changed, 'replace_where': predicate,
-    'merge_dates': none,
+    'merge_dates': none, 'optimize_where': predicate,
 }, sort_keys=true) }}
 dbtObj.replace_where = {{ tojson(predicate) }}
 {%- endif %}

@@ -4,7 +4,7 @@
     {{ incremental_run(
         loads.loads, loads.changed, merge_dates=batch_dates(source_name, entity, loads)
     ) }}
-    select * except (arrival, reject_reasons)
+    select * except (arrival, is_valid, reject_reasons)
     from (
         select
             *,
@@ -14,7 +14,7 @@
                     {%- if contract %}, struct({{ contract.columns | list | join(', ') }}){% endif %}
             ) as arrival
         from ({{ classified_rows(source_name, entity, loads) }})
-        where size(reject_reasons) = 0
+        where is_valid
     )
     where arrival = 1
 {%- endmacro %}

@@ -9,6 +9,7 @@
         {%- endfor %}
         {{ event_date(event_time, contract.columns[event_time].data_type) }} as event_date,
         {{ event_key(contract) }} as event_key,
+        {{ is_valid(contract) }} as is_valid,
         {{ reject_reasons(contract) }} as reject_reasons,
         _load_id,
         _ingested_at,

@@ -11,7 +11,7 @@ with classified as (
         '{{ source_name }}.{{ entity }}' as source,
         _load_id as load_id,
         event_key,
-        size(reject_reasons) = 0 as is_valid
+        is_valid
     from ({{ classified_rows(source_name, entity, loads) }})
     {{ 'union all' if not loop.last }}
     {% endfor %}

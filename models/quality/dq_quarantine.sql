@@ -15,6 +15,6 @@ select
     _source_file as source_file,
     _ingested_at as ingested_at
 from ({{ classified_rows(source_name, entity, loads) }})
-where size(reject_reasons) > 0
+where not is_valid
 {{ 'union all' if not loop.last }}
 {% endfor %}

@@ -254,7 +254,6 @@ def test_the_help_of_every_command_has_an_example_of_it(command: str) -> None:
     assert f"footfall {command}" in text
 
 
-@pytest.mark.xfail(strict=True, reason="--version asks for a command: its option is not eager")
 def test_the_version_is_printed(footfall: Footfall) -> None:
     from footfall import __version__
 

@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-class DataSetSettings(Settings):
-    """Settings under which two prefixes in one home do not share the queue of ingestion."""
-
-    @property
-    def ingest_dir(self) -> Path:
-        return self.home / "ingest" / self.db_schema
-
-
 @dataclass
 class DataSet:
     """One set of input data with the tables built from it."""
@@ -100,7 +92,7 @@ def data_set(
 
     def make(prefix: str) -> DataSet:
         target = tmp_path_factory.mktemp(f"target_{prefix}")
-        return DataSet(spark, DataSetSettings(db_schema=prefix), target)
+        return DataSet(spark, Settings(db_schema=prefix), target)
 
     return make
 
