@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from footfall.contracts import Contract
+from footfall.errors import FootfallError
 from footfall.generate.columns import (
     DAY,
     MINUTE,
@@ -70,7 +71,7 @@ def encode(contract: Contract, columns: Columns, strings: dict[str, StringEncode
     """Return the rows as an Arrow table with exactly the contract's columns and types.
 
     Raises:
-        NotImplementedError: the contract has a type that no generated column has.
+        FootfallError: the contract has a type that no generated column has.
     """
     arrays = []
     for column in contract.columns:
@@ -90,7 +91,10 @@ def encode(contract: Contract, columns: Columns, strings: dict[str, StringEncode
         elif column.data_type == "array<struct<item_id:int,is_order:boolean>>":
             array = _impressions(values)
         else:
-            raise NotImplementedError(f"{contract.name}.{column.name}: {column.data_type}")
+            raise FootfallError(
+                f"No {column.data_type} can be generated for {contract.name}.{column.name}.",
+                "Give the contract's column one of the types that other columns have.",
+            )
         arrays.append(array)
     return pa.Table.from_arrays(arrays, names=[column.name for column in contract.columns])
 
