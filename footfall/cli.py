@@ -129,7 +129,8 @@ def configure(
             if hasattr(logging, "getLevelNamesMapping")
             else getattr(logging, level, logging.WARNING)
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up at each use: whoever calls the command line may have put another in its place.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,17 @@ from footfall.settings import PROJECT_DIR, get_settings
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
 
-pytestmark = pytest.mark.usefixtures("spark")
+pytestmark = pytest.mark.usefixtures("own_schemas")
+
+
+@pytest.fixture(scope="module")
+def own_schemas(spark: SparkSession) -> Iterator[None]:
+    """Bronze tables that no other test loads into."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FOOTFALL_DB_SCHEMA", "ingested")
+        get_settings.cache_clear()
+        yield
+    get_settings.cache_clear()
 
 
 def utc(*parts: int) -> datetime:
