@@ -59,7 +59,9 @@ def session_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.extraJavaOptions": (
             f"-Dderby.system.home={home} -Dderby.stream.error.file={home / 'derby.log'} "
-            f"-XX:+UseParallelGC -XX:TieredStopAtLevel={settings.jit_level}"
+            f"-XX:+UseParallelGC -XX:TieredStopAtLevel={settings.jit_level} "
+            # Below level 4 Java's default is 48 MB, which Spark's generated code fills in minutes.
+            "-XX:ReservedCodeCacheSize=512m"
         ),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
