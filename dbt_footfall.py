@@ -17,7 +17,7 @@ from dbt.plugins.manager import dbtPlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from footfall.errors import FootfallError
-from footfall.spark import get_session, prepare
+from footfall.spark import get_session
 
 
 class SessionPythonJobHelper(PythonJobHelper):
@@ -74,7 +74,6 @@ def _install() -> None:
     def open(cls: type[SparkConnectionManager], connection: Connection) -> Connection:
         if connection.credentials.method == SparkConnectionMethod.SESSION:
             try:
-                prepare()
                 get_session()
             except FootfallError as error:
                 raise DbtRuntimeError(str(error)) from error

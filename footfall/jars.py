@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import shutil
 import ssl
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pyspark
 
+from footfall.checksum import sha256_of
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 
@@ -47,17 +47,13 @@ DELTA_JARS = (
 )
 
 
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
 def missing_jars(settings: Settings) -> list[Jar]:
     """Return the jars that are absent from the cache or differ from their checksum."""
     return [
         jar
         for jar in DELTA_JARS
         if not (settings.jars / jar.file_name).is_file()
-        or _sha256(settings.jars / jar.file_name) != jar.sha256
+        or sha256_of(settings.jars / jar.file_name) != jar.sha256
     ]
 
 
@@ -147,7 +143,7 @@ def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
                 "Check the network, name a mirror by FOOTFALL_IVY_SETTINGS (an Ivy settings file), "
                 f"or copy the jar into {settings.jars}.",
             )
-        if (found := _sha256(target)) != jar.sha256:
+        if (found := sha256_of(target)) != jar.sha256:
             target.unlink()
             raise FootfallError(
                 f"{jar.file_name} has the SHA-256 {found}, expected {jar.sha256}.",

@@ -6,7 +6,6 @@ import csv
 import difflib
 import glob
 import gzip
-import hashlib
 import io
 import json
 import zlib
@@ -173,15 +172,6 @@ def format_of(file: Path, file_format: FileFormat | None = None) -> FileFormat:
         f"The name of {file} does not tell its format.",
         "Pass --format parquet, csv or json.",
     )
-
-
-def sha256_of(file: Path) -> str:
-    """Return the SHA-256 of a file's content, by which ingestion knows it again."""
-    digest = hashlib.sha256()
-    with file.open("rb") as content:
-        while block := content.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def inspect(file: Path, file_format: FileFormat, options: CsvOptions) -> FileShape:

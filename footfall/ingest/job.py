@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 from pyspark.sql import functions as F
 
+from footfall.checksum import sha256_of
 from footfall.contracts import Contract, get_contract
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest.files import (
@@ -22,7 +23,6 @@ from footfall.ingest.files import (
     format_of,
     inspect,
     plan_read,
-    sha256_of,
 )
 from footfall.ingest.mapping import FileFormat, Mapping, load_mapping
 from footfall.ingest.queue import MANIFEST_DDL, Offer, Queue

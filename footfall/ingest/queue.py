@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from footfall.checksum import sha256_of
 from footfall.errors import FootfallError
-from footfall.ingest.files import sha256_of
 
 MANIFEST_DDL = (
     "path string, sha256 string, bytes bigint, modified_ns bigint, file_format string, "

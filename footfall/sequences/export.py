@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from footfall import __version__
+from footfall.checksum import sha256_of
 from footfall.dbt import project_vars
 from footfall.errors import FootfallError
 from footfall.settings import Settings, get_settings
@@ -197,16 +197,12 @@ def _version(spark: SparkSession, table: str) -> int:
 
 
 def _shard(file: Path, name: str, part: str) -> Shard:
-    digest = hashlib.sha256()
-    with file.open("rb") as content:
-        while block := content.read(1 << 20):
-            digest.update(block)
     return Shard(
         file=name,
         part=part,
         rows=pq.ParquetFile(file).metadata.num_rows,
         bytes=file.stat().st_size,
-        sha256=digest.hexdigest(),
+        sha256=sha256_of(file),
     )
 
 
