@@ -33,8 +33,8 @@ types: ## mypy, strict
 	$(BIN)/mypy -p footfall -p benchmarks
 	$(BIN)/mypy dbt_footfall.py
 
-sql-lint: ## sqlfluff, dialect sparksql
-	$(BIN)/sqlfluff lint --disable-progress-bar models snapshots tests/singular
+sql-lint: ## sqlfluff, dialect sparksql (its templater does not know the snapshot tag)
+	$(BIN)/sqlfluff lint --disable-progress-bar models tests/singular
 
 parse: ## dbt parse for every target, no secret set
 	@for target in local thrift databricks; do \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel
@@ -25,7 +25,9 @@ class Column(BaseModel):
     """One column of a contract.
 
     ``required`` means: a file without it is rejected, a row with a null in it is quarantined.
-    ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive.
+    ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive. ``identifies`` says that the
+    column holds a person's identifier, and in which space: the id of a user is not that of a
+    customer.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Column(BaseModel):
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
+    identifies: Literal["user", "customer"] | None = None
 
 
 class Contract(BaseModel):
@@ -57,6 +60,18 @@ class Contract(BaseModel):
 
     def bronze_table(self, settings: Settings) -> str:
         return f"{settings.schema_of('bronze')}.{self.identifier}"
+
+    def staging_table(self, settings: Settings) -> str:
+        return f"{settings.schema_of('silver')}.{self.staging_model}"
+
+    @property
+    def staging_model(self) -> str:
+        """The dbt model that reads the bronze table."""
+        return f"stg_{self.source}__{self.entity}"
+
+    def identifier_of(self, space: str) -> Column | None:
+        """Return the column that holds identifiers of a space (``user`` or ``customer``)."""
+        return next((column for column in self.columns if column.identifies == space), None)
 
     def ddl(self) -> str:
         """Return the bronze table's columns as Spark DDL, load columns included."""

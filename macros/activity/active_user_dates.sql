@@ -20,9 +20,7 @@
             {%- do dates.append(day) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return({
-        'first': false, 'dates': dates, 'loads': affected.loads, 'changed': affected.changed
-    }) }}
+    {{ return(dict(affected, dates=dates)) }}
 {% endmacro %}
 
 

@@ -1,43 +1,57 @@
 {% macro affected_dates(inputs) %}
     {%- if not execute or is_unit_test() -%}
-        {{ return({'first': true, 'dates': [], 'loads': {}, 'changed': true}) }}
+        {{ return({'first': true, 'dates': [], 'ranges': {}, 'loads': {}, 'changed': true}) }}
     {%- endif -%}
+    {%- set available = available_loads(inputs) -%}
+    {%- if not is_incremental() -%}
+        {{ return({'first': true, 'dates': [], 'ranges': {}, 'loads': available, 'changed': true}) }}
+    {%- endif -%}
+    {%- do require_same_definitions() -%}
+    {%- set forced = forced_dates() -%}
+    {%- if forced is not none -%}
+        {{ return({'first': false, 'dates': forced, 'ranges': {}, 'loads': {}, 'changed': true}) }}
+    {%- endif -%}
+    {%- set ranges = {} -%}
+    {%- set consumed = consumed_loads(this) -%}
+    {%- for name, load_id in available.items() if load_id > consumed.get(name, 0) -%}
+        {%- do ranges.update({name: (consumed.get(name, 0), load_id)}) -%}
+    {%- endfor -%}
+    {{ return({
+        'first': false,
+        'dates': dates_of_loads(ranges),
+        'ranges': ranges,
+        'loads': available,
+        'changed': ranges | length > 0,
+    }) }}
+{% endmacro %}
+
+
+{% macro available_loads(inputs) %}
     {%- set available = {} -%}
-    {%- for input in inputs if 'model.' ~ project_name ~ '.' ~ input in graph.nodes -%}
-        {%- set relation = graph.nodes['model.' ~ project_name ~ '.' ~ input].relation_name -%}
-        {%- for name, load_id in consumed_loads(relation).items() -%}
+    {%- for input in inputs -%}
+        {%- set node = model_node(input) -%}
+        {%- set loads = consumed_loads(node.relation_name) if node else {} -%}
+        {%- for name, load_id in loads.items() -%}
             {%- do available.update({name: [load_id, available.get(name, load_id)] | min}) -%}
         {%- endfor -%}
     {%- endfor -%}
-    {%- if not is_incremental() -%}
-        {{ return({'first': true, 'dates': [], 'loads': available, 'changed': true}) }}
-    {%- endif -%}
-    {%- if var('start_date', none) and var('end_date', none) -%}
-        {{ return({
-            'first': false,
-            'dates': dates_between(var('start_date'), var('end_date')),
-            'loads': consumed_loads(this),
-            'changed': true,
-        }) }}
-    {%- endif -%}
-    {%- set consumed = consumed_loads(this) -%}
+    {{ return(available) }}
+{% endmacro %}
+
+
+{% macro dates_of_loads(ranges) %}
     {%- set queries = [] -%}
-    {%- for name, load_id in available.items() if load_id > consumed.get(name, 0) -%}
-        {%- set staging = graph.nodes[
-            'model.' ~ project_name ~ '.stg_' ~ name | replace('.', '__')
-        ].relation_name -%}
-        {%- do queries.append(
-            'select event_date from ' ~ staging ~ ' where _load_id > ' ~ consumed.get(name, 0)
-            ~ ' and _load_id <= ' ~ load_id
-        ) -%}
+    {%- for name, bounds in ranges.items() -%}
+        {%- set staging = model_node('stg_' ~ name | replace('.', '__')) -%}
+        {%- if not staging.config.meta.get('slowly_changing') -%}
+            {%- do queries.append(
+                'select event_date from ' ~ staging.relation_name
+                ~ ' where _load_id > ' ~ bounds[0] ~ ' and _load_id <= ' ~ bounds[1]
+            ) -%}
+        {%- endif -%}
     {%- endfor -%}
-    {%- set dates = [] -%}
-    {%- if queries -%}
-        {%- set dates = run_query(
-            'select distinct event_date from (' ~ queries | join(' union all ') ~ ') order by 1'
-        ).columns[0].values() | map('string') | list -%}
-    {%- endif -%}
-    {{ return({
-        'first': false, 'dates': dates, 'loads': available, 'changed': queries | length > 0
-    }) }}
+    {{ return(
+        query_dates('select distinct event_date from (' ~ queries | join(' union all ') ~ ')')
+        if queries else []
+    ) }}
 {% endmacro %}

@@ -1,10 +1,8 @@
 {% macro consumed_loads(relation) %}
-    {%- set loads = {} -%}
     {%- set prefix = 'footfall.loads.' -%}
-    {%- for row in run_query('show tblproperties ' ~ relation) -%}
-        {%- if row[0].startswith(prefix) -%}
-            {%- do loads.update({row[0][prefix | length:]: row[1] | int}) -%}
-        {%- endif -%}
+    {%- set loads = {} -%}
+    {%- for name, value in footfall_properties(relation).items() if name.startswith(prefix) -%}
+        {%- do loads.update({name[prefix | length:]: value | int}) -%}
     {%- endfor -%}
     {{ return(loads) }}
 {% endmacro %}

@@ -1,11 +1,12 @@
 {% macro incremental_run(
-    loads, changed, replace_where=none, merge_dates=none, optimize_where=none
+    loads, changed, dates=none, replace_where=none, merge_dates=none, optimize_where=none
 ) %}
     {#- A comment in the compiled SQL: the strategy and the post-hooks read from it what this run
         replaces, and anyone can see it in target/compiled. -#}
     /* footfall:run {{ tojson({
         'loads': loads,
         'changed': changed,
+        'dates': dates,
         'replace_where': replace_where,
         'merge_dates': merge_dates,
         'optimize_where': optimize_where or replace_where,

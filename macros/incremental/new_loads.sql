@@ -1,4 +1,4 @@
-{% macro new_loads(entities) %}
+{% macro new_loads(entities, inputs=[]) %}
     {%- if not execute or is_unit_test() -%}
         {%- set ranges = {} -%}
         {%- for source_name, entity in entities -%}
@@ -6,14 +6,17 @@
         {%- endfor -%}
         {{ return({'ranges': ranges, 'loads': {}, 'changed': true, 'entities': entities}) }}
     {%- endif -%}
-    {%- set newest = newest_loads(entities) -%}
+    {%- if is_incremental() -%}
+        {%- do require_same_definitions() -%}
+    {%- endif -%}
+    {%- set newest = available_loads(inputs) if inputs else newest_loads(entities) -%}
     {%- set consumed = consumed_loads(this) if is_incremental() else {} -%}
     {%- set ranges = {} -%}
     {%- set changed = [] -%}
     {%- for source_name, entity in entities -%}
         {%- set name = source_name ~ '.' ~ entity -%}
-        {%- if newest[name] > consumed.get(name, 0) or not is_incremental() -%}
-            {%- do ranges.update({name: (consumed.get(name, 0), newest[name])}) -%}
+        {%- if newest.get(name, 0) > consumed.get(name, 0) or not is_incremental() -%}
+            {%- do ranges.update({name: (consumed.get(name, 0), newest.get(name, 0))}) -%}
             {%- do changed.append((source_name, entity)) -%}
         {%- endif -%}
     {%- endfor -%}

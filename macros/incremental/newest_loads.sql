@@ -1,14 +1,19 @@
 {% macro newest_loads(entities) %}
+    {#- Asked once a run: what arrives while a build runs belongs to the next one, in every table. -#}
+    {%- set pinned = run_state().setdefault('newest_loads', {}) -%}
     {%- set queries = [] -%}
-    {%- for source_name, entity in entities -%}
+    {%- for source_name, entity in entities if source_name ~ '.' ~ entity not in pinned -%}
         {%- do queries.append(
             "select '" ~ source_name ~ '.' ~ entity ~ "' as name, coalesce(max(_load_id), 0) as load_id"
             ~ ' from ' ~ source_contract(source_name, entity).relation_name
         ) -%}
     {%- endfor -%}
+    {%- for row in (run_query(queries | join(' union all ')) if queries else []) -%}
+        {%- do pinned.update({row[0]: row[1] | int}) -%}
+    {%- endfor -%}
     {%- set loads = {} -%}
-    {%- for row in run_query(queries | join(' union all ')) -%}
-        {%- do loads.update({row[0]: row[1] | int}) -%}
+    {%- for source_name, entity in entities -%}
+        {%- do loads.update({source_name ~ '.' ~ entity: pinned[source_name ~ '.' ~ entity]}) -%}
     {%- endfor -%}
     {{ return(loads) }}
 {% endmacro %}

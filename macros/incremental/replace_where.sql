@@ -1,6 +1,9 @@
 {% macro replace_where(column, affected) %}
     {{- incremental_run(
-        affected.loads, affected.changed, replace_where=in_dates(column, affected) | trim
+        affected.loads,
+        affected.changed,
+        dates=none if affected.first else affected.dates,
+        replace_where=in_dates(column, affected) | trim,
     ) -}}
 {% endmacro %}
 

@@ -1,6 +1,8 @@
 {% macro small_files_since_optimize(relation) %}
     {%- set counter = namespace(files=0, optimized=false) -%}
-    {%- for commit in run_query('describe history ' ~ relation) -%}
+    {%- for commit in run_query(
+        'describe history ' ~ relation ~ ' limit ' ~ var('optimize_small_files')
+    ) -%}
         {%- if commit['operation'] == 'OPTIMIZE' -%}
             {%- set counter.optimized = true -%}
         {%- endif -%}

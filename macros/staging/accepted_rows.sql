@@ -1,8 +1,12 @@
 {% macro accepted_rows(source_name, entity) %}
     {%- set loads = new_loads([(source_name, entity)]) -%}
     {%- set contract = source_contract(source_name, entity) -%}
+    {%- set dates = batch_dates(source_name, entity, loads) -%}
     {{ incremental_run(
-        loads.loads, loads.changed, merge_dates=batch_dates(source_name, entity, loads)
+        loads.loads,
+        loads.changed,
+        merge_dates=dates,
+        optimize_where=in_dates('event_date', {'dates': dates}) | trim if dates else none,
     ) }}
     select * except (arrival, is_valid, reject_reasons)
     from (

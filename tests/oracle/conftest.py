@@ -16,6 +16,7 @@ from footfall.dbt import run_dbt
 from footfall.generate import DirtShares, generate
 from footfall.ingest import IngestReport, ingest
 from footfall.settings import PROJECT_DIR, Settings
+from footfall.tables import LAYERS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -49,6 +50,12 @@ class DataSet:
         """Run ``dbt build`` without tests."""
         exclude = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
         return self.dbt("build", *exclude, *arguments)
+
+    def drop_all(self) -> None:
+        """Drop all tables of the data set."""
+        self._tables.clear()
+        for layer in LAYERS:
+            self.spark.sql(f"drop schema if exists {self.settings.schema_of(layer)} cascade")
 
     def name(self, layer: str, table: str) -> str:
         return f"{self.settings.schema_of(layer)}.{table}"

@@ -14,11 +14,12 @@ from calendar import monthrange
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
@@ -26,7 +27,6 @@ import pyarrow as pa
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROS = 1_000_000
-SESSION_GAP = 30 * 60 * MICROS
 DAY = timedelta(days=1)
 LONGEST_SEQUENCE = 1000
 ACTION_CODES = {"clicks": 1, "add_to_carts": 2, "orders": 3}
@@ -170,15 +170,7 @@ class Event:
     key: str
     action: str
     duration_ms: int | None
-
-    @property
-    def day(self) -> date:
-        return day_of(self.micros)
-
-
-def day_of(micros: int) -> date:
-    """Return the UTC day of a time."""
-    return (EPOCH + timedelta(microseconds=micros)).date()
+    day: date
 
 
 def time_of(micros: int) -> datetime:
@@ -215,18 +207,54 @@ STRING, BIGINT, INT, DOUBLE, BOOL = (
 DATE, TIME = pa.date32(), pa.timestamp("us", tz="UTC")
 
 
+@dataclass(frozen=True)
+class UserInterval:
+    """A user's attributes (join_date, country, device_type, subscription_type) from start to end.
+
+    ``start`` is inclusive, ``end`` exclusive and None for the current one; microseconds since 1970.
+    """
+
+    user_id: str
+    start: int
+    end: int | None
+    attributes: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """The vars of the project that change what tables hold; the defaults are its own."""
+
+    reporting_timezone: str = "UTC"
+    session_gap_minutes: int = 30
+    session_split_at_midnight: bool = True
+    sequence_length: int = LONGEST_SEQUENCE
+
+    def day_of(self, micros: int) -> date:
+        """Return the day of a time in the reporting zone."""
+        return time_of(micros).astimezone(ZoneInfo(self.reporting_timezone)).date()
+
+    def start_of(self, day: date) -> int:
+        """Return when a day starts in the reporting zone, in microseconds since 1970."""
+        start = datetime.combine(day, time.min, ZoneInfo(self.reporting_timezone))
+        return (start - EPOCH) // timedelta(microseconds=1)
+
+
 class Oracle:
     """The expected tables of one data set.
 
     Args:
         core_actions: the actions that the seed calls core.
+        definitions: the vars that the tables are built with.
     """
 
-    def __init__(self, core_actions: set[str]) -> None:
+    def __init__(self, core_actions: set[str], definitions: Definitions | None = None) -> None:
         self.core_actions = core_actions
+        self.definitions = definitions or Definitions()
         self.loads = 0
         self.connection = duckdb.connect()
-        self.connection.execute("set threads = 2; set timezone = 'UTC'")
+        self.connection.execute(
+            f"set threads = 2; set timezone = '{self.definitions.reporting_timezone}'"
+        )
         for name, entity in ENTITIES.items():
             columns = ", ".join(f"{column} {kind}" for column, kind in entity.columns.items())
             self.run(f"create table raw_{_view(name)} ({columns}, errors varchar[], load integer)")
@@ -338,18 +366,21 @@ class Oracle:
             """
         )
         return sorted(
-            (Event(*row) for row in rows),
+            (Event(*row, self.definitions.day_of(row[1])) for row in rows),
             key=lambda event: (event.user_id, event.micros, event.key),
         )
 
     def session_events(self) -> Iterator[list[Event]]:
         """Return the events of each session."""
+        gap = self.definitions.session_gap_minutes * 60 * MICROS
         session: list[Event] = []
         for event in self.events():
             if session:
                 last = session[-1]
-                same = last.user_id == event.user_id and last.day == event.day
-                if not same or event.micros - last.micros >= SESSION_GAP:
+                same = last.user_id == event.user_id
+                if self.definitions.session_split_at_midnight:
+                    same = same and last.day == event.day
+                if not same or event.micros - last.micros >= gap:
                     yield session
                     session = []
             session.append(event)
@@ -414,27 +445,41 @@ class Oracle:
     def user_activity(self) -> pa.Table:
         counts = {f"{action}_count": BIGINT for action in (*PRODUCT_ACTIONS, *APP_ACTIONS)}
         columns = {
-            "user_id": STRING, "event_date": DATE, "action_count": BIGINT,
-            "core_action_count": BIGINT, **counts, "duration_ms": BIGINT, "session_count": BIGINT,
+            "user_id": STRING, "event_date": DATE, "country": STRING, "device_type": STRING,
+            "subscription_type": STRING, "action_count": BIGINT, "core_action_count": BIGINT,
+            **counts, "duration_ms": BIGINT, "session_count": BIGINT,
             "longest_session_seconds": DOUBLE,
         }  # fmt: skip
-        days: dict[tuple[str, date], list[list[Event]]] = defaultdict(list)
+        sessions: dict[tuple[str, date], list[int]] = defaultdict(list)
         for session in self.session_events():
-            days[session[0].user_id, session[0].day].append(session)
+            length = session[-1].micros - session[0].micros
+            sessions[session[0].user_id, session[0].day].append(length)
+        days: dict[tuple[str, date], list[Event]] = defaultdict(list)
+        for event in self.events():
+            days[event.user_id, event.day].append(event)
+        intervals = defaultdict(list)
+        for interval in self.user_intervals():
+            intervals[interval.user_id].append(interval)
         rows = []
-        for (user_id, day), sessions in days.items():
-            events = [event for session in sessions for event in session]
+        for (user_id, day), events in days.items():
             actions = Counter(event.action for event in events)
+            lengths = sessions[user_id, day]
+            day_end = self.definitions.start_of(day + DAY)
+            attributes = ["unknown"] * 3
+            for interval in intervals[user_id]:
+                if interval.start < day_end and (interval.end is None or interval.end >= day_end):
+                    attributes = [value or "unknown" for value in interval.attributes[1:]]
             rows.append(
                 (
                     user_id,
                     day,
+                    *attributes,
                     len(events),
                     sum(count for action, count in actions.items() if action in self.core_actions),
                     *(actions[action] for action in (*PRODUCT_ACTIONS, *APP_ACTIONS)),
                     sum(event.duration_ms or 0 for event in events),
-                    len(sessions),
-                    max(session[-1].micros - session[0].micros for session in sessions) / MICROS,
+                    len(lengths),
+                    max(lengths) / MICROS if lengths else None,
                 )
             )
         return table(columns, rows)
@@ -464,13 +509,8 @@ class Oracle:
             )
         return table(columns, rows)
 
-    def users(self) -> pa.Table:
-        """Return each user's intervals of unchanged attributes."""
-        columns = {
-            "user_version_id": STRING, "user_id": STRING, "join_date": DATE, "country": STRING,
-            "device_type": STRING, "subscription_type": STRING, "valid_from": TIME,
-            "valid_to": TIME, "is_current": BOOL,
-        }  # fmt: skip
+    def user_intervals(self) -> Iterator[UserInterval]:
+        """Return each user's intervals of unchanged attributes, in the order of time."""
         versions = self.run(
             """
             select
@@ -479,29 +519,39 @@ class Oracle:
             order by user_id, updated_at
             """
         )
-        rows = []
         for user_id, of_user in groupby(versions, key=lambda version: version[0]):
             changes = [
                 (next(same)[1], attributes)
                 for attributes, same in groupby(of_user, key=lambda version: version[2:])
             ]
-            joined = datetime.combine(changes[0][1][0], datetime.min.time(), timezone.utc)
+            joined = datetime.combine(changes[0][1][0], time.min, timezone.utc)
             joined_micros = (joined - EPOCH) // timedelta(microseconds=1)
             starts = [min(changes[0][0], joined_micros), *(start for start, _ in changes[1:])]
             for start, end, (_, attributes) in zip(
                 starts, [*starts[1:], None], changes, strict=True
             ):
-                rows.append(
-                    (
-                        md5_of(user_id, start),
-                        user_id,
-                        *attributes,
-                        time_of(start),
-                        time_of(end) if end is not None else None,
-                        end is None,
-                    )
+                yield UserInterval(user_id, start, end, attributes)
+
+    def users(self) -> pa.Table:
+        columns = {
+            "user_version_id": STRING, "user_id": STRING, "join_date": DATE, "country": STRING,
+            "device_type": STRING, "subscription_type": STRING, "valid_from": TIME,
+            "valid_to": TIME, "is_current": BOOL,
+        }  # fmt: skip
+        return table(
+            columns,
+            (
+                (
+                    md5_of(interval.user_id, interval.start),
+                    interval.user_id,
+                    *interval.attributes,
+                    time_of(interval.start),
+                    time_of(interval.end) if interval.end is not None else None,
+                    interval.end is None,
                 )
-        return table(columns, rows)
+                for interval in self.user_intervals()
+            ),
+        )
 
     # ---------- products
 
@@ -639,8 +689,10 @@ class Oracle:
         for day, customer in self.run(
             "select distinct dt, customer_id from accepted_shop_impressions"
         ):
-            past = [action for action in history[customer] if day_of(action[0]) < day]
-            recent = past[:LONGEST_SEQUENCE]
+            past = [
+                action for action in history[customer] if self.definitions.day_of(action[0]) < day
+            ]
+            recent = past[: self.definitions.sequence_length]
             rows.append(
                 (
                     day,

@@ -1,6 +1,6 @@
 {{ config(partition_by=none) }}
 
-{% set affected = affected_dates(['stg_app__users']) %}
+{% set affected = affected_dates(['snap_app_users']) %}
 {{ replace_whole(affected) }}
 
 with versions as (

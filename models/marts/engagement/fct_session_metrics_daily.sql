@@ -1,4 +1,4 @@
-{% set affected = affected_dates(['fct_sessions']) %}
+{% set affected = session_dates(affected_dates(['fct_sessions'])) %}
 {{ replace_where('event_date', affected) }}
 
 with sessions as (

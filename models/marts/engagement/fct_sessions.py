@@ -10,7 +10,8 @@ def model(dbt, session):
     )
     events = dbt.ref("int_session_events")
     user_keys = ["user_id"]
-    if dbt.config.meta_get("session_split_at_midnight"):
+    split_at_midnight = dbt.config.meta_get("session_split_at_midnight")
+    if split_at_midnight:
         # Whole days are independent, so that only the affected partitions are read.
         events = events.where(dbt.replace_where)
         user_keys.append("event_date")
@@ -29,7 +30,7 @@ def model(dbt, session):
     )
 
     session_start = F.col("first_event.event_time")
-    return sessions.select(
+    rows = sessions.select(
         F.md5(F.concat_ws("\u001f", "user_id", "first_event.event_key")).alias("session_id"),
         "user_id",
         F.col("first_event.event_date").alias("event_date"),
@@ -41,3 +42,4 @@ def model(dbt, session):
         "engaged_ms",
         "action_count",
     )
+    return rows if split_at_midnight else rows.where(dbt.replace_where)

@@ -1,6 +1,6 @@
-{% set affected = affected_dates(
-    ['fct_sessions', 'stg_product__interactions', 'stg_app__interactions']
-) %}
+{% set affected = changed_attribute_dates(session_dates(affected_dates(
+    ['fct_sessions', 'stg_product__interactions', 'stg_app__interactions', 'dim_users']
+))) %}
 {{ replace_where('event_date', affected) }}
 
 with interactions as (
@@ -47,6 +47,15 @@ select
     user_actions.user_id,
     user_actions.event_date,
 
+    ---------- attributes as they were at the end of the day
+    {%- for attribute in user_attributes() %}
+    {% if 'app' in var('sources') -%}
+    coalesce(dim_users.{{ attribute }}, 'unknown') as {{ attribute }},
+    {%- else -%}
+    'unknown' as {{ attribute }},
+    {%- endif %}
+    {%- endfor %}
+
     ---------- actions
     user_actions.action_count,
     user_actions.core_action_count,
@@ -63,3 +72,9 @@ left join user_sessions
     on
         user_actions.user_id = user_sessions.user_id
         and user_actions.event_date = user_sessions.event_date
+{% if 'app' in var('sources') %}
+left join {{ ref('dim_users') }} as dim_users
+    on
+        user_actions.user_id = dim_users.user_id
+        and {{ holds_at_end_of('user_actions.event_date', 'dim_users') }}
+{% endif %}

@@ -1,0 +1,3 @@
+{% macro user_attributes() %}
+    {{ return(['country', 'device_type', 'subscription_type']) }}
+{% endmacro %}

@@ -1,0 +1,9 @@
+{% macro model_node(name) %}
+    {%- for resource_type in ['model', 'snapshot', 'seed'] -%}
+        {%- set unique_id = resource_type ~ '.' ~ project_name ~ '.' ~ name -%}
+        {%- if unique_id in graph.nodes -%}
+            {{ return(graph.nodes[unique_id]) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(none) }}
+{% endmacro %}

@@ -1,0 +1,27 @@
+{% macro session_dates(affected) %}
+    {#- Where midnight does not split, a session belongs to its first day and may reach into others:
+        an event touches all days of the sessions that touch its day. -#}
+    {%- if var('session_split_at_midnight') or affected.first or not affected.dates -%}
+        {{ return(affected) }}
+    {%- endif -%}
+    {%- set sessions -%}
+        select
+            min(event_date) as first_date,
+            max(event_date) as last_date
+        from (
+            select
+                user_id,
+                event_date,
+                sum(cast(starts_session as int)) over ({{ session_window() }}) as session_number
+            from {{ model_node('int_session_events').relation_name }}
+        )
+        group by user_id, session_number
+        having first_date < last_date
+    {%- endset -%}
+    {%- set touched = query_dates(
+        'select distinct explode(sequence(first_date, last_date)) as event_date from ('
+        ~ sessions ~ ') where exists(sequence(first_date, last_date), day -> '
+        ~ in_dates('day', affected) ~ ')'
+    ) -%}
+    {{ return(dict(affected, dates=(affected.dates + touched) | unique | sort)) }}
+{% endmacro %}

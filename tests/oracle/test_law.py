@@ -1,0 +1,53 @@
+"""Random schedules of loads and builds give the tables of one full refresh and of the oracle.
+
+``FOOTFALL_LAW_EXAMPLES`` sets how many schedules each family of models is tried with (1 by
+default).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+from conftest import DataSet
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+from law import FAMILIES, run_schedule, schedules
+
+EXAMPLES = int(os.environ.get("FOOTFALL_LAW_EXAMPLES", "1"))
+
+
+@pytest.fixture(scope="module")
+def law_data(data_set: Callable[[str], DataSet]) -> Callable[[str], DataSet]:
+    """Return a function that gives each family a data set of its own."""
+    made: dict[str, DataSet] = {}
+
+    def of(family: str) -> DataSet:
+        if family not in made:
+            made[family] = data_set(f"law_{family}")
+        return made[family]
+
+    return of
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.timeout(300 + 120 * EXAMPLES)
+def test_any_schedule_gives_the_tables_of_one_full_refresh(
+    family: str, law_data: Callable[[str], DataSet]
+) -> None:
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        # Each example takes seconds: a failure is reported as it was found.
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
+    @given(data=st.data())
+    def law(data: st.DataObject) -> None:
+        schedule = data.draw(schedules(FAMILIES[family]))
+        note(repr(schedule))
+        assert run_schedule(law_data(family), schedule) == {}
+
+    law()
