@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/sh
-# Runs of a few minutes end before Java's optimising compiler pays off.
-QUICK := FOOTFALL_JIT_LEVEL=1
+# Runs of a few minutes on a few days of data end before Java's optimising compiler and the
+# statistics of data files pay off.
+QUICK := FOOTFALL_JIT_LEVEL=1 FOOTFALL_DATA_SKIPPING=false
 # make test keeps its tables apart from yours, and starts from none.
 SAMPLE_HOME := $(CURDIR)/target/sample
 SAMPLE := $(QUICK) FOOTFALL_HOME=$(SAMPLE_HOME) FOOTFALL_CACHE=$(CURDIR)/.footfall/cache

@@ -1,22 +1,29 @@
 """dbt plugin of footfall, found by dbt through its name.
 
-It gives dbt-spark's ``session`` method what it lacks: a prepared environment before Spark starts,
-and a submission method ``session`` for Python models.
+It gives dbt-spark's ``session`` method what it lacks: a prepared environment before Spark starts, a
+session that several processes share, a second try for writes that lost against another run, and a
+submission method ``session`` for Python models.
 """
 
 from __future__ import annotations
 
 import linecache
+import sys
 from typing import Any
 
 from dbt.adapters.base import PythonJobHelper
 from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.spark.connections import SparkConnectionManager, SparkConnectionMethod
 from dbt.adapters.spark.impl import SparkAdapter
+from dbt.adapters.spark.session import Cursor
 from dbt.plugins.manager import dbtPlugin
 from dbt_common.exceptions import DbtRuntimeError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
 
+from footfall.conflicts import retry_conflicts, table_of
 from footfall.errors import FootfallError
+from footfall.shared_session import holder_ended, is_lost
 from footfall.spark import get_session
 
 
@@ -44,7 +51,10 @@ class SessionPythonJobHelper(PythonJobHelper):
         linecache.cache[self.file_name] = (
             len(compiled_code), None, compiled_code.splitlines(keepends=True), self.file_name,
         )  # fmt: skip
-        namespace = {"spark": get_session(), "__name__": f"dbt_model_{self.model_name}"}
+        namespace = {
+            "spark": get_session(join_others=True),
+            "__name__": f"dbt_model_{self.model_name}",
+        }
         try:
             exec(compile(compiled_code, self.file_name, "exec"), namespace)
         except Exception as error:
@@ -64,6 +74,38 @@ def _line_in(file_name: str, error: BaseException) -> int:
     return line
 
 
+def execute(self: Cursor, sql: str, *parameters: Any) -> None:
+    """Run a statement in the process's session; a write that lost a conflict is run again.
+
+    Stands in for dbt-spark's own, which asks for Hive support at each statement: a session in
+    another process's Spark refuses that.
+
+    Raises:
+        DbtRuntimeError: Spark refused the statement, or the conflict lasted.
+    """
+    statement = sql % parameters if parameters else sql
+    try:
+        session = _configured_session(self.server_side_parameters)
+        self._df = retry_conflicts(lambda: session.sql(statement), table_of(statement))
+    except FootfallError as error:
+        raise DbtRuntimeError(str(error)) from error
+    except PySparkException as error:
+        if is_lost(error):
+            raise DbtRuntimeError(str(holder_ended())) from error
+        raise DbtRuntimeError(str(error).split("\n\nJVM stacktrace")[0]) from error
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _configured_session(parameters: dict[str, Any]) -> SparkSession:
+    builder = SparkSession.builder
+    for key, value in parameters.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
 def _install() -> None:
     cluster_helpers = SparkAdapter.python_submission_helpers.fget
     open_connection = SparkConnectionManager.open.__func__
@@ -74,17 +116,18 @@ def _install() -> None:
     def open(cls: type[SparkConnectionManager], connection: Connection) -> Connection:
         if connection.credentials.method == SparkConnectionMethod.SESSION:
             try:
-                get_session()
+                get_session(join_others=True, say=_say)
             except FootfallError as error:
                 raise DbtRuntimeError(str(error)) from error
         return open_connection(cls, connection)
 
     SparkAdapter.python_submission_helpers = property(python_submission_helpers)
     SparkConnectionManager.open = classmethod(open)
+    Cursor.execute = execute
 
 
 class FootfallPlugin(dbtPlugin):
-    """Installs the two extensions into dbt-spark."""
+    """Installs the extensions into dbt-spark."""
 
     def initialize(self) -> None:
         if not getattr(SparkAdapter, "_footfall_installed", False):

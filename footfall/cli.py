@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
 import typer
@@ -24,6 +24,9 @@ from rich.table import Table
 from footfall import __version__
 from footfall.errors import FootfallError, UsageError
 from footfall.settings import get_settings
+
+if TYPE_CHECKING:
+    from footfall.backfill import BackfillReport
 
 app = typer.Typer(
     name="footfall",
@@ -312,6 +315,112 @@ def export_sequences(
 
 
 @app.command()
+def backfill(
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID | MODEL…]", help="ID of --resume, or more for --select."),
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="First day, for example 2025-08-01.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day, included.")] = None,
+    days: Annotated[str | None, typer.Option(help="Single days instead: D,D,…")] = None,
+    gaps: Annotated[bool, typer.Option("--gaps", help="Missing and stale days instead.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the newest unfinished one, or ID.")
+    ] = False,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(help="dbt selection; by default all incremental marts and training models."),
+    ] = None,
+    parallel: Annotated[int, typer.Option(min=1, help="dbt runs at a time.")] = 1,
+    chunk_days: Annotated[int, typer.Option(min=1, help="Days per dbt run.")] = 7,
+    reason: Annotated[str | None, typer.Option(help="For the record.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="List what would run; write nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Rebuild days of marts and training tables, also beside a daily run.
+
+    Each dbt run is a row of `footfall_quality.dq_backfills`. After a kill, the same command
+    continues. Exit code 1 says that a run failed.
+
+    Example: `footfall backfill --start 2025-08-01 --end 2025-08-31 --parallel 2`
+
+    Example: `footfall backfill --gaps --dry-run`
+
+    Example: `footfall backfill --days 2025-08-03,2025-08-12 --select fct_sessions+ --reason "late"`
+    """
+    from footfall.backfill import Request, parse_days
+    from footfall.backfill import backfill as run_backfill
+
+    request = None
+    ranged = start or end or days
+    if more and not (select or (resume and len(more) == 1)):
+        raise UsageError(
+            f"Unexpected argument {more[0]!r}.",
+            "Put --select before models, --resume before an ID.",
+        )
+    if ((resume or gaps) and ranged) or (resume and (gaps or select)):
+        raise UsageError(
+            "--resume, --gaps and days exclude each other.", "Use one; --resume stands alone."
+        )
+    if not resume:
+        request = Request(
+            days=[]
+            if gaps
+            else parse_days(
+                parse_date(start) if start else None,
+                parse_date(end) if end else None,
+                [parse_date(day.strip()) for day in days.split(",")] if days else [],
+            ),
+            gaps=gaps,
+            select=[*(select or []), *(more or [])],
+            days_per_chunk=chunk_days,
+        )
+    with progress_bar("backfill") as progress:
+        report = run_backfill(
+            request,
+            resume=(more[0] if more else "") if resume else None,
+            parallel=parallel,
+            reason=reason,
+            dry_run=dry_run,
+            progress=progress,
+            say=lambda line: log.print(escape(line), soft_wrap=True),
+        )
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        _print_backfill(report, dry_run)
+    if report.failed:
+        first = report.failed[0]
+        raise FootfallError(
+            f"{len(report.failed)} of {len(report.chunks)} runs failed; the first: {first.error}",
+            f"Mend the cause, then `footfall backfill --resume {report.backfill_id}`.",
+        )
+
+
+def _print_backfill(report: BackfillReport, dry_run: bool) -> None:
+    if report.gaps is not None:
+        rows: list[list[Any]] = [
+            [gap.model, gap.state.value, len(gap.dates), f"{gap.dates[0]} … {gap.dates[-1]}"]
+            if gap.dates
+            else [gap.model, gap.state.value, None, "the whole table"]
+            for gap in report.gaps
+        ]
+        print_table("Gaps", ["model", "state", "days", "from … to"], rows)
+    if not report.chunks:
+        out.print("No gaps: nothing to run.")
+        return
+    title = "Would run" if dry_run else f"Backfill {report.backfill_id}"
+    print_table(
+        title,
+        ["run", "step", "days", "models", "state", "attempts", "seconds"],
+        [
+            [c.chunk, c.step, c.days, len(c.models), c.state.value, c.attempts, c.seconds]
+            for c in report.chunks
+        ],
+    )
+
+
+@app.command()
 def maintain(
     dry_run: Annotated[bool, typer.Option(help="Count the files and delete nothing.")] = False,
     retain_hours: Annotated[int, typer.Option(help="How long old versions stay readable.")] = 168,
@@ -341,6 +450,86 @@ def maintain(
 
 
 @app.command()
+def erase(
+    user: Annotated[
+        str | None, typer.Option(help="The person's id in the product and the app.")
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="The person's id in the shop and the CRM.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why. It is recorded; do not name the id.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count rows and dates, write nothing.")
+    ] = False,
+    purge: Annotated[
+        bool,
+        typer.Option("--purge", help="Remove the files now too. Ends time travel for the tables."),
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only tell whether the person was erased before.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a person from every table and recompute what the person's rows went into.
+
+    A command that was interrupted is finished by the same command. With --check, exit code 1 says
+    that no erasure of the id is recorded.
+
+    Example: `footfall erase --user U1 --dry-run`
+
+    Example: `footfall erase --user U1 --customer 42 --reason "request 2025-118" --purge`
+
+    Example: `footfall erase --user U1 --check`
+    """
+    from footfall.erase import check_erased
+    from footfall.erase import erase as erase_person
+    from footfall.spark import get_session
+
+    if check:
+        entries = check_erased(get_session(), user=user, customer=customer)
+        if as_json:
+            print_json([entry.model_dump() for entry in entries])
+        elif entries:
+            columns = list(entries[0].model_dump())
+            rows = [list(entry.model_dump().values()) for entry in entries]
+            print_table("Erased", columns, rows)
+        if not entries:
+            raise FootfallError(
+                "No erasure of this id is recorded.",
+                "Ids are compared as they were delivered, and under the key of that time.",
+            )
+        return
+    with progress_bar("erase") as progress:
+        report = erase_person(
+            get_session(),
+            user=user,
+            customer=customer,
+            reason=reason,
+            dry_run=dry_run,
+            purge=purge,
+            progress=progress,
+        )
+    if as_json:
+        print_json(report.model_dump())
+        return
+    title = "Would be deleted" if dry_run else "Deleted"
+    print_table(title, ["table", "rows"], [list(item) for item in report.rows.items()])
+    days = ", ".join(day.isoformat() for day in report.dates) or "none"
+    out.print(f"Dates {'to recompute' if dry_run else 'recomputed'}: {days}", soft_wrap=True)
+    if report.rebuilt:
+        out.print(f"Staging rebuilt from bronze: {', '.join(report.rebuilt)}", soft_wrap=True)
+    if report.purged:
+        out.print("The files are gone; the tables that held the person have no earlier versions.")
+    elif not dry_run:
+        out.print(
+            "Earlier versions still hold the rows. Next: `footfall erase` with the same ids and "
+            "--purge removes them now; `footfall maintain` removes the files after 168 hours, "
+            "and Delta its log entries after 30 days.",
+            soft_wrap=True,
+        )
+
+
+@app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="A Spark SQL statement.")],
     output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = (
@@ -356,7 +545,7 @@ def query(
     from footfall.spark import get_session
 
     try:
-        frame = get_session().sql(sql)
+        frame = get_session(join_others=True).sql(sql)
         rows = [row.asDict(recursive=True) for row in frame.collect()]
     except PySparkException as error:
         message = str(error).split("\n\nJVM stacktrace")[0].strip()
@@ -386,7 +575,7 @@ def status(as_json: JsonOption = False) -> None:
     from footfall.spark import get_session
     from footfall.tables import table_status
 
-    statuses = table_status(get_session())
+    statuses = table_status(get_session(join_others=True))
     if as_json:
         print_json([table.model_dump() for table in statuses])
         return

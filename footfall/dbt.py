@@ -19,31 +19,41 @@ def project_vars() -> dict[str, Any]:
     return dict(project["vars"])
 
 
-def run_dbt(*arguments: str, quiet: bool = False) -> Any:
+def run_dbt(*arguments: str, quiet: bool = False, manifest: Any = None) -> Any:
     """Run a dbt command in this process, so that it shares the one Spark session.
 
     Args:
         arguments: the command as on the command line, for example ``"build", "--select", "x"``.
         quiet: print errors only.
+        manifest: what an earlier ``parse`` returned; spares parsing the project again.
 
     Returns:
         dbt's own result object.
 
     Raises:
-        FootfallError: the command failed; dbt has said why on the console.
+        FootfallError: the command failed; it names the nodes, and dbt has said why on the console.
     """
     from dbt.cli.main import dbtRunner
 
     project_dir = str(get_settings().project_dir)
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     flags = ["--quiet"] if quiet else []
-    outcome = dbtRunner().invoke(
+    outcome = dbtRunner(manifest=manifest).invoke(
         [*flags, *arguments, "--project-dir", project_dir, "--profiles-dir", project_dir]
     )
     if not outcome.success:
-        cause = f": {outcome.exception}" if outcome.exception else "."
+        cause = f": {outcome.exception}" if outcome.exception else _failures(outcome.result)
         raise FootfallError(
-            f"dbt {' '.join(arguments)} failed{cause}",
+            f"dbt {' '.join(arguments)} failed{cause or '.'}",
             "Read the errors above; `dbt retry` runs what failed and what was skipped.",
         )
     return outcome.result
+
+
+def _failures(result: Any) -> str:
+    failed = [
+        f"\n  {node.node.name}: {' '.join(str(node.message).split())}"
+        for node in getattr(result, "results", [])
+        if node.status in ("error", "fail", "runtime error")
+    ]
+    return ":" + "".join(failed) if failed else ""

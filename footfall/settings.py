@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import psutil
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -60,8 +60,24 @@ class Settings(BaseSettings):
         le=4,
         description="How far Java compiles: 1 for runs of minutes, 4 for the best throughput.",
     )
+    conflict_retries: int = Field(
+        default=8,
+        ge=0,
+        description="How often a write is tried again that lost against another writer.",
+    )
+    data_skipping: bool = Field(
+        default=True,
+        description="Whether Delta passes over files by their statistics. It asks them once for "
+        "each table that a query reads, which costs more than it saves on a few days of data.",
+    )
     ivy_settings: Path | None = Field(
         default=None, description="An Ivy settings file, for a mirror of the public repository."
+    )
+
+    erasure_key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Keys the hashes of erased ids; by default a random key kept in the home.",
     )
 
     def model_post_init(self, _context: object) -> None:

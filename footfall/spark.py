@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +18,23 @@ from footfall.errors import FootfallError
 from footfall.jars import ensure_jars
 from footfall.java import find_java_home
 from footfall.settings import Settings, get_settings
+from footfall.shared_session import (
+    POLL_SECONDS,
+    describe,
+    find_holder,
+    hold,
+    holder_ended,
+    is_guest,
+    join,
+    serve,
+    taken,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _lock = threading.Lock()
+_opening = threading.Lock()
 _prepared_home: Path | None = None
 
 LOG4J = """\
@@ -79,6 +93,7 @@ def session_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "10000000",
         "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.databricks.delta.stats.skipping": str(settings.data_skipping).lower(),
         "spark.databricks.delta.stalenessLimit": "0",
         "spark.databricks.delta.vacuum.parallelDelete.enabled": "true",
         "spark.sql.streaming.metricsEnabled": "false",
@@ -131,13 +146,49 @@ def _write_if_changed(file: Path, text: str) -> None:
         fresh.replace(file)
 
 
-def get_session(settings: Settings | None = None) -> SparkSession:
+def get_session(
+    settings: Settings | None = None,
+    *,
+    join_others: bool = False,
+    serves: bool = False,
+    waits: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> SparkSession:
     """Return the process's Spark session with Delta, started on the first call.
+
+    Args:
+        settings: the home; the process's own by default.
+        join_others: where another process serves its Spark on this home, work in a session of
+            one's own there. Streaming and Java objects are then out of reach.
+        serves: let other processes work in this one's Spark from now on. Such a process calls
+            ``await_guests`` before it ends.
+        waits: where another process has Spark for itself, wait until it ends.
+        say: called with a line where there is something to wait for.
 
     Raises:
         FootfallError: Spark cannot start, or another process holds the metastore.
     """
-    prepare(settings)
+    settings = prepare(settings)
+    home = settings.home
+    # Two threads of dbt may come here at once: one opens, the other finds it open.
+    with _opening:
+        while is_guest(home) or not hold(home, serves=serves):
+            session = join(home, say) if join_others else None
+            if session is not None:
+                return session
+            if is_guest(home):
+                raise holder_ended()
+            holder = find_holder(home)
+            if holder and not waits:
+                raise taken(home, holder)
+            if holder and say:
+                say(f"Waiting for {describe(holder)}, which has Spark for itself.")
+                say = None
+            time.sleep(POLL_SECONDS)
+        return _own_session(home, serves)
+
+
+def _own_session(home: Path, serves: bool) -> SparkSession:
     from pyspark.sql import SparkSession
 
     session = SparkSession.builder.enableHiveSupport().getOrCreate()
@@ -145,6 +196,8 @@ def get_session(settings: Settings | None = None) -> SparkSession:
         session.sql("show databases").collect()
     except Exception as error:
         raise explain_start_failure(error) from error
+    if serves:
+        serve(session, home)
     return session
 
 
@@ -154,9 +207,5 @@ def explain_start_failure(error: Exception) -> FootfallError:
     home = get_settings().home
     signs = ("XSDB6", "Another instance of Derby", "SessionHiveMetaStoreClient")
     if any(sign in text for sign in signs):
-        return FootfallError(
-            f"Another process is using {home} (the embedded metastore serves one at a time).",
-            f"Wait for it or stop it (`fuser {home / 'metastore' / 'db.lck'}` names it), "
-            "or set FOOTFALL_HOME to another folder.",
-        )
+        return taken(home, None)
     return FootfallError(f"Spark could not start: {text.splitlines()[0]}", "Run `footfall doctor`.")

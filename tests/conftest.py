@@ -26,6 +26,7 @@ def footfall_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ["FOOTFALL_HOME"] = str(home)
     os.environ.setdefault("FOOTFALL_DRIVER_MEMORY_GIB", "2")
     os.environ.setdefault("FOOTFALL_JIT_LEVEL", "1")
+    os.environ.setdefault("FOOTFALL_DATA_SKIPPING", "false")
     get_settings.cache_clear()
     yield home
     os.environ.clear()

@@ -26,6 +26,8 @@ RECORD_DDL = (
     "status string, reason string, load_id bigint, recorded_at timestamp"
 )
 METADATA_KEY = "footfall_ingest"
+EMPTIED_BY_ERASURE = "footfall.emptied_by_erasure"
+"""Property of a bronze table: the newest load when an erasure removed its last rows."""
 
 _creation = threading.Lock()
 
@@ -85,11 +87,12 @@ class IngestRecord:
 
         Returns:
             False where the bronze table was dropped or emptied since the last load. What the record
-            said of it is then forgotten, and so must be the queue and the checkpoint.
+            said of it is then forgotten, and so must be the queue and the checkpoint. A table that
+            an erasure emptied keeps its record: its files must not come back.
         """
         last_in_bronze = self._last_bronze_load()
         loaded_rows = self._read()
-        if last_in_bronze is None and loaded_rows:
+        if last_in_bronze is None and loaded_rows and not self._emptied_by_erasure():
             log.warning("bronze_table_emptied", table=self.bronze, forgotten=len(self.sha_loaded))
             DeltaTable.forName(self.spark, self.table).delete(
                 F.col("source") == F.lit(self.contract.name)
@@ -100,6 +103,18 @@ class IngestRecord:
             self._complete_from_history()
             self.last_load_id = max(self.last_load_id, last_in_bronze)
         return True
+
+    def expect_empty(self) -> None:
+        """Say in the bronze table that an erasure is about to remove its last rows."""
+        self.spark.sql(
+            f"alter table {self.bronze} "
+            f"set tblproperties ('{EMPTIED_BY_ERASURE}' = '{self.last_load_id}')"
+        )
+
+    def _emptied_by_erasure(self) -> bool:
+        detail = self.spark.sql(f"describe detail {self.bronze}").first()
+        load_id = detail["properties"].get(EMPTIED_BY_ERASURE) if detail else None
+        return load_id is not None and int(load_id) >= self.last_load_id
 
     def _last_bronze_load(self) -> int | None:
         row = self.spark.table(self.bronze).agg(F.max("_load_id")).first()

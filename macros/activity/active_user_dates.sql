@@ -13,14 +13,18 @@
         {%- endfor -%}
     {%- endfor -%}
     {%- set existing = run_query('select metric_date from ' ~ this).columns[0].values() -%}
-    {%- set dates = [] -%}
-    {%- for day in dates_between(edges[0], edges[1]) -%}
+    {%- set dates = {} -%}
+    {%- for day in (dates_between(edges[0], edges[1]) if edges[0] else []) -%}
         {%- set day_date = modules.datetime.date.fromisoformat(day) -%}
         {%- if day_date in wanted or day_date not in existing -%}
-            {%- do dates.append(day) -%}
+            {%- do dates.update({day: true}) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(dict(affected, dates=dates)) }}
+    {#- Days that no activity reaches any more. -#}
+    {%- for day in existing if not edges[0] or day < edges[0] or day > edges[1] -%}
+        {%- do dates.update({day.isoformat(): true}) -%}
+    {%- endfor -%}
+    {{ return(dict(affected, dates=dates | sort)) }}
 {% endmacro %}
 
 

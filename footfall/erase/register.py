@@ -1,0 +1,258 @@
+"""The register of erasures: that one happened, when and why, without the id in clear."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from delta.tables import DeltaTable
+from pydantic import BaseModel
+from pyspark.sql import functions as F
+
+from footfall.erase.find import Plan
+from footfall.erase.person import Identifier
+from footfall.errors import FootfallError
+from footfall.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import Row, SparkSession
+
+COLUMNS = {
+    "erasure_id": ("string", "Key of the erasure, random."),
+    "user_hash": ("string", "HMAC-SHA256 of the user id; null where none was given."),
+    "customer_hash": ("string", "HMAC-SHA256 of the customer id; null where none was given."),
+    "key_id": ("string", "Which key the hashes were made with: the start of its SHA-256."),
+    "reason": ("string", "Why, as the operator put it."),
+    "state": ("string", "running, or done; a running one is finished by the same command."),
+    "started_at": ("timestamp", "When it was first started, UTC."),
+    "finished_at": ("timestamp", "When it was done, UTC; null while it is running."),
+    "rows_erased": ("map<string,bigint>", "Number of rows removed, by table."),
+    "dates": ("array<date>", "Event dates whose aggregates were recomputed."),
+    "models": ("array<string>", "Staging models behind which tables were recomputed."),
+    "rebuilt": ("array<string>", "Staging models that were rebuilt from bronze."),
+    "purged_at": ("timestamp", "When the files were removed, UTC; null where they were not."),
+}
+"""The columns of ``dq_erasures`` with type and description."""
+TABLE_COMMENT = "One row per erasure of a person, without the person's id in clear."
+DDL = ", ".join(f"{name} {data_type}" for name, (data_type, _) in COLUMNS.items())
+KEY_FILE = "erasure.key"
+
+
+class ErasureEntry(BaseModel):
+    """One row of the register, as ``--check`` shows it."""
+
+    erasure_id: str
+    reason: str
+    state: str
+    started_at: datetime
+    finished_at: datetime | None
+    purged_at: datetime | None
+    rows: int
+
+
+@dataclass
+class Erasure:
+    """An erasure that is under way; ``ids`` are its rows in the register."""
+
+    ids: list[str]
+    plan: Plan = field(default_factory=Plan)
+
+
+def find_key(settings: Settings) -> bytes | None:
+    """Return the key of the hashes: FOOTFALL_ERASURE_KEY, or the home's own where it has one."""
+    if settings.erasure_key is not None:
+        return settings.erasure_key.get_secret_value().encode()
+    file = settings.home / KEY_FILE
+    return file.read_bytes() if file.is_file() else None
+
+
+def make_key(settings: Settings) -> bytes:
+    """Return the key of the hashes, and make the home's own (readable by its owner) if need be."""
+    if key := find_key(settings):
+        return key
+    key = secrets.token_hex(32).encode()
+    fresh = settings.home / f".{KEY_FILE}.{os.getpid()}"
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(key)
+    fresh.replace(settings.home / KEY_FILE)
+    return key
+
+
+def key_id(key: bytes) -> str:
+    """Return a name of the key that does not tell the key."""
+    return hashlib.sha256(b"key id" + key).hexdigest()[:8]
+
+
+class Register:
+    """The table ``dq_erasures``.
+
+    Args:
+        spark: the session.
+        settings: names the schema.
+        key: what the hashes are made with.
+        identifiers: the person's ids.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        settings: Settings,
+        key: bytes,
+        identifiers: Sequence[Identifier],
+    ) -> None:
+        self.spark = spark
+        self.schema = settings.schema_of("quality")
+        self.table = f"{self.schema}.dq_erasures"
+        self.key_id = key_id(key)
+        self.hashes = {
+            identifier.space: hmac.new(
+                key, f"{identifier.space}\x1f{identifier.text}".encode(), hashlib.sha256
+            ).hexdigest()
+            for identifier in identifiers
+        }
+
+    def entries(self) -> list[ErasureEntry]:
+        """Return the recorded erasures of any of the ids, oldest first."""
+        return [
+            ErasureEntry(
+                **{name: row[name] for name in ErasureEntry.model_fields if name != "rows"},
+                rows=sum((row["rows_erased"] or {}).values()),
+            )
+            for row in self._rows()
+            if self._is_of_person(row)
+        ]
+
+    def interrupted(self) -> Erasure | None:
+        """Return what earlier calls for this person have begun and not finished.
+
+        Raises:
+            FootfallError: it began with a further id, or under another key, so that this call
+                cannot tell what is left to do.
+        """
+        running = [row for row in self._rows() if row["state"] == "running"]
+        if any(row["key_id"] != self.key_id for row in running):
+            raise FootfallError(
+                "An erasure was interrupted that was recorded under another key: whether it is "
+                "this person's cannot be told.",
+                "Set FOOTFALL_ERASURE_KEY to what it was then, and run that erasure again.",
+            )
+        running = [row for row in running if self._is_of_person(row)]
+        for row in running:
+            for space in ("user", "customer"):
+                if row[f"{space}_hash"] not in (None, self.hashes.get(space)):
+                    raise FootfallError(
+                        f"The erasure of this person was begun with a {space} id"
+                        f"{' other than this one' if space in self.hashes else ''}.",
+                        f"Add the same --{space} ID to finish it.",
+                    )
+        if not running:
+            return None
+        erasure = Erasure([row["erasure_id"] for row in running])
+        for row in running:
+            merge_into(
+                erasure.plan,
+                Plan(
+                    Counter(row["rows_erased"]),
+                    set(row["dates"]),
+                    set(row["models"]),
+                    set(row["rebuilt"]),
+                ),
+            )
+        return erasure
+
+    def start(self, plan: Plan, reason: str) -> Erasure:
+        """Record an erasure as running, with all that is needed to finish it."""
+        self._create()
+        erasure_id = uuid.uuid4().hex
+        now = datetime.now(timezone.utc)
+        row = {
+            "erasure_id": erasure_id,
+            "user_hash": self.hashes.get("user"),
+            "customer_hash": self.hashes.get("customer"),
+            "key_id": self.key_id,
+            "reason": reason,
+            "state": "running",
+            "started_at": now,
+            **_columns_of(plan),
+        }
+        frame = self.spark.createDataFrame([row], DDL).coalesce(1)
+        frame.write.format("delta").mode("append").saveAsTable(self.table)
+        return Erasure([erasure_id], plan)
+
+    def widen(self, erasure: Erasure, plan: Plan) -> None:
+        """Add to an interrupted erasure what has been found since."""
+        merge_into(erasure.plan, plan)
+        columns = _columns_of(erasure.plan)
+        frame = self.spark.createDataFrame(
+            [{"ids": erasure.ids} | columns],
+            "ids array<string>, " + ", ".join(f"{name} {COLUMNS[name][0]}" for name in columns),
+        )
+        (
+            DeltaTable.forName(self.spark, self.table)
+            .alias("known")
+            .merge(frame.alias("found"), F.expr("array_contains(found.ids, known.erasure_id)"))
+            .whenMatchedUpdate(set={name: F.col(f"found.{name}") for name in columns})
+            .execute()
+        )
+
+    def finish(self, erasure: Erasure, purged: bool) -> None:
+        """Record an erasure as done."""
+        now = F.lit(datetime.now(timezone.utc))
+        changes = {"state": F.lit("done"), "finished_at": now}
+        self._update(erasure.ids, changes | ({"purged_at": now} if purged else {}))
+
+    def purged(self, erasure_ids: list[str]) -> None:
+        """Record that the files of earlier erasures are gone."""
+        self._update(erasure_ids, {"purged_at": F.lit(datetime.now(timezone.utc))})
+
+    def _update(self, erasure_ids: list[str], changes: dict[str, Any]) -> None:
+        DeltaTable.forName(self.spark, self.table).update(
+            F.col("erasure_id").isin(erasure_ids), changes
+        )
+
+    def _rows(self) -> list[Row]:
+        if not self.spark.catalog.tableExists(self.table):
+            return []
+        return self.spark.table(self.table).orderBy("started_at").collect()
+
+    def _is_of_person(self, row: Row) -> bool:
+        return row["key_id"] == self.key_id and any(
+            row[f"{space}_hash"] == value for space, value in self.hashes.items()
+        )
+
+    def _create(self) -> None:
+        columns = ", ".join(
+            f"{name} {data_type} comment '{description}'"
+            for name, (data_type, description) in COLUMNS.items()
+        )
+        self.spark.sql(f"create schema if not exists {self.schema}")
+        self.spark.sql(
+            f"create table if not exists {self.table} ({columns}) using delta "
+            f'comment "{TABLE_COMMENT}"'
+        )
+
+
+def merge_into(plan: Plan, other: Plan) -> None:
+    """Add another plan to a plan; rows that both count are counted once."""
+    plan.rows |= other.rows
+    plan.dates |= other.dates
+    plan.models |= other.models
+    plan.rebuilt |= other.rebuilt
+
+
+def _columns_of(plan: Plan) -> dict[str, Any]:
+    dates: list[date] = sorted(plan.dates)
+    return {
+        "rows_erased": dict(plan.rows),
+        "dates": dates,
+        "models": sorted(plan.models),
+        "rebuilt": sorted(plan.rebuilt),
+    }
