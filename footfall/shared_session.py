@@ -93,7 +93,8 @@ def hold(home: Path, *, serves: bool = False) -> bool:
 
 
 def _command() -> str:
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200]
+    # Without the arguments: they may name a person who is to be erased.
+    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])
 
 
 def _write(descriptor: int, holder: Holder) -> None:
