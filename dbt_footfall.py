@@ -8,11 +8,13 @@ submission method ``session`` for Python models.
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 from typing import Any
 
 from dbt.adapters.base import PythonJobHelper
 from dbt.adapters.contracts.connection import Connection
+from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.spark.connections import SparkConnectionManager, SparkConnectionMethod
 from dbt.adapters.spark.impl import SparkAdapter
 from dbt.adapters.spark.session import Cursor
@@ -25,6 +27,10 @@ from footfall.conflicts import retry_conflicts, table_of
 from footfall.errors import FootfallError
 from footfall.shared_session import holder_ended, is_lost
 from footfall.spark import get_session
+
+log = AdapterLogger("Spark")
+
+OPTIMIZE = re.compile(r"(\s|/\*.*?\*/)*optimize\s", re.IGNORECASE | re.DOTALL)
 
 
 class SessionPythonJobHelper(PythonJobHelper):
@@ -78,21 +84,23 @@ def execute(self: Cursor, sql: str, *parameters: Any) -> None:
     """Run a statement in the process's session; a write that lost a conflict is run again.
 
     Stands in for dbt-spark's own, which asks for Hive support at each statement: a session in
-    another process's Spark refuses that.
+    another process's Spark refuses that. An OPTIMIZE that fails only warns: the rows are there.
 
     Raises:
         DbtRuntimeError: Spark refused the statement, or the conflict lasted.
     """
     statement = sql % parameters if parameters else sql
+    session = _configured_session(self.server_side_parameters)
     try:
-        session = _configured_session(self.server_side_parameters)
         self._df = retry_conflicts(lambda: session.sql(statement), table_of(statement))
-    except FootfallError as error:
-        raise DbtRuntimeError(str(error)) from error
-    except PySparkException as error:
-        if is_lost(error):
+    except (FootfallError, PySparkException) as error:
+        if isinstance(error, PySparkException) and is_lost(error):
             raise DbtRuntimeError(str(holder_ended())) from error
-        raise DbtRuntimeError(str(error).split("\n\nJVM stacktrace")[0]) from error
+        message = str(error).split("\n\nJVM stacktrace")[0]
+        if not OPTIMIZE.match(statement):
+            raise DbtRuntimeError(message) from error
+        log.warning(f"{table_of(statement)} was not compacted, a later run will: {message}")
+        self._df = session.sql("select 'not optimized' as result")
 
 
 def _say(line: str) -> None:

@@ -7,10 +7,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
+import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timezone
 from enum import Enum
 from pathlib import Path
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 PADDED_COLUMNS = (
     "dt", "ranking_id", "customer_id", "item_id", "is_order", "actions", "action_types",
 )  # fmt: skip
+STAGING = ".export-"
 ROWS_PER_SHARD = {"samples": 2_000_000, "sequences": 250_000, "padded": 250_000}
 
 
@@ -148,15 +152,8 @@ def export_sequences(
             "sequences": _in_shards(sequences, "sequences", sequences.count(), ["customer_id"]),
         }
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".export-", dir=out))
-    except OSError as error:
-        raise FootfallError(
-            f"--out {out} cannot be written: {error.strerror}.", "Name a folder that you can write."
-        ) from error
     manifest_file = out / f"_manifest-{file_format.value}-{day}.json"
-    try:
+    with _staging(out) as staging:
         shards, schemas = [], {}
         for part, frame in parts.items():
             schemas[part] = dict(frame.dtypes)
@@ -179,9 +176,33 @@ def export_sequences(
             shards=shards,
         )
         _publish(manifest, staging, out, manifest_file)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return manifest
+
+
+@contextmanager
+def _staging(out: Path) -> Iterator[Path]:
+    """Yield a hidden folder in ``out``, where one export at a time works; others wait.
+
+    Raises:
+        FootfallError: ``out`` cannot be written.
+    """
+    with ExitStack() as ends:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(out, os.O_RDONLY | os.O_CLOEXEC)
+            ends.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Nobody else works here: what stands there is of exports that were killed.
+            for abandoned in out.glob(f"{STAGING}*"):
+                shutil.rmtree(abandoned, ignore_errors=True)
+            staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=out))
+        except OSError as error:
+            raise FootfallError(
+                f"--out {out} cannot be written: {error.strerror}.",
+                "Name a folder that you can write.",
+            ) from error
+        ends.callback(shutil.rmtree, staging, ignore_errors=True)
+        yield staging
 
 
 def _in_shards(frame: DataFrame, part: str, rows: int, order: list[str]) -> DataFrame:
@@ -208,11 +229,11 @@ def _shard(file: Path, name: str, part: str) -> Shard:
 
 def _publish(manifest: ExportManifest, staging: Path, out: Path, manifest_file: Path) -> None:
     """Move the shards into place; the manifest comes last, so that it never names what is not."""
-    if manifest_file.is_file():
-        earlier = ExportManifest.model_validate_json(manifest_file.read_text())
-        manifest_file.unlink()
-        for shard in earlier.shards:
-            (out / shard.file).unlink(missing_ok=True)
+    manifest_file.unlink(missing_ok=True)
+    # By name, not by the earlier manifest: an export that was killed here has left none.
+    for part in manifest.schemas:
+        for earlier in out.glob(f"{part}-{manifest.dt}-*.parquet"):
+            earlier.unlink()
     for shard in manifest.shards:
         (staging / shard.file).replace(out / shard.file)
     fresh = staging / manifest_file.name

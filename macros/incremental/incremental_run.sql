@@ -16,7 +16,7 @@
 
 {% macro current_incremental_run() %}
     {%- set found = modules.re.search(
-        '(?:/\*|#) footfall:run (\{.*?\})(?: \*/|\n|$)', model.compiled_code or ''
+        '(?:/[*]|#) footfall:run ([{].*?[}])(?: [*]/|\n|$)', model.compiled_code or ''
     ) -%}
     {{ return(fromjson(found.group(1)) if found else none) }}
 {% endmacro %}

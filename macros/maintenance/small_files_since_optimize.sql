@@ -8,7 +8,7 @@
         {%- endif -%}
         {%- if not counter.optimized -%}
             {%- set found = modules.re.search(
-                "num(?:Files|TargetFilesAdded)\W+(\d+)", commit['operationMetrics'] | string
+                "num(?:Files|TargetFilesAdded)[^0-9]+([0-9]+)", commit['operationMetrics'] | string
             ) -%}
             {%- set counter.files = counter.files + (found.group(1) | int if found else 0) -%}
         {%- endif -%}

@@ -5,16 +5,16 @@
         {{ return(none) }}
     {%- endif -%}
     {%- set contract = source_contract(source_name, entity) -%}
+    {%- set staging = model_node('stg_' ~ source_name ~ '__' ~ entity) -%}
     {%- set event_time = contract.config.meta.event_time -%}
     {%- if event_time not in contract.config.meta.key
-        or 'event_date' not in (config.get('partition_by') or []) -%}
+        or 'event_date' not in (staging.config.partition_by or []) -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set dates = run_query(
+    {{ return(query_dates(
         'select distinct ' ~ event_date(event_time, contract.columns[event_time].data_type)
         ~ ' as event_date from ' ~ contract.relation_name ~ ' where '
         ~ in_loads('_load_id', loads, source_name ~ '.' ~ entity)
-        ~ ' and ' ~ event_time ~ ' is not null order by 1'
-    ).columns[0].values() | map('string') | list -%}
-    {{ return(dates) }}
+        ~ ' and ' ~ event_time ~ ' is not null'
+    )) }}
 {% endmacro %}

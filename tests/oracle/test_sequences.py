@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import DataSet, check
+from conftest import DataSet
+from law import check
 from reference import Oracle
 
 from footfall.errors import FootfallError
@@ -147,9 +148,8 @@ def test_all_cases_are_the_oracles(
     for name in ("impressions", "again"):
         oracle.load("shop.impressions", f"select * from '{folder / name}.parquet'")
     oracle.judge()
-    check(data, "training", "training_sequences", ["dt", "customer_id"], oracle.sequences())
-    key = ["dt", "ranking_id", "customer_id", "position"]
-    check(data, "training", "training_samples", key, oracle.samples())
+    check(data, "training_sequences", oracle)
+    check(data, "training_samples", oracle)
 
 
 def test_a_customer_without_history_has_an_empty_sequence_and_keeps_the_samples(

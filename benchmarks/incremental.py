@@ -1,0 +1,169 @@
+"""A daily run and one late row against history: ``python -m benchmarks.incremental --json FILE``.
+
+Each history is loaded and built once. Then days follow one by one, each ingested and built; at last
+one row arrives that is half of the history late. ``bytes written`` of a build counts the data files
+that its commits added, without logs.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import typer
+
+from benchmarks.harness import Row, Work, measure, write_report
+from footfall.contracts import load_contracts
+from footfall.dbt import run_dbt
+from footfall.generate import DirtShares, generate
+from footfall.ingest import ingest
+from footfall.settings import Settings, get_settings
+from footfall.spark import get_session
+
+USERS = 500
+HISTORIES = (30, 90, 365)
+DAILY_RUNS = 4
+START = date(2024, 9, 1)
+SEED = 7
+SOURCES = ("product", "app", "crm")
+"""Training sequences have a benchmark of their own."""
+INGESTS_AT_A_TIME = 4
+
+
+@dataclass
+class History:
+    """Generated files of some days of history and the days of the daily runs after it."""
+
+    settings: Settings
+    folder: Path
+    days: int
+
+    @property
+    def warehouse(self) -> list[Path]:
+        return [
+            *self.settings.warehouse.glob(f"{self.settings.db_schema}_*.db/*/_delta_log/*.json")
+        ]
+
+    def files(self, first: int, last: int) -> Iterator[tuple[str, list[str]]]:
+        """Yield the files of each entity for days counted from 0, the last excluded."""
+        days = {(START + timedelta(days=number)).isoformat() for number in range(first, last)}
+        for name, contract in load_contracts().items():
+            if contract.source not in SOURCES:
+                continue
+            files = sorted((self.folder / contract.source / contract.entity).glob("*.parquet"))
+            dated = [str(file) for file in files if file.stem[-10:] in days]
+            if dated:
+                yield name, dated
+
+    def ingest(self, first: int, last: int) -> int:
+        """Load days of all entities and return their rows."""
+        with ThreadPoolExecutor(INGESTS_AT_A_TIME) as pool:
+            reports = pool.map(
+                lambda item: ingest(item[0], item[1], settings=self.settings),
+                self.files(first, last),
+            )
+            return sum(report.rows for report in reports)
+
+    def build(self) -> Work:
+        """Run all models and return the bytes of the data files that were added."""
+        before = set(self.warehouse)
+        exclude = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+        variables = jsonlib.dumps({"sources": list(SOURCES)})
+        run_dbt("build", *exclude, "--vars", variables, quiet=True)
+        return Work(bytes_written=sum(map(_bytes_added, set(self.warehouse) - before)))
+
+    def add_late_row(self) -> None:
+        late = START + timedelta(days=self.days // 2)
+        row = {
+            "event_time": datetime.combine(late, time(12), timezone.utc), "user_id": "late user",
+            "product_id": "late product", "interaction_type": "view",
+        }  # fmt: skip
+        file = self.folder / "late.parquet"
+        pq.write_table(pa.Table.from_pylist([row]), file)
+        ingest("product.interactions", [str(file)], settings=self.settings)
+
+
+def _bytes_added(commit: Path) -> int:
+    actions = map(jsonlib.loads, commit.read_text().splitlines())
+    return sum(action["add"]["size"] for action in actions if "add" in action)
+
+
+def _measure(days: int, folder: Path, users: int) -> Iterator[Row]:
+    os.environ["FOOTFALL_DB_SCHEMA"] = f"history_{days}"
+    get_settings.cache_clear()
+    history = History(get_settings(), folder / str(days), days)
+    clean = DirtShares(**dict.fromkeys(DirtShares.model_fields, 0.0))
+    generate(history.folder, days + DAILY_RUNS, users, SEED, START, dirt=clean)
+
+    def label(step: str) -> str:
+        return f"{days} days: {step}"
+
+    yield measure(
+        label("ingest the history"), "footfall", lambda: Work(rows=history.ingest(0, days))
+    )
+    yield measure(label("full build"), "footfall", history.build)
+    following = iter(range(days, days + DAILY_RUNS))
+
+    def next_day() -> Work:
+        number = next(following)
+        rows = history.ingest(number, number + 1)
+        return Work(rows=rows)
+
+    builds, ingests = [], []
+    for _ in range(DAILY_RUNS):
+        ingests.append(measure("", "footfall", next_day))
+        builds.append(measure("", "footfall", history.build))
+    yield _median(label("a day's ingest"), ingests[1:])
+    yield _median(label("a day's build"), builds[1:])
+    history.add_late_row()
+    yield measure(label("build after one late row"), "footfall", history.build)
+    yield measure(label("build with nothing new"), "footfall", history.build)
+
+
+def _median(step: str, rows: list[Row]) -> Row:
+    """Return several measurements of a step as one, without the first, which warms up."""
+    middle = sorted(rows, key=lambda row: row.seconds)[len(rows) // 2]
+    return Row(
+        step=step,
+        engine=middle.engine,
+        seconds=middle.seconds,
+        runs=[row.seconds for row in rows],
+        cpu_seconds=middle.cpu_seconds,
+        peak_rss_gib=max(row.peak_rss_gib for row in rows),
+        bytes_written=middle.bytes_written,
+        rows=middle.rows,
+    )
+
+
+def main(
+    scale: Annotated[float, typer.Option(help=f"Multiplies {USERS:,} users.")] = 1.0,
+    history: Annotated[
+        list[int] | None, typer.Option(help="Days of history; by default 30, 90 and 365.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
+) -> None:
+    """Measure daily runs after several lengths of history in one home and one session."""
+    os.environ["FOOTFALL_CACHE"] = str(get_settings().cache)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ["FOOTFALL_HOME"] = f"{folder}/home"
+        os.environ["DBT_TARGET_PATH"] = f"{folder}/target"
+        os.environ["DBT_LOG_PATH"] = f"{folder}/logs"
+        get_settings.cache_clear()
+        get_session()
+        for days in history or HISTORIES:
+            rows.extend(_measure(days, Path(folder), max(1, round(USERS * scale))))
+    write_report("incremental", rows, json)
+
+
+if __name__ == "__main__":
+    typer.run(main)

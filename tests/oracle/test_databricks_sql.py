@@ -1,0 +1,28 @@
+"""The SQL that dbt-databricks makes of the models, executed on open-source Spark and Delta."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+
+from conftest import DataSet
+from databricks_on_spark import databricks_on_spark
+from law import FAMILIES, Schedule, breaches_of_oracle, only_thorough, play, random_row
+
+
+@only_thorough
+def test_loads_in_two_builds_give_the_tables_of_the_oracle(
+    data_set: Callable[[str], DataSet],
+) -> None:
+    data, family, rng = data_set("databricks"), FAMILIES["engagement"], random.Random(3)
+    loads = tuple(
+        {name: [random_row(name, rng) for _ in range(20)] for name in family.entities}
+        for _ in range(2)
+    )
+    with databricks_on_spark(data.spark) as statements:
+        oracle = play(data, Schedule(family, loads, builds=(0, 1)), "--target", "databricks")
+    assert breaches_of_oracle(data, oracle) == {}
+    for strategy, models in ((r"insert into\s+\S+\s+replace where", 8), (r"merge\s+into", 3)):
+        run = [sql for sql in statements if re.search(strategy, sql, re.IGNORECASE)]
+        assert len(run) >= models, strategy

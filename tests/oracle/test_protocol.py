@@ -1,0 +1,287 @@
+"""The statements of docs/incremental.md: what a run reads, what it writes, and when it stops."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time as clock
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import DataSet
+from dbt.adapters.spark.session import Cursor
+from dbt_common.exceptions import DbtRuntimeError
+from law import MIDDAY, Row, append_load, as_arrow, at
+
+from footfall.errors import FootfallError
+from footfall.tables import list_tables
+
+ENTITY = "product.interactions"
+DAYS = range(40)
+LATE_DAY = 3
+VARS = {"sources": ["product"], "optimize_small_files": 1000}
+BY_DAY = {
+    "stg_product__interactions": "silver",
+    "int_hot_products": "gold",
+    "fct_sessions": "gold",
+    "fct_session_metrics_daily": "gold",
+    "fct_user_activity_daily": "gold",
+    "fct_user_product_daily": "gold",
+}
+"""Tables of which a row belongs to the day of its events."""
+
+
+def day(number: int) -> date:
+    return at(number, MIDDAY).date()
+
+
+def interaction(number: int, user: str, product: str = "P1") -> Row:
+    return {
+        "event_time": at(number, MIDDAY), "user_id": user, "product_id": product,
+        "interaction_type": "view",
+    }  # fmt: skip
+
+
+def with_vars(**more: Any) -> tuple[str, str]:
+    return "--vars", json.dumps(VARS | more)
+
+
+def load(data: DataSet, load_id: int, rows: list[Row]) -> None:
+    append_load(data, ENTITY, load_id, as_arrow(ENTITY, rows))
+
+
+def log_of(data: DataSet, table: str) -> list[Path]:
+    schema, name = table.split(".")
+    folder = data.settings.warehouse / f"{schema}.db" / name / "_delta_log"
+    return sorted(folder.glob("*.json"))
+
+
+def versions(data: DataSet) -> dict[str, int]:
+    return {
+        name: len(log_of(data, name))
+        for _, name in list_tables(data.spark, data.settings)
+        if log_of(data, name)
+    }
+
+
+def days_written(data: DataSet, table: str, since: int) -> set[str]:
+    """Return the partitions of the files that commits since a version added or removed."""
+    actions = [
+        json.loads(line)
+        for commit in log_of(data, table)[since:]
+        for line in commit.read_text().splitlines()
+    ]
+    files = [action[kind] for action in actions for kind in ("add", "remove") if kind in action]
+    return {next(iter(file["partitionValues"].values())) for file in files}
+
+
+@pytest.fixture(scope="module")
+def data(data_set: Callable[[str], DataSet]) -> DataSet:
+    """Forty days of three users in one load, built; the second user pauses on the late day."""
+    data = data_set("protocol")
+    users = {"U1": DAYS, "U2": [d for d in DAYS if d % 7 != LATE_DAY], "U3": [0, 39]}
+    load(data, 1, [interaction(d, user) for user, days in users.items() for d in days])
+    data.build(*with_vars())
+    return data
+
+
+@pytest.fixture(scope="module")
+def after_late_row(data: DataSet) -> dict[str, int]:
+    """One row of the second user for a day long past, and a build: the versions before them."""
+    mode = data.spark.conf.get("spark.sql.sources.partitionOverwriteMode")
+    before = versions(data)
+    load(data, 2, [interaction(LATE_DAY, "U2")])
+    data.build(*with_vars(optimize_small_files=10))
+    assert data.spark.conf.get("spark.sql.sources.partitionOverwriteMode") == mode
+    return before
+
+
+@pytest.mark.parametrize("table", BY_DAY)
+def test_a_late_row_writes_only_its_day(
+    data: DataSet, after_late_row: dict[str, int], table: str
+) -> None:
+    name = data.name(BY_DAY[table], table)
+    written = days_written(data, name, after_late_row[name])
+    assert written == {day(LATE_DAY).isoformat()}
+
+
+def test_small_files_of_the_touched_day_are_compacted(
+    data: DataSet, after_late_row: dict[str, int]
+) -> None:
+    staging = data.name("silver", "stg_product__interactions")
+    operations = data.spark.sql(f"describe history {staging}").select("operation").collect()
+    assert [row["operation"] for row in operations].count("OPTIMIZE") == 1
+    late = data.spark.table(staging).where(f"event_date = date'{day(LATE_DAY)}'")
+    assert late.selectExpr("count(*)", "count(distinct _metadata.file_path)").collect() == [(2, 1)]
+
+
+def test_a_late_row_corrects_active_users_until_its_window_ends(
+    data: DataSet, after_late_row: dict[str, int]
+) -> None:
+    name = data.name("gold", "fct_active_users_daily")
+    replaced = run_comment(data, "fct_active_users_daily")["replace_where"]
+    assert set(re.findall(r"date'([\d-]+)'", replaced)) == {
+        day(LATE_DAY + offset).isoformat() for offset in range(31)
+    }
+    assert len(log_of(data, name)) > after_late_row[name]
+    rows = dict(data.rows("select metric_date, dau from {gold}.fct_active_users_daily"))
+    assert (rows[day(LATE_DAY)], rows[day(LATE_DAY + 7)]) == (2, 1)
+
+
+def compiled(data: DataSet, model: str) -> str:
+    return next((data.target / "compiled").rglob(f"{model}.sql")).read_text()
+
+
+def run_comment(data: DataSet, model: str) -> dict[str, Any]:
+    found = re.search(r"/\* footfall:run (.*?) \*/", compiled(data, model))
+    assert found
+    comment: dict[str, Any] = json.loads(found.group(1))
+    return comment
+
+
+@pytest.mark.parametrize(
+    "model", ["fct_session_metrics_daily", "fct_user_activity_daily", "fct_user_product_daily"]
+)
+def test_a_run_scans_only_the_affected_partitions(
+    data: DataSet, after_late_row: dict[str, int], model: str
+) -> None:
+    plan = data.spark.sql(f"explain formatted {compiled(data, model)}").first()[0]
+    filters = re.findall(r"PartitionFilters: \[(.*)\]", plan)
+    assert filters
+    for partitions in filters:
+        assert re.findall(r"\d{4}-\d\d-\d\d", partitions) == [day(LATE_DAY).isoformat()]
+
+
+def test_a_run_without_new_loads_writes_nothing(
+    data: DataSet, after_late_row: dict[str, int]
+) -> None:
+    before = versions(data)
+    data.build(*with_vars())
+    assert {
+        name: now - before[name] for name, now in versions(data).items() if now > before[name]
+    } == {}
+
+
+def test_a_day_whose_rows_are_gone_is_emptied_and_no_other_is_touched(
+    data: DataSet, after_late_row: dict[str, int]
+) -> None:
+    gone = day(20)
+    staging = data.name("silver", "stg_product__interactions")
+    data.spark.sql(f"delete from {staging} where event_date = date'{gone}'")
+    before = versions(data)
+    data.build(*with_vars(dates=[gone.isoformat()]), "--exclude", "stg_product__interactions")
+    for table, layer in BY_DAY.items():
+        name = data.name(layer, table)
+        assert data.rows(f"select count(*) from {name} where event_date = date'{gone}'") == [(0,)]
+        if name != staging:
+            assert days_written(data, name, before[name]) == {gone.isoformat()}
+    active = dict(data.rows("select metric_date, dau from {gold}.fct_active_users_daily"))
+    assert active[gone] == 0 and active[gone + timedelta(days=1)] > 0
+
+
+def test_a_column_that_the_table_lacks_is_added(
+    data: DataSet, after_late_row: dict[str, int]
+) -> None:
+    name = data.name("gold", "fct_user_product_daily")
+    expected = sorted(data.rows(f"select user_id, product_id, view_count from {name}"))
+    columns = [column for column in data.spark.table(name).columns if column != "view_count"]
+    data.spark.sql(
+        f"create or replace table {name} using delta partitioned by (event_date) "
+        f"as select {', '.join(columns)} from {name}"
+    )
+    data.build(*with_vars(), "--select", "fct_user_product_daily")
+    assert sorted(data.rows(f"select user_id, product_id, view_count from {name}")) == expected
+
+
+def test_an_optimize_that_fails_is_a_warning_and_any_other_statement_is_not(
+    data: DataSet, after_late_row: dict[str, int]
+) -> None:
+    cursor = Cursor()
+    cursor.execute('/* {"app": "dbt"} */\noptimize nowhere.nothing')
+    assert cursor.fetchall() == [("not optimized",)]
+    with pytest.raises(DbtRuntimeError, match="nowhere"):
+        cursor.execute("delete from nowhere.nothing")
+
+
+# ---------- definitions
+
+
+def test_another_definition_stops_the_build_and_says_what_to_run(
+    data: DataSet, after_late_row: dict[str, int]
+) -> None:
+    before = versions(data)
+    load(data, 3, [interaction(8, "U3")])
+    with pytest.raises(FootfallError) as stopped:
+        data.build(*with_vars(session_gap_minutes=20))
+    message = str(stopped.value)
+    assert "fct_sessions: session_gap_minutes was 30, is 20" in message
+    assert "dbt build --full-refresh --select fct_sessions+" in message
+    # What does not depend on sessions goes on; what does was left as it is.
+    gold = {name: now for name, now in versions(data).items() if "session" in name}
+    assert gold and gold == {name: before[name] for name in gold}
+    assert run_comment_loads(data, "fct_user_product_daily") == {ENTITY: 3}
+
+
+def run_comment_loads(data: DataSet, model: str) -> dict[str, int]:
+    loads: dict[str, int] = run_comment(data, model)["loads"]
+    return loads
+
+
+def test_the_command_of_the_message_mends_it(data: DataSet, after_late_row: dict[str, int]) -> None:
+    changed = with_vars(session_gap_minutes=20)
+    data.build("--full-refresh", "--select", "fct_sessions+", *changed)
+    data.build(*changed)
+    with pytest.raises(FootfallError, match="session_gap_minutes was 20, is 30"):
+        data.build(*with_vars())
+
+
+# ---------- ingestion beside a build
+
+
+def test_files_that_arrive_during_a_build_belong_to_the_next(
+    data_set: Callable[[str], DataSet],
+) -> None:
+    data = data_set("beside")
+    load(data, 1, [interaction(0, "U1"), interaction(1, "U2")])
+    staging = data.name("silver", "stg_product__interactions")
+    arrived: list[float] = []
+
+    def arrive() -> None:
+        while not data.spark.catalog.tableExists(staging):
+            clock.sleep(0.05)
+        load(data, 2, [interaction(1, "U3"), interaction(-400, "U1")])
+        arrived.append(clock.time())
+
+    arrival = threading.Thread(target=arrive)
+    arrival.start()
+    data.build(*with_vars())
+    arrival.join()
+    reflected = loads_of(data)
+    assert len(reflected) >= 8
+    assert set(reflected.values()) == {1}
+    # Tables were still to be built when the load arrived.
+    sessions = log_of(data, data.name("gold", "fct_sessions"))
+    assert sessions[0].stat().st_mtime > arrived[0]
+    assert data.reconciliation() == {ENTITY: (2, 2, 0, 0)}
+    data.build(*with_vars())
+    assert set(loads_of(data).values()) == {2}
+    assert data.reconciliation() == {ENTITY: (4, 4, 0, 0)}
+    users = data.rows("select distinct user_id from {gold}.fct_user_activity_daily")
+    assert {user for (user,) in users} == {"U1", "U2", "U3"}
+
+
+def loads_of(data: DataSet) -> dict[str, int]:
+    """Return the newest load that each table says it reflects."""
+    loads = {}
+    for layer, name in list_tables(data.spark, data.settings):
+        if layer == "bronze":
+            continue
+        properties: Iterable[Any] = data.spark.sql(f"show tblproperties {name}").collect()
+        for row in properties:
+            if row["key"] == f"footfall.loads.{ENTITY}":
+                loads[name] = int(row["value"])
+    return loads
