@@ -18,3 +18,9 @@
         ~ ' and ' ~ event_time ~ ' is not null'
     )) }}
 {% endmacro %}
+
+
+{% macro in_batch_dates(source_name, entity, loads) -%}
+    {%- set dates = batch_dates(source_name, entity, loads) -%}
+    {{ in_dates('event_date', {'first': dates is none, 'dates': dates or []}) }}
+{%- endmacro %}

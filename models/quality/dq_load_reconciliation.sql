@@ -35,10 +35,7 @@ staged as (
         event_key,
         _load_id as load_id
     from {{ ref('stg_' ~ source_name ~ '__' ~ entity) }}
-    {%- set dates = batch_dates(source_name, entity, loads) %}
-    {%- if dates is not none %}
-    where {{ in_dates('event_date', {'dates': dates}) }}
-    {%- endif %}
+    where {{ in_batch_dates(source_name, entity, loads) }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
