@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from footfall.contracts import load_contracts
 from footfall.dbt import run_dbt
 from footfall.erase.find import Plan
 from footfall.settings import Settings
@@ -30,8 +31,10 @@ def rebuild(spark: SparkSession, settings: Settings, plan: Plan) -> None:
     """
     built = _built(spark, settings)
     dates = [day.isoformat() for day in sorted(plan.dates)]
-    # The same vars in all calls: dbt parses the project once.
-    options = ("--vars", json.dumps({"dates": dates}))
+    # Sources that were never built may not exist. The same vars in all calls: dbt parses once.
+    contracts = load_contracts().values()
+    sources = sorted({known.source for known in contracts if known.staging_model in built})
+    options = ("--vars", json.dumps({"dates": dates, "sources": sources}))
     if staging := sorted(plan.rebuilt & built):
         run_dbt("run", "--full-refresh", "--select", *staging, *options, quiet=True)
     if dates and (models := sorted(plan.models & built)):

@@ -1,7 +1,4 @@
-"""An erased person: the tables of the same files without that person, and no trace in any file.
-
-``FOOTFALL_THOROUGH=1`` takes all sources; by default one of users and one of customers.
-"""
+"""An erased person: the tables of the same files without that person, and no trace in any file."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from conftest import DataSet
-from law import THOROUGH, breaches_of_full_refresh, breaches_of_oracle
+from law import breaches_of_full_refresh, breaches_of_oracle, only_thorough
 from reference import Oracle
 
 import footfall.erase.job as job
@@ -40,8 +37,10 @@ NEEDLES = (b"needle", str(CUSTOMER).encode(), CUSTOMER.to_bytes(8, "little"))
 """What no escape, cut or encoding of the ids leaves out."""
 SOMEBODY, SOMEBODY_ELSE = 123_456_789_012, 223_456_789_012
 """Customers who come after the person, in this order, under the same key."""
-SOURCES = ("product", "app", "shop", "crm") if THOROUGH else ("product", "crm")
-LAYERS = {"bronze", "silver", "gold", "quality"} | ({"training"} if THOROUGH else set())
+pytestmark = only_thorough
+
+SOURCES = ("product", "app", "shop", "crm")
+LAYERS = {"bronze", "silver", "gold", "training", "quality"}
 VARS = ("--vars", json.dumps({"sources": SOURCES}))
 EMPTIED = "crm.support_interactions"
 IDS = {"user": USER, "customer": str(CUSTOMER)}
@@ -293,7 +292,7 @@ def test_the_dry_run_tells_what_the_erasure_then_does(
     assert {START, NEWEST_DAY, START - timedelta(days=40)} <= set(dry.dates)
     assert dry.rebuilt == ["stg_crm__transactions"]
     # All bronze and staging tables, the snapshot, marts, training and the quarantine.
-    assert len(dry.rows) >= (30 if THOROUGH else 17)
+    assert len(dry.rows) >= 30
     assert {table.split(".")[0] for table in dry.rows} == {f"erased_{layer}" for layer in LAYERS}
 
 
