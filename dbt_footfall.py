@@ -24,7 +24,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from footfall.conflicts import retry_conflicts, table_of
-from footfall.errors import FootfallError
+from footfall.errors import FootfallError, without_java_stack
 from footfall.shared_session import holder_ended, is_lost
 from footfall.spark import get_session
 
@@ -96,7 +96,7 @@ def execute(self: Cursor, sql: str, *parameters: Any) -> None:
     except (FootfallError, PySparkException) as error:
         if isinstance(error, PySparkException) and is_lost(error):
             raise DbtRuntimeError(str(holder_ended())) from error
-        message = str(error).split("\n\nJVM stacktrace")[0]
+        message = without_java_stack(error)
         if not OPTIMIZE.match(statement):
             raise DbtRuntimeError(message) from error
         log.warning(f"{table_of(statement)} was not compacted, a later run will: {message}")

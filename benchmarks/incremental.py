@@ -48,10 +48,10 @@ class History:
     days: int
 
     @property
-    def warehouse(self) -> list[Path]:
-        return [
-            *self.settings.warehouse.glob(f"{self.settings.db_schema}_*.db/*/_delta_log/*.json")
-        ]
+    def commits(self) -> set[Path]:
+        """The commit files in the logs of all tables."""
+        schemas = f"{self.settings.db_schema}_*.db"
+        return set(self.settings.warehouse.glob(f"{schemas}/*/_delta_log/*.json"))
 
     def files(self, first: int, last: int) -> Iterator[tuple[str, list[str]]]:
         """Yield the files of each entity for days counted from 0, the last excluded."""
@@ -75,11 +75,11 @@ class History:
 
     def build(self) -> Work:
         """Run all models and return the bytes of the data files that were added."""
-        before = set(self.warehouse)
+        before = self.commits
         exclude = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
         variables = jsonlib.dumps({"sources": list(SOURCES)})
         run_dbt("build", *exclude, "--vars", variables, quiet=True)
-        return Work(bytes_written=sum(map(_bytes_added, set(self.warehouse) - before)))
+        return Work(bytes_written=sum(map(_bytes_added, self.commits - before)))
 
     def add_late_row(self) -> None:
         late = START + timedelta(days=self.days // 2)

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from footfall import __version__
-from footfall.errors import FootfallError, UsageError
+from footfall.errors import FootfallError, UsageError, without_java_stack
 from footfall.settings import get_settings
 
 if TYPE_CHECKING:
@@ -548,7 +548,7 @@ def query(
         frame = get_session(join_others=True).sql(sql)
         rows = [row.asDict(recursive=True) for row in frame.collect()]
     except PySparkException as error:
-        message = str(error).split("\n\nJVM stacktrace")[0].strip()
+        message = without_java_stack(error)
         raise FootfallError(message, "`footfall status` lists the tables.") from None
     if output is OutputFormat.json:
         print_json(rows)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MINIMUM_RETENTION_HOURS = 168
+RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 
 
 class VacuumResult(BaseModel):
@@ -54,8 +55,7 @@ def vacuum(
             "Keep 168 hours, or add --force if nothing else uses the tables.",
         )
     tables = [name for _, name in list_tables(spark, settings or get_settings())]
-    check = "spark.databricks.delta.retentionDurationCheck.enabled"
-    spark.conf.set(check, str(not force).lower())
+    spark.conf.set(RETENTION_CHECK, str(not force).lower())
     results = []
     try:
         for number, table in enumerate(tables):
@@ -67,5 +67,5 @@ def vacuum(
                 spark.sql(statement)
             results.append(VacuumResult(table=table, statement=statement, files=len(doomed)))
     finally:
-        spark.conf.unset(check)
+        spark.conf.unset(RETENTION_CHECK)
     return results

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from footfall.errors import FootfallError
+from footfall.maintain import RETENTION_CHECK
 from footfall.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 TABLES_AT_A_TIME = 4
 LOG_FILE = re.compile(r"\.?(\d{20})\.")
 PURGED_AT = "footfall.purged_at"

@@ -16,7 +16,7 @@ from footfall.dbt import run_dbt
 from footfall.generate import DirtShares, generate
 from footfall.ingest import IngestReport, ingest
 from footfall.settings import PROJECT_DIR, Settings
-from footfall.tables import LAYERS
+from footfall.tables import LAYERS, list_tables
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -56,6 +56,13 @@ class DataSet:
         self._tables.clear()
         for layer in LAYERS:
             self.spark.sql(f"drop schema if exists {self.settings.schema_of(layer)} cascade")
+
+    def versions(self) -> dict[str, int]:
+        """Return the newest version of each table."""
+        return {
+            name: self.spark.sql(f"describe history {name} limit 1").collect()[0]["version"]
+            for _, name in list_tables(self.spark, self.settings)
+        }
 
     def name(self, layer: str, table: str) -> str:
         return f"{self.settings.schema_of(layer)}.{table}"

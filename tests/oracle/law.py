@@ -60,7 +60,7 @@ def staging(name: str) -> Subject:
 
 
 SUBJECTS: dict[str, Subject] = {
-    **{f"stg_{name.replace('.', '__')}": staging(name) for name in load_contracts()},
+    **{known.staging_model: staging(name) for name, known in load_contracts().items()},
     "snap_app_users": Subject("silver", ("event_key",)),
     "fct_sessions": Subject("gold", ("session_id",), Oracle.sessions),
     "fct_session_metrics_daily": Subject(

@@ -21,6 +21,8 @@ from law import (
 )
 from reference import Oracle
 
+from footfall.contracts import load_contracts
+
 BUILDS = 2
 REPEATED_SHARE = 0.05
 ARRIVAL = ["_load_id", "_ingested_at", "_source_file"]
@@ -37,7 +39,7 @@ class RealSet:
 
     @property
     def table(self) -> str:
-        return self.entity.replace(".", "__")
+        return load_contracts()[self.entity].identifier
 
 
 SETS = {
