@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from conftest import DataSet
+from data_sets import DataSet
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 from reference import Definitions, Oracle, core_actions, differences

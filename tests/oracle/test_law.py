@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import DataSet
+from data_sets import DataSet
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from law import FAMILIES, SUBJECTS, only_thorough, run_schedule, schedules

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from conftest import DataSet
+from data_sets import DataSet
 from law import (
     Family,
     append_loads,
