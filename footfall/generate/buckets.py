@@ -60,6 +60,6 @@ def bucket_of(customer_ids: Array, buckets: int) -> Array:
     found = np.empty(len(customer_ids), dtype=np.int32)
     for begin in range(0, len(customer_ids), BLOCK):
         block = slice(begin, begin + BLOCK)
-        # In int64: a number of buckets above 2³¹ must not wrap. NumPy's remainder is never negative.
+        # NumPy's remainder is never negative, as pmod; int64 holds any number of buckets.
         found[block] = spark_hash(customer_ids[block]).astype(np.int64) % buckets
     return found
