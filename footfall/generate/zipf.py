@@ -31,8 +31,8 @@ class Popularity:
     """Members to draw by Zipf's law of their rank.
 
     A draw is one 32-bit number looked up in the inverse of the cumulative shares, which stands in
-    a table of 2¹⁸ cells and is linear within a cell: a rank's probability is wrong by at most
-    2⁻¹⁸ in all, and ranks in the tail that share a cell are drawn alike.
+    a table of 2¹⁸ cells and is linear within a cell: a rank's probability is wrong by less than
+    2⁻¹⁷, and ranks in the tail that share a cell are drawn alike.
 
     Args:
         members: what is drawn, by rank, the most popular first; one dimension.
