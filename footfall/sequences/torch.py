@@ -120,12 +120,12 @@ class SequenceDataset(Dataset[TorchBatch]):
 
 @dataclass
 class _Pass:
-    """One worker's way through an epoch: every ``workers``-th batch from ``start + worker``."""
+    """One worker's way through an epoch: next is its rank's batch ``start + worker``, then every
+    ``workers``-th."""
 
     start: int
     worker: int = 0
     workers: int = 1
-    yielded: int = 0
 
 
 def _place_among_workers() -> tuple[int, int]:
@@ -255,12 +255,12 @@ class SequenceStream(IterableDataset[TorchBatch]):
     def _read(self, current: _Pass, epoch: int) -> Iterator[TorchBatch]:
         batches = self._reader.read(
             epoch,
-            start=current.start + current.yielded * current.workers,
+            start=current.start,
             worker=current.worker,
             workers=current.workers,
         )
         for batch in batches:
-            current.yielded += 1
+            current.start += current.workers
             yield to_torch(batch)
 
     def state_dict(self, batches: int | None = None) -> dict[str, Any]:
@@ -282,7 +282,6 @@ class SequenceStream(IterableDataset[TorchBatch]):
             **self._identity(),
             "epoch": self.epoch,
             "start": current.start,
-            "yielded": current.yielded,
             "worker": current.worker,
             "workers": current.workers,
         }
@@ -304,7 +303,7 @@ class SequenceStream(IterableDataset[TorchBatch]):
                     f"here it is {value!r}.",
                     "Make the stream with the arguments it had.",
                 )
-        current = _Pass(state["start"], state["worker"], state["workers"], state["yielded"])
+        current = _Pass(state["start"], state["worker"], state["workers"])
         if (current.worker, current.workers) != _place_among_workers():
             raise UsageError(
                 f"The state is of worker {current.worker} of {current.workers}.",
@@ -312,7 +311,7 @@ class SequenceStream(IterableDataset[TorchBatch]):
                 "many workers.",
             )
         if get_worker_info() is None:
-            self._move(state["epoch"], current.start + current.yielded)
+            self._move(state["epoch"], current.start)
         else:
             # Only this worker stands here; the next epoch begins at 0 again.
             self._plan[0] = state["epoch"]
