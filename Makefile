@@ -39,6 +39,7 @@ lint: ## ruff: lint and format
 types: ## mypy, strict
 	$(BIN)/mypy -p footfall -p benchmarks
 	$(BIN)/mypy dbt_footfall.py
+	$(BIN)/mypy examples/train_ranker.py
 
 sql-lint: ## sqlfluff, dialect sparksql (its templater does not know the snapshot tag)
 	$(BIN)/sqlfluff lint --disable-progress-bar models tests/singular

@@ -50,6 +50,7 @@ class SequenceReader:
         world_size: processes that read the same days.
         memory_bytes: what the day in memory may take in all workers together, counted as
             ``footfall.sequences.day`` says; by default half of the machine's memory.
+        blocks_per_history: as of ``TrainingDay``.
 
     Attributes:
         sequence_length: L, the length of the histories in a batch.
@@ -72,6 +73,7 @@ class SequenceReader:
         rank: int = 0,
         world_size: int = 1,
         memory_bytes: int | None = None,
+        blocks_per_history: int | None = None,
     ) -> None:
         require_at_least(1, batch_size=batch_size, world_size=world_size)
         require_at_least(0, seed=seed)
@@ -82,6 +84,7 @@ class SequenceReader:
         self.folder, self.days, self.batch_size = Path(folder), tuple(days), batch_size
         self.seed, self.shuffle, self.drop_last = seed, shuffle, drop_last
         self.rank, self.world_size = rank, world_size
+        self.blocks_per_history = blocks_per_history
         self.memory_bytes = default_memory_bytes() if memory_bytes is None else memory_bytes
         manifests = [read_manifest(self.folder, day) for day in self.days]
         lengths = {manifest.sequence_length for manifest in manifests}
@@ -161,7 +164,10 @@ class SequenceReader:
             # The day before goes first, so that two are never in memory.
             self._loaded = None
             day = TrainingDay(
-                self.folder, self.days[index], memory_bytes=self.memory_bytes // workers
+                self.folder,
+                self.days[index],
+                memory_bytes=self.memory_bytes // workers,
+                blocks_per_history=self.blocks_per_history,
             )
             if len(day) != self.rows[index]:
                 raise FootfallError(

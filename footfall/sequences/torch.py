@@ -177,6 +177,7 @@ class SequenceStream(IterableDataset[TorchBatch]):
         world_size: processes that read the same days; the default likewise, else 1.
         memory_bytes: what the day in memory may take in all workers of this rank together, counted
             as ``footfall.sequences.day`` says; by default half of the machine's memory.
+        blocks_per_history: as of ``TrainingDay``: 1 for a padded matrix.
 
     Raises:
         FootfallError: a day's export is not there or incomplete; days differ in sequence length.
@@ -195,6 +196,7 @@ class SequenceStream(IterableDataset[TorchBatch]):
         rank: int | None = None,
         world_size: int | None = None,
         memory_bytes: int | None = None,
+        blocks_per_history: int | None = None,
     ) -> None:
         if (rank is None) != (world_size is None):
             raise UsageError("rank and world_size go together.", "Give both or neither.")
@@ -209,6 +211,7 @@ class SequenceStream(IterableDataset[TorchBatch]):
             rank=known_rank if rank is None else rank,
             world_size=known_size if world_size is None else world_size,
             memory_bytes=memory_bytes,
+            blocks_per_history=blocks_per_history,
         )
         # Epoch and first batch lie in shared memory, for workers that outlive an epoch.
         self._plan = torch.zeros(2, dtype=torch.int64).share_memory_()

@@ -244,9 +244,9 @@ def test_only_one_day_is_in_memory_at_a_time(
     most = 0
 
     class Watched(TrainingDay):
-        def __init__(self, folder: Path, day: date, *, memory_bytes: int | None = None) -> None:
+        def __init__(self, folder: Path, day: date, **arguments: int | None) -> None:
             nonlocal most
-            super().__init__(folder, day, memory_bytes=memory_bytes)
+            super().__init__(folder, day, **arguments)
             alive.append(day)
             most = max(most, len(alive))
 
