@@ -62,12 +62,12 @@ build-sample: ## the demo on a small sample, then a plain dbt build with the uni
 docs: ## dbt's documentation in target/
 	$(BIN)/dbt docs generate
 
+# The last is the extra torch alone, less triton: a gigabyte, for torch.compile only.
 lock: ## renew the lock files (needs uv)
 	uv pip compile -q --upgrade --python-version 3.10 --universal --no-header --no-strip-extras \
 		--generate-hashes --extra dev pyproject.toml -o requirements-dev.lock
 	uv pip compile -q --python-version 3.10 --universal --no-header --no-strip-extras \
 		--generate-hashes -c requirements-dev.lock pyproject.toml -o requirements.lock
-	# The extra torch alone. Only torch.compile needs triton, a gigabyte.
 	echo 'torch>=2.4' | uv pip compile -q --upgrade --python-version 3.10 --universal --no-header \
 		--no-strip-extras --generate-hashes --no-emit-package triton -c requirements-dev.lock \
 		- -o requirements-torch.lock
