@@ -213,8 +213,8 @@ class SequenceStream(IterableDataset[TorchBatch]):
             memory_bytes=memory_bytes,
             blocks_per_history=blocks_per_history,
         )
-        # Epoch and first batch lie in shared memory, for workers that outlive an epoch.
-        self._plan = torch.zeros(2, dtype=torch.int64).share_memory_()
+        # Epoch, first batch, whether workers read: in memory that is shared with them.
+        self._plan = torch.zeros(3, dtype=torch.int64).share_memory_()
         self._pass: _Pass | None = None
         self._resumed: _Pass | None = None
 
@@ -252,15 +252,14 @@ class SequenceStream(IterableDataset[TorchBatch]):
         current = self._resumed or _Pass(int(self._plan[1]), worker, workers)
         self._pass, self._resumed = current, None
         if get_worker_info() is None:
-            self._plan[1] = 0
+            self._plan[1] = self._plan[2] = 0
+        else:
+            self._plan[2] = 1
         return self._read(current, self.epoch)
 
     def _read(self, current: _Pass, epoch: int) -> Iterator[TorchBatch]:
         batches = self._reader.read(
-            epoch,
-            start=current.start,
-            worker=current.worker,
-            workers=current.workers,
+            epoch, start=current.start, worker=current.worker, workers=current.workers
         )
         for batch in batches:
             current.start += current.workers
@@ -274,8 +273,13 @@ class SequenceStream(IterableDataset[TorchBatch]):
                 resumed included. Needed where workers read; by default what this copy yielded.
 
         Raises:
-            UsageError: ``batches`` is negative.
+            UsageError: ``batches`` is negative, or missing though workers read.
         """
+        if batches is None and self._plan[2] and get_worker_info() is None:
+            raise UsageError(
+                "Workers read this stream, it does not know how many batches were taken.",
+                "Count them: state_dict(batches=…).",
+            )
         if batches is not None:
             require_at_least(0, batches=batches)
             current = _Pass(batches)
@@ -321,7 +325,7 @@ class SequenceStream(IterableDataset[TorchBatch]):
             self._resumed, self._pass = current, None
 
     def _move(self, epoch: int, start: int) -> None:
-        self._plan[0], self._plan[1] = epoch, start
+        self._plan[0], self._plan[1], self._plan[2] = epoch, start, 0
         self._pass = self._resumed = None
 
     def _identity(self) -> dict[str, Any]:

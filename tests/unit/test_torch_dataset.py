@@ -152,6 +152,19 @@ def test_a_resumed_epoch_can_be_resumed_again(folder: Path) -> None:
     assert found == whole[:12]
 
 
+def test_where_workers_read_the_batches_taken_must_be_said(folder: Path) -> None:
+    stream = stream_of(folder)
+    batches = iter(loader_of(stream, 1))
+    next(batches)
+    with pytest.raises(UsageError, match="batches=") as caught:
+        stream.state_dict()
+    assert "Workers read this stream" in str(caught.value)
+    assert stream.state_dict(batches=1)["start"] == 1
+    del batches
+    stream.set_epoch(1)
+    assert stream.state_dict()["start"] == 0
+
+
 def test_without_workers_a_position_is_spent_by_one_pass(folder: Path) -> None:
     stream = stream_of(folder)
     whole = items(stream)
