@@ -93,7 +93,7 @@
     {%- elif not actions.ranges -%}
         {{ return({'since': late_dates | min, 'customers': none, 'buckets': []}) }}
     {%- endif -%}
-    {%- set customers = customers_of_loads(actions.ranges, before=checkpoints | max) -%}
+    {%- set customers = customers_of_loads(dict(actions, dates=late_dates)) -%}
     {%- set buckets = run_query(
         'select distinct ' ~ customer_bucket('customer_id') ~ ' from (' ~ customers ~ ')'
     ).columns[0].values() -%}
@@ -103,14 +103,14 @@
 {% endmacro %}
 
 
-{% macro customers_of_loads(ranges, before=none) %}
+{% macro customers_of_loads(actions) %}
     {#- Query of the customers who acted in new loads, and the first day on which each did. -#}
     {%- set queries = [] -%}
-    {%- for name, bounds in ranges.items() -%}
+    {%- for name, bounds in actions.ranges.items() -%}
         {%- do queries.append(
             'select customer_id, event_date from ' ~ model_node('stg_' ~ name | replace('.', '__')).relation_name
             ~ ' where _load_id > ' ~ bounds[0] ~ ' and _load_id <= ' ~ bounds[1]
-            ~ (" and event_date < date'" ~ before ~ "'" if before else '')
+            ~ ' and ' ~ in_dates('event_date', {'dates': actions.dates}) | trim
         ) -%}
     {%- endfor -%}
     {{ return(

@@ -14,10 +14,11 @@
         {{ return(plan) }}
     {%- endif -%}
     {%- if not written.first and actions.ranges -%}
-        {%- set customers = customers_of_loads(actions.ranges) -%}
+        {%- set customers = customers_of_loads(actions) -%}
         {%- set repaired = query_dates(
             'select distinct built.dt from ' ~ this ~ ' as built inner join (' ~ customers
             ~ ') as late on built.customer_id = late.customer_id and built.dt > late.since'
+            ~ " where built.dt > date'" ~ actions.dates | min ~ "'"
         ) | reject('in', written.dates) | list -%}
         {%- do plan.update({'repaired': repaired, 'late_customers': customers if repaired}) -%}
         {%- do written.update({'dates': (written.dates + repaired) | sort}) -%}
