@@ -192,7 +192,7 @@ def _lengths(lists: pa.Array) -> Ids:
 
 def _content(lists: pa.Array, data_type: pa.DataType) -> memoryview:
     values = pc.fill_null(lists.flatten().cast(data_type), 0).to_numpy()
-    return memoryview(np.ascontiguousarray(values))
+    return np.ascontiguousarray(values).data
 
 
 def _joined(pieces: list[Ids]) -> Ids:

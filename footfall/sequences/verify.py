@@ -176,7 +176,7 @@ class _Inspection:
         wanted = {"dt", "customer_id", "actions", "action_types"} & types.keys()
         ids = [np.empty(0, np.int64)]
         for batch in parquet.iter_batches(ROWS_PER_BATCH, columns=sorted(wanted)):
-            if not pc.all(pc.equal(batch["dt"], self.manifest.dt), min_count=0).as_py():
+            if not pc.all(pc.equal(batch["dt"], pa.scalar(self.manifest.dt)), min_count=0).as_py():
                 raise _Broken(f"has rows of another day than {self.manifest.dt}")
             if shard.part != "samples":
                 self._check_lengths(shard.part, batch)
