@@ -208,7 +208,7 @@ class _Inspection:
         if len(unknown):
             yield self._about_all(
                 f"has samples of {len(unknown):,} customers without a row in sequences, "
-                f"such as {unknown[0]}"
+                f"such as {unknown[0]}: build training_sequences again, then export"
             )
 
 
