@@ -198,6 +198,13 @@ def files_in(out: Path) -> dict[str, tuple[int, int]]:
     }
 
 
+def finished_in(staging: Path) -> list[str]:
+    """Return the shards that the journal of an interrupted export names."""
+    lines = (staging / "journal.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines if line]
+    return [entry["shard"]["file"] for entry in entries if "shard" in entry]
+
+
 # ---------- contents and order
 
 
@@ -319,8 +326,7 @@ def test_an_export_that_was_killed_continues_without_writing_finished_shards_aga
     tables.interrupt(tmp_path, 2, file_format)
     assert [file for file in tmp_path.iterdir() if not file.name.startswith(".")] == []
     [staging] = tmp_path.glob(".export-*")
-    journal = [json.loads(line) for line in (staging / "journal.jsonl").read_text().split()]
-    finished = [entry["shard"]["file"] for entry in journal if "shard" in entry]
+    finished = finished_in(staging)
     assert len(finished) == 2
     written = files_in(staging)
     said: list[str] = []
@@ -355,9 +361,10 @@ def test_what_a_kill_left_half_written_is_written_again(
 ) -> None:
     tables.interrupt(tmp_path, 2, file_format)
     [staging] = tmp_path.glob(".export-*")
+    finished = finished_in(staging)
     with (staging / "journal.jsonl").open("a") as journal:
         journal.write('\n{"shard": {"file": "padded-2')
-    flip_a_bit(min(staging.glob("*.parquet")))
+    flip_a_bit(staging / finished[0])
     if file_format is ExportFormat.compact:
         shutil.rmtree(staging / "samples")
     else:
