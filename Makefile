@@ -9,6 +9,10 @@ QUICK := FOOTFALL_JIT_LEVEL=1 FOOTFALL_DATA_SKIPPING=false
 SAMPLE_HOME := $(CURDIR)/target/sample
 SAMPLE := $(QUICK) FOOTFALL_HOME=$(SAMPLE_HOME) FOOTFALL_CACHE=$(CURDIR)/.footfall/cache
 
+# make test TORCH=1 (any target that sets up) also installs PyTorch: about 5 GB on Linux.
+TORCH ?=
+WITH_TORCH := $(if $(TORCH),--torch)
+
 .PHONY: help demo test setup setup-dev lint types sql-lint parse unit check build-sample docs lock clean
 
 help: ## list the targets
@@ -18,13 +22,15 @@ demo: setup ## set everything up and run the main job on generated data
 	@$(QUICK) $(BIN)/footfall demo
 
 test: setup-dev lint types sql-lint parse check build-sample ## set everything up and pass every check
+	@$(BIN)/python -c "import torch" 2>/dev/null \
+		|| echo "make test: no PyTorch here, its tests were skipped; make test TORCH=1 runs them"
 	@echo "make test: all checks passed"
 
 setup: ## virtual environment, packages, Java, Delta's jars
-	@$(PYTHON) scripts/setup.py
+	@$(PYTHON) scripts/setup.py $(WITH_TORCH)
 
 setup-dev: ## the same, with the tools that make test needs
-	@$(PYTHON) scripts/setup.py --dev
+	@$(PYTHON) scripts/setup.py --dev $(WITH_TORCH)
 
 lint: ## ruff: lint and format
 	$(BIN)/ruff check .
@@ -33,6 +39,7 @@ lint: ## ruff: lint and format
 types: ## mypy, strict
 	$(BIN)/mypy -p footfall -p benchmarks
 	$(BIN)/mypy dbt_footfall.py
+	$(BIN)/mypy examples/train_ranker.py
 
 sql-lint: ## sqlfluff, dialect sparksql (its templater does not know the snapshot tag)
 	$(BIN)/sqlfluff lint --disable-progress-bar models tests/singular
@@ -55,11 +62,15 @@ build-sample: ## the demo on a small sample, then a plain dbt build with the uni
 docs: ## dbt's documentation in target/
 	$(BIN)/dbt docs generate
 
+# The last is the extra torch alone, less triton: a gigabyte, for torch.compile only.
 lock: ## renew the lock files (needs uv)
 	uv pip compile -q --upgrade --python-version 3.10 --universal --no-header --no-strip-extras \
 		--generate-hashes --extra dev pyproject.toml -o requirements-dev.lock
 	uv pip compile -q --python-version 3.10 --universal --no-header --no-strip-extras \
 		--generate-hashes -c requirements-dev.lock pyproject.toml -o requirements.lock
+	echo 'torch>=2.4' | uv pip compile -q --upgrade --python-version 3.10 --universal --no-header \
+		--no-strip-extras --generate-hashes --no-emit-package triton -c requirements-dev.lock \
+		- -o requirements-torch.lock
 
 clean: ## remove built state (tables, caches), keep .venv
 	rm -rf .footfall target logs .pytest_cache .mypy_cache .ruff_cache

@@ -55,6 +55,11 @@ class FileFormat(str, Enum):
     json = "json"
 
 
+class Workload(str, Enum):
+    product = "product"
+    training = "training"
+
+
 class SequenceFormat(str, Enum):
     compact = "compact"
     padded = "padded"
@@ -205,32 +210,112 @@ def demo(
 @app.command()
 def generate(
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the landing files.")],
-    days: Annotated[int, typer.Option(min=1, help="Days of data.")] = 14,
-    users: Annotated[int, typer.Option(min=1, help="Number of users.")] = 2000,
+    workload: Annotated[
+        Workload, typer.Option(help="product: all sources, with dirt. training: the shop, large.")
+    ] = Workload.product,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Days of data: by default 14, for training 1.")
+    ] = None,
+    users: Annotated[
+        int | None, typer.Option(min=1, help="product: number of users, by default 2000.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 1,
     start: Annotated[str, typer.Option(help="First day, for example 2025-08-01.")] = "2025-08-01",
-    scale: Annotated[float, typer.Option(min=0.0, help="Multiplies the number of users.")] = 1.0,
+    scale: Annotated[
+        float, typer.Option(min=0.0, help="Multiplies the users; training: 1 is production.")
+    ] = 1.0,
+    history_days: Annotated[
+        int | None, typer.Option(min=0, help="training: days before the first, as a checkpoint.")
+    ] = None,
+    history_buckets: Annotated[
+        int | None, typer.Option(min=1, help="training: buckets of the checkpoint, by default 64.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="training: print rows and approximate bytes; write nothing.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write sample landing files of all twelve entities, with stated dirt, and `truth.json`.
+    """Write landing files of a workload, and `truth.json` about them.
+
+    product: sample files of all twelve entities, with stated dirt. training: the shop's four
+    entities without dirt, 10 million customers at scale 1, and on demand a checkpoint of each
+    customer's last actions before the first day.
 
     Example: `footfall generate --out /tmp/landing --days 14 --users 2000 --seed 1`
+
+    Example: `footfall generate --workload training --out /tmp/landing --scale 0.02 --days 3`
+
+    Example: `footfall generate --workload training --out /tmp/landing --history-days 365 --dry-run`
     """
+    from footfall.generate import TrainingPlan, estimate_training, generate_training
     from footfall.generate import generate as generate_files
 
-    with progress_bar("generate") as progress:
-        truth = generate_files(
-            out_dir, days, users, seed, parse_date(start), scale=scale, progress=progress
+    if workload is Workload.training:
+        _refuse_options(workload, {"--users": users})
+        if history_buckets and not history_days:
+            raise UsageError(
+                "--history-buckets is of a history.", "Give --history-days, or leave it out."
+            )
+        plan = TrainingPlan(
+            days=days or 1,
+            seed=seed,
+            start=parse_date(start),
+            scale=scale,
+            history_days=history_days or 0,
+            history_buckets=history_buckets or 64,
         )
+        if dry_run:
+            truth = estimate_training(plan)
+        else:
+            with progress_bar("generate") as progress:
+                truth = generate_training(out_dir, plan, progress)
+        columns = ["rows", "bytes"] if dry_run else ["files", "rows", "bytes"]
+    else:
+        _refuse_options(
+            workload,
+            {
+                "--history-days": history_days,
+                "--history-buckets": history_buckets,
+                "--dry-run": dry_run or None,
+            },
+        )
+        with progress_bar("generate") as progress:
+            truth = generate_files(
+                out_dir,
+                days or 14,
+                users or 2000,
+                seed,
+                parse_date(start),
+                scale=scale,
+                progress=progress,
+            )
+        columns = ["files", "rows", "accepted", "duplicates", "quarantined"]
     if as_json:
         print_json(truth)
         return
-    columns = ["files", "rows", "accepted", "duplicates", "quarantined"]
     rows = [
         [name, *(entity[column] for column in columns)]
         for name, entity in truth["entities"].items()
     ]
-    print_table(f"Written to {out_dir}", ["entity", *columns], rows)
+    if history := truth.get("history"):
+        rows.append(["history", *(history[column] for column in columns)])
+    print_table(
+        f"Would write to {out_dir}, about" if dry_run else f"Written to {out_dir}",
+        ["entity", *columns],
+        rows,
+    )
+    if history:
+        out.print(f"The history has {history['actions']:,} actions.")
+
+
+def _refuse_options(workload: Workload, options: dict[str, Any]) -> None:
+    """Raise UsageError if an option is given that does not belong to the workload."""
+    for option, value in options.items():
+        if value is not None:
+            raise UsageError(
+                f"{option} does not belong to the workload {workload.value}.",
+                f"Leave {option} out, or choose another --workload.",
+            )
 
 
 @app.command()

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 LOCK_FILE = "spark.lock"
 GUESTS_FILE = "spark.guests"
-START_SECONDS = 120
-"""How long a process may take from its lock to its server."""
+JOIN_SECONDS = 120
+"""How long to wait for a server that starts, or for one that ends to make way."""
 JVM_END_SECONDS = 60
 """How long the JVM of a killed process may need to end and to release the metastore."""
 POLL_SECONDS = 0.5
@@ -176,12 +176,11 @@ def join(home: Path, say: Say | None = None) -> SparkSession | None:
         say: called once with a line, where there is something to wait for.
 
     Returns:
-        A session of this process's own in the other's Spark; None where nobody serves (any more).
+        A session of this process's own in the other's Spark; None where nobody serves (any more),
+        or lets nobody in for two minutes.
     """
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + JOIN_SECONDS
     while (holder := find_holder(home)) and holder.serves:
-        if holder.port is None and time.monotonic() > deadline:
-            return None
         if home in _joined and os.environ.get("SPARK_REMOTE") != _url(holder):
             # A successor: this process's session went with the one before.
             return None
@@ -190,7 +189,9 @@ def join(home: Path, say: Say | None = None) -> SparkSession | None:
             if find_holder(home) == holder:
                 return _connect(holder)
             os.close(_joined.pop(home))
-        elif say:
+        if time.monotonic() > deadline:
+            return None
+        if say:
             say(f"Waiting for {describe(holder)}.")
             say = None
         time.sleep(POLL_SECONDS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from footfall.contracts import load_contracts
 from footfall.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,18 @@ def list_tables(spark: SparkSession, settings: Settings | None = None) -> list[t
                 if table.tableType != "VIEW" and not table.isTemporary
             ]
     return tables
+
+
+def vars_as_built(spark: SparkSession, settings: Settings) -> dict[str, list[str]]:
+    """Return dbt's var ``sources`` as the staging tables were built; nothing where none exists.
+
+    Commands that run dbt on built tables take it: a source that was left out of the build, perhaps
+    by ``--vars``, may not exist.
+    """
+    tables = {table for _, table in list_tables(spark, settings)}
+    contracts = load_contracts().values()
+    sources = {known.source for known in contracts if known.staging_table(settings) in tables}
+    return {"sources": sorted(sources)} if sources else {}
 
 
 def table_status(spark: SparkSession, settings: Settings | None = None) -> list[TableStatus]:

@@ -2,6 +2,7 @@
 
     python3 scripts/setup.py         what `make demo` needs
     python3 scripts/setup.py --dev   and what `make test` needs
+    python3 scripts/setup.py --torch and PyTorch, for footfall.sequences.torch; also with --dev
 
 Needs nothing but Python 3.10+. Does nothing where all is in place.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 VENV = PROJECT / ".venv"
 BIN = VENV / "bin"
+PIP = [BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
 def stop(message: str, fix: str) -> None:
@@ -44,6 +46,24 @@ def make_venv() -> None:
     run("make .venv", sys.executable, "-m", "venv", "--clear", VENV)
 
 
+def digest(*inputs: bytes) -> str:
+    return hashlib.sha256(b"".join(inputs)).hexdigest()
+
+
+def install_locked(lock: Path) -> None:
+    locked = ["--no-deps", "--no-compile", "--require-hashes", "-r", lock]
+    run(f"install {lock.name}", *PIP, *locked)
+
+
+def install_torch() -> None:
+    lock = PROJECT / "requirements-torch.lock"
+    stamp = VENV / "installed-torch"
+    wanted = digest(lock.read_bytes(), sys.version.encode())
+    if not (stamp.is_file() and stamp.read_text() == wanted):
+        install_locked(lock)
+        stamp.write_text(wanted)
+
+
 def main() -> None:
     if sys.version_info < (3, 10):  # noqa: UP036, this file runs before the project is installed
         stop(
@@ -52,19 +72,19 @@ def main() -> None:
         )
     dev = "--dev" in sys.argv[1:]
     lock = PROJECT / ("requirements-dev.lock" if dev else "requirements.lock")
-    inputs = lock.read_bytes() + (PROJECT / "pyproject.toml").read_bytes() + sys.version.encode()
+    project = (PROJECT / "pyproject.toml").read_bytes()
     stamp = VENV / f"installed-{'dev' if dev else 'runtime'}"
-    wanted = hashlib.sha256(inputs + str(PROJECT).encode()).hexdigest()
+    wanted = digest(lock.read_bytes(), project, sys.version.encode(), str(PROJECT).encode())
     if not (stamp.is_file() and stamp.read_text() == wanted):
         if not (BIN / "pip").is_file():
             make_venv()
-        pip = [BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        locked = ["--no-deps", "--no-compile", "--require-hashes", "-r", lock]
-        run(f"install {lock.name}", *pip, *locked)
-        run("install footfall", *pip, "--no-deps", "-e", PROJECT)
+        install_locked(lock)
+        run("install footfall", *PIP, "--no-deps", "-e", PROJECT)
         stamp.write_text(wanted)
         if dev:
             (VENV / "installed-runtime").unlink(missing_ok=True)
+    if "--torch" in sys.argv[1:]:
+        install_torch()
     run("prepare Java and Delta", BIN / "footfall", "setup")
 
 

@@ -21,6 +21,7 @@ from footfall.errors import FootfallError, UsageError
 from footfall.settings import Settings, get_settings
 from footfall.shared_session import await_guests
 from footfall.spark import get_session
+from footfall.tables import vars_as_built
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -103,6 +104,7 @@ class _Job:
         self.progress = progress
         self.say = say
         self.record = Record(spark, settings)
+        self.variables = vars_as_built(spark, settings)
 
     def run(
         self,
@@ -125,9 +127,8 @@ class _Job:
             return BackfillReport(backfill_id=None, resumed=False, gaps=gaps, chunks=chunks)
         self.record.create()
         backfill_id = self.record.add(request, reason, chunks)
-        lock = self.record.lock(backfill_id)
-        self._execute(backfill_id, chunks, parallel)
-        os.close(lock)
+        with self.record.lock(backfill_id):
+            self._execute(backfill_id, chunks, parallel)
         return BackfillReport(backfill_id=backfill_id, resumed=False, gaps=gaps, chunks=chunks)
 
     def _unfinished(self, request: Request | None, resume: str | None) -> str | None:
@@ -143,12 +144,11 @@ class _Job:
         return next(iter(unfinished))
 
     def _continue(self, backfill_id: str, parallel: int) -> BackfillReport:
-        lock = self.record.lock(backfill_id)
-        chunks = self.record.chunks(backfill_id)
-        undone = sum(chunk.state is not State.done for chunk in chunks)
-        self.say(f"Continuing backfill {backfill_id}: {undone} of {len(chunks)} chunks to do.")
-        self._execute(backfill_id, chunks, parallel)
-        os.close(lock)
+        with self.record.lock(backfill_id):
+            chunks = self.record.chunks(backfill_id)
+            undone = sum(chunk.state is not State.done for chunk in chunks)
+            self.say(f"Continuing backfill {backfill_id}: {undone} of {len(chunks)} chunks to do.")
+            self._execute(backfill_id, chunks, parallel)
         return BackfillReport(backfill_id=backfill_id, resumed=True, gaps=None, chunks=chunks)
 
     def _plan(self, request: Request) -> tuple[list[Gap] | None, list[Chunk]]:
@@ -158,7 +158,7 @@ class _Job:
 
     def _plan_quietly(self, request: Request) -> tuple[list[Gap] | None, list[Chunk]]:
         self.progress(0, 0, "reading the project")
-        project = load_project(request.select)
+        project = load_project(request.select, self.variables)
         require_built(self.spark, list(project.models.values()))
         if not request.gaps:
             return None, plan_days(project, request.days, request.days_per_chunk)
@@ -169,7 +169,7 @@ class _Job:
     def _execute(self, backfill_id: str, chunks: Sequence[Chunk], parallel: int) -> None:
         folder = self.record.locks / backfill_id
         try:
-            with Workers(parallel, folder) as workers:
+            with Workers(parallel, folder, self.variables) as workers:
                 for step in sorted({chunk.step for chunk in chunks}):
                     todo = [c for c in chunks if c.step == step and c.state is not State.done]
                     for event in workers.run(todo):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import difflib
 import io
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,16 +60,17 @@ class Project:
         return {model for model in self.models if any(n.endswith(f".{model}") for n in seen)}
 
 
-def load_project(select: Sequence[str]) -> Project:
+def load_project(select: Sequence[str], variables: Mapping[str, Any]) -> Project:
     """Return the models that a selection names and that can be rebuilt by day.
 
     Args:
         select: dbt selection terms; none means every incremental mart and training model.
+        variables: dbt's vars, where they differ from the project's.
 
     Raises:
         UsageError: a name in the selection is unknown, or nothing in it can be rebuilt by day.
     """
-    manifest = run_dbt("parse", quiet=True)
+    manifest = run_dbt("parse", "--vars", json.dumps(variables), quiet=True)
     terms = [term for part in select for term in part.split()]
     nodes = {
         node.name: node

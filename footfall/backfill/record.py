@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from pyspark.sql import functions as F
 from footfall.backfill.plan import Chunk, Request, State
 from footfall.conflicts import retry_conflicts
 from footfall.errors import FootfallError, UsageError
+from footfall.locks import locked
 from footfall.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ class Record:
         schema = self.table.split(".")[0]
         # Two backfills may start at a time; the catalog refuses to create one table twice.
         self.locks.mkdir(parents=True, exist_ok=True)
-        with (self.locks / "create.lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.locks / "create.lock"):
             self.spark.sql(f"create schema if not exists {schema}")
             self.spark.sql(
                 f"create table if not exists {self.table} ({RECORD_DDL}) using delta "
@@ -115,28 +114,22 @@ class Record:
             )
         return [Chunk(**row.asDict()) for row in rows]
 
-    def lock(self, backfill_id: str) -> int:
-        """Hold a backfill until this process ends.
+    @contextmanager
+    def lock(self, backfill_id: str) -> Iterator[None]:
+        """Hold a backfill.
 
         Raises:
             FootfallError: another process runs it.
         """
         self.locks.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(
-            self.locks / f"{backfill_id}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = os.pread(descriptor, 20, 0).decode() or "unknown"
-            os.close(descriptor)
-            raise FootfallError(
-                f"Backfill {backfill_id} is running already (process {pid}).",
+        with locked(
+            self.locks / f"{backfill_id}.lock",
+            lambda process: FootfallError(
+                f"Backfill {backfill_id} is running already (process {process}).",
                 "Wait for it, or ask for other days.",
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        return descriptor
+            ),
+        ):
+            yield
 
 
 def _row(backfill_id: str, chunk: Chunk) -> dict[str, Any]:

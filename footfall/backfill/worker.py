@@ -26,32 +26,37 @@ def _read_tasks(tasks: queue.SimpleQueue[str]) -> None:
     os._exit(0)
 
 
-def run_task(task: dict[str, Any], manifest: Any, target: Path, threads: int) -> None:
+def run_task(
+    task: dict[str, Any], variables: dict[str, Any], manifest: Any, target: Path, threads: int
+) -> None:
     """Run dbt for the models of a task, with its dates forced where it has any.
 
     Raises:
         FootfallError: dbt failed.
     """
-    variables = json.dumps({"dates": task["dates"]} if task["dates"] else {})
+    dates = {"dates": task["dates"]} if task["dates"] else {}
     run_dbt(
-        "run", "--select", *task["models"], "--vars", variables, "--threads", str(threads),
-        "--target-path", str(target), quiet=True, manifest=manifest,
+        "run", "--select", *task["models"], "--vars", json.dumps(variables | dates),
+        "--threads", str(threads), "--target-path", str(target), quiet=True, manifest=manifest,
     )  # fmt: skip
 
 
 def main() -> None:
-    """Serve tasks until standard input closes. Arguments: a target folder, threads of dbt."""
-    target, threads = Path(sys.argv[1]), int(sys.argv[2])
+    """Serve tasks until standard input closes.
+
+    Arguments: a target folder, threads of dbt, dbt's vars as JSON.
+    """
+    target, threads, variables = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
     tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read_tasks, args=(tasks,), daemon=True).start()
     # dbt prints to standard output, which is the answers' own.
     answers, sys.stdout = sys.stdout, sys.stderr
     get_session(join_others=True)
-    manifest = run_dbt("parse", "--target-path", str(target), quiet=True)
+    manifest = run_dbt("parse", "--vars", sys.argv[3], "--target-path", str(target), quiet=True)
     while True:
         error = None
         try:
-            run_task(json.loads(tasks.get()), manifest, target, threads)
+            run_task(json.loads(tasks.get()), variables, manifest, target, threads)
         except FootfallError as failure:
             error = failure.message
         print(json.dumps({"error": error}), file=answers, flush=True)

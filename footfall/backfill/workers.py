@@ -8,9 +8,9 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from footfall.backfill.plan import Chunk, Kind
 
@@ -31,11 +31,13 @@ class Workers:
     Args:
         count: how many chunks run at a time.
         folder: for dbt's compiled files and the workers' logs, one subfolder each.
+        variables: dbt's vars, where they differ from the project's.
     """
 
-    def __init__(self, count: int, folder: Path) -> None:
+    def __init__(self, count: int, folder: Path, variables: Mapping[str, Any]) -> None:
         self.count = count
         self.folder = folder
+        self.variables = json.dumps(variables)
         self.processes: list[subprocess.Popen[str]] = []
         self._starting = threading.Lock()
         self._idle: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
@@ -90,7 +92,14 @@ class Workers:
         threads = max(1, DBT_THREADS // self.count)
         with (folder / "output.log").open("a") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "footfall.backfill.worker", str(folder), str(threads)],
+                [
+                    sys.executable,
+                    "-m",
+                    "footfall.backfill.worker",
+                    str(folder),
+                    str(threads),
+                    self.variables,
+                ],
                 env=os.environ | {"DBT_LOG_PATH": str(folder)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

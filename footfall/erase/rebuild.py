@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from footfall.contracts import load_contracts
 from footfall.dbt import run_dbt
 from footfall.erase.find import Plan
 from footfall.settings import Settings
-from footfall.tables import LAYERS
+from footfall.tables import LAYERS, vars_as_built
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,10 +30,8 @@ def rebuild(spark: SparkSession, settings: Settings, plan: Plan) -> None:
     """
     built = _built(spark, settings)
     dates = [day.isoformat() for day in sorted(plan.dates)]
-    # Sources that were never built may not exist. The same vars in all calls: dbt parses once.
-    contracts = load_contracts().values()
-    sources = sorted({known.source for known in contracts if known.staging_model in built})
-    options = ("--vars", json.dumps({"dates": dates, "sources": sources}))
+    # The same vars in all calls: dbt parses once.
+    options = ("--vars", json.dumps({"dates": dates} | vars_as_built(spark, settings)))
     if staging := sorted(plan.rebuilt & built):
         run_dbt("run", "--full-refresh", "--select", *staging, *options, quiet=True)
     if dates and (models := sorted(plan.models & built)):

@@ -24,11 +24,20 @@ from footfall.generate.writer import Landing
 
 Progress = Callable[[int, int, str], None]
 TRUTH_FILE = "truth.json"
+HISTORY_FOLDER = "history"
 USUAL_DIRT = DirtShares()
 
 
-def _prepare(out: Path, overwrite: bool) -> None:
-    """Make ``out`` an empty folder; of a former data set only its own files are removed."""
+def prepare_folder(out: Path, overwrite: bool) -> None:
+    """Make ``out`` an empty folder; of a former data set only its own files are removed.
+
+    Args:
+        out: the folder of a data set.
+        overwrite: whether a data set may be in it.
+
+    Raises:
+        UsageError: ``out`` is a file, or is not empty and may not be overwritten.
+    """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file.", "Name a folder.")
     if out.is_dir() and any(out.iterdir()):
@@ -40,7 +49,13 @@ def _prepare(out: Path, overwrite: bool) -> None:
         (out / TRUTH_FILE).unlink(missing_ok=True)
         for contract in load_contracts().values():
             shutil.rmtree(out / contract.source / contract.entity, ignore_errors=True)
+        shutil.rmtree(out / HISTORY_FOLDER, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
+
+
+def write_truth(out: Path, truth: dict[str, Any]) -> None:
+    """Write what is true of a complete data set: the last of its files."""
+    (out / TRUTH_FILE).write_text(json.dumps(truth, indent=2) + "\n")
 
 
 class _Simulation:
@@ -198,7 +213,7 @@ def generate(
         raise UsageError(
             f"{users} users × scale {scale} is less than one user.", "Give a larger scale."
         )
-    _prepare(out, overwrite)
+    prepare_folder(out, overwrite)
     period = Period(start, days)
     world = build_world(round(users * scale), period, seed)
     simulation = _Simulation(world, out, dirt)
@@ -223,5 +238,5 @@ def generate(
         "active_users": simulation.active_users(),
         "interactions": {name: dict(total) for name, total in simulation.totals.items()},
     }
-    (out / TRUTH_FILE).write_text(json.dumps(truth, indent=2) + "\n")
+    write_truth(out, truth)
     return truth

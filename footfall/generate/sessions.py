@@ -258,11 +258,24 @@ def rank_items(world: World, day: int, customers: Array, orders: Columns) -> tup
             free[later] |= slots[later] == slots[earlier]
     cells = np.where(free, 0, slots * 2).T.copy()
 
-    ordering = np.zeros(len(world.users), dtype=bool)
+    mark_ordered(cells, shown_to, orders, len(world.users), len(world.products))
+    return shown_to, cells
+
+
+def mark_ordered(cells: Array, shown_to: Array, orders: Columns, users: int, items: int) -> None:
+    """Add 1 to each cell whose item its customer ordered that day.
+
+    Args:
+        cells: one row a ranking: item id × 2, 0 in a free slot; changed in place.
+        shown_to: the customer of each ranking, by position.
+        orders: the day's orders (user, item).
+        users: how many users there are.
+        items: the highest item id.
+    """
+    ordering = np.zeros(users, dtype=bool)
     ordering[orders["user"]] = True
     rows = np.flatnonzero(ordering[shown_to])
-    width = len(world.products) + 1
+    width = items + 1
     shown_pairs = shown_to[rows, None].astype(np.int64) * width + cells[rows] // 2
     ordered_pairs = orders["user"].astype(np.int64) * width + orders["item"]
     cells[rows] += np.isin(shown_pairs, ordered_pairs).astype(cells.dtype)
-    return shown_to, cells

@@ -206,11 +206,16 @@ def zipf_exponent(items: int, head: float, share: float) -> float:
     return (low + high) / 2
 
 
+def daily_rhythm(quantiles: Array) -> Array:
+    """Return the times after midnight in microseconds until which these shares of a day happen."""
+    edges = np.concatenate([[0.0], np.cumsum(HOURLY_STARTS)]) / sum(HOURLY_STARTS)
+    hours = np.interp(quantiles, edges, np.arange(25))
+    return (hours * HOUR).astype(np.int64)
+
+
 def time_of_day(size: int, rng: np.random.Generator) -> Array:
     """Return ``size`` times after midnight in microseconds, by the daily rhythm."""
-    edges = np.concatenate([[0.0], np.cumsum(HOURLY_STARTS)]) / sum(HOURLY_STARTS)
-    hours = np.interp(rng.random(size), edges, np.arange(25))
-    return (hours * HOUR).astype(np.int64)
+    return daily_rhythm(rng.random(size))
 
 
 def _build_products(users: int, seed: int) -> Products:

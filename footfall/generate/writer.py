@@ -99,6 +99,25 @@ def encode(contract: Contract, columns: Columns, strings: dict[str, StringEncode
     return pa.Table.from_arrays(arrays, names=[column.name for column in contract.columns])
 
 
+def landing_options(contract: Contract, id_column: str | None) -> dict[str, Any]:
+    """Return how pyarrow is to write an entity's landing files.
+
+    Args:
+        contract: the entity's.
+        id_column: the column with a running number that identifies a row, if there is one.
+    """
+    return {
+        # A dictionary of values that hardly repeat costs time and saves nothing.
+        "use_dictionary": [
+            column.name
+            for column in contract.columns
+            if column.data_type != "timestamp" and column.name != id_column
+        ],
+        # Readers see plain columns, not how Arrow held them here.
+        "store_schema": False,
+    }
+
+
 @dataclass
 class Landing:
     """The landing files of one entity, written a day at a time.
@@ -124,17 +143,10 @@ class Landing:
     _waiting: dict[int, list[Columns]] = field(default_factory=dict)
     _next_id: int = 0
     _rules: list[Rule] = field(default_factory=list)
-    _repeating: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._next_id = self.entity.first_id
         self._rules = rules_of(self.entity.contract, self.dirt)
-        # A dictionary of values that hardly repeat costs time and saves nothing.
-        self._repeating = [
-            column.name
-            for column in self.entity.contract.columns
-            if column.data_type != "timestamp" and column.name != self.entity.id_column
-        ]
 
     def counts(self) -> dict[str, Any]:
         """Return the truth about the files: rows = accepted + duplicates + quarantined."""
@@ -211,9 +223,7 @@ class Landing:
             table,
             self.folder / f"{name}-{self.period.start + timedelta(days=day)}.parquet",
             row_group_size=ROWS_A_GROUP,
-            use_dictionary=self._repeating,
-            # Readers see plain columns, not how Arrow held them here.
-            store_schema=False,
+            **landing_options(self.entity.contract, self.entity.id_column),
         )
         self.files += 1
 

@@ -6,7 +6,6 @@ by its file's SHA-256, so that the same content is queued once wherever it lies.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from footfall.checksum import sha256_of
 from footfall.errors import FootfallError
+from footfall.locks import locked
 
 MANIFEST_DDL = (
     "path string, sha256 string, bytes bigint, modified_ns bigint, file_format string, "
@@ -56,23 +56,18 @@ class Queue:
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Hold the entity's lock; the operating system releases it when the process dies.
+        """Hold the entity's lock.
 
         Raises:
             FootfallError: another call holds it.
         """
-        with (self.folder / "lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise FootfallError(
-                    f"Another ingest of {name} is running (process {file.read() or 'unknown'}).",
-                    "Wait until it has ended: each source entity takes one at a time.",
-                ) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        with locked(
+            self.folder / "lock",
+            lambda process: FootfallError(
+                f"Another ingest of {name} is running (process {process}).",
+                "Wait until it has ended: each source entity takes one at a time.",
+            ),
+        ):
             yield
 
     def put(self, offer: Offer, again: bool) -> None:

@@ -66,6 +66,7 @@ class ExportManifest(BaseModel):
     Attributes:
         footfall_version: which footfall wrote it.
         export_id: of the format, the options and the versions of the tables; in the shards' names.
+            Empty, like what has a default below, where an earlier footfall wrote the manifest.
         format: compact or padded.
         dt: the impressions' day.
         sequence_length: the most actions of a sequence; of a padded one, the number.
@@ -78,12 +79,12 @@ class ExportManifest(BaseModel):
     """
 
     footfall_version: str
-    export_id: str
+    export_id: str = ""
     format: ExportFormat
     dt: date
     sequence_length: int
-    shuffle_seed: int | None
-    rows_per_shard: dict[str, int]
+    shuffle_seed: int | None = None
+    rows_per_shard: dict[str, int] = {}
     exported_at: datetime
     source_versions: dict[str, int]
     schemas: dict[str, dict[str, str]]
@@ -106,7 +107,7 @@ def manifest_name(file_format: ExportFormat, day: date) -> str:
 def shard_files(out: Path, file_format: ExportFormat, day: date) -> Iterator[Path]:
     """Yield the shards of all exports of a day that lie in a folder, named by a manifest or not."""
     parts = "|".join(file_format.parts)
-    # The id in the middle is missing where footfall 0.1.0 or earlier wrote the shard.
+    # The id in the middle is missing where an earlier footfall wrote the shard.
     ours = re.compile(rf"({parts})-{day}(-[0-9a-f]{{12}})?-\d{{5}}\.parquet")
     return (file for file in out.iterdir() if ours.fullmatch(file.name))
 

@@ -1,53 +1,55 @@
 {{ config(partition_by=['dt']) }}
 
-{% set affected = training_dates(
-    affected_dates(['stg_shop__impressions']),
-    affected_dates(['int_customer_action_segments']),
+{% set plan = sequence_plan(
+    affected_dates(['stg_shop__impressions']), affected_dates(['int_customer_action_segments'])
 ) %}
-{{ replace_where('dt', affected) }}
+{{ replace_where('dt', plan.written) }}
 
-with impressions as (
-    select * from {{ ref('stg_shop__impressions') }}
-    where {{ in_dates('dt', affected) }}
-),
+-- depends_on: {{ ref('int_customer_action_checkpoints') }}
 
-segments as (
-    select * from {{ ref('int_customer_action_segments') }}
-),
+with {{ late_customers(plan) }}
 
 customer_days as (
     select distinct
         dt,
         customer_id
-    from impressions
+    from {{ ref('stg_shop__impressions') }}
+    where {{ in_dates('dt', plan.written) }} {{ only_late_on_repaired_days(plan) }}
 ),
 
--- Segments are newest first within a day: days newest first, flattened, are the whole history.
-histories as (
+runs as (
+    {{ sequence_runs(plan) }}
+),
+
+-- So that a customer's runs meet in one task before they are collected.
+runs_by_customer as (
+    select * from runs
+    distribute by customer_id
+),
+
+collected as (
     select
-        customer_days.dt,
-        customer_days.customer_id,
-        slice(
-            flatten(
-                sort_array(
-                    collect_list(struct(segments.event_date, segments.actions)), false
-                ).actions
-            ),
-            1,
-            {{ var('sequence_length') | int }}
-        ) as actions
-    from customer_days
-    left join segments
-        on
-            customer_days.customer_id = segments.customer_id
-            and customer_days.dt > segments.event_date
-    group by customer_days.dt, customer_days.customer_id
+        dt,
+        customer_id,
+        {{ newest_runs('actions, action_types') }} as newest_runs
+    from runs_by_customer
+    group by dt, customer_id
+),
+
+sequences as (
+    select
+        dt,
+        customer_id,
+        {{ newest_actions('newest_runs.actions') }} as actions,
+        {{ newest_actions('newest_runs.action_types') }} as action_types
+    from collected
 )
 
 select
     dt,
     customer_id,
-    cast(coalesce(actions.item_id, array()) as array<int>) as actions,
-    cast(coalesce(actions.action_type, array()) as array<tinyint>) as action_types,
-    size(coalesce(actions.item_id, array())) as action_count
-from histories
+    actions,
+    action_types,
+    size(actions) as action_count
+from sequences
+{{ others_of_repaired_days(plan) }}

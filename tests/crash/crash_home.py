@@ -102,7 +102,7 @@ def prepare(landing: Path, out: Path, sources: Sequence[str], kind: str) -> None
         out: folder of an earlier export.
         sources: the project's.
         kind: ``built``: all tables exist, reflect the first loads, and lack a day in some models;
-            ``loaded``: no table is built; ``fresh``: the newest entity was never loaded either.
+            ``fresh``: no table is built, and the newest entity was never loaded.
     """
     from footfall.dbt import run_dbt
     from footfall.ingest import ingest
@@ -116,9 +116,8 @@ def prepare(landing: Path, out: Path, sources: Sequence[str], kind: str) -> None
     newest = newest_entity(sources)
     others = [name for name in entities(sources) if name != newest]
     load("first", others)
-    if kind != "fresh":
-        load("first", [newest])
     if kind == "built":
+        load("first", [newest])
         run_dbt("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
         spark = get_session()
         for model in (model for source in sources for model in DAMAGED.get(source, ())):

@@ -46,7 +46,7 @@ EXPORT_DAY = crash_home.START + timedelta(days=1)
 MOST_KILLS_IN_A_CHAIN = 10
 LONGEST_CHAIN_SECONDS = 220
 """About how long a job is killed before it may complete: quick jobs are killed more often."""
-LONGEST_RUN_SECONDS = 300 + JVM_END_SECONDS
+LONGEST_RUN_SECONDS = 900 + JVM_END_SECONDS
 POLL_SECONDS = 0.02
 ARRIVAL = {"_load_id", "load_id", "ingested_at", "_ingested_at", "recorded_at"}
 """Columns that tell how and when rows arrived, and not what they say."""
@@ -231,12 +231,10 @@ class Lab:
         folder: Path,
         jobs: Sequence[str],
         sources: Sequence[str],
-        with_catalog: bool,
         say: Say,
     ) -> None:
         self.folder = folder
         self.jobs = tuple(job for job in JOBS if job in jobs)
-        self.with_catalog = with_catalog
         self.sources = tuple(sources)
         self.say = say
         self.state = folder / "state"
@@ -262,7 +260,7 @@ class Lab:
 
     @property
     def _identity(self) -> list[object]:
-        return [list(self.jobs), list(self.sources), self.with_catalog]
+        return [list(self.jobs), list(self.sources)]
 
     def _is_ready(self) -> bool:
         """Take over what an earlier lab of the same kind has prepared and measured."""
@@ -430,8 +428,7 @@ class Lab:
             timing = Timing(start_up, run.seconds)
             self.say(f"{job} ({template}) takes {timing.end:.0f} s, {start_up:.0f} to Spark")
             self.references[template, job] = timing, self.look()
-        if self.with_catalog:
-            self.catalogs[template] = self.catalog()
+        self.catalogs[template] = self.catalog()
         self._save()
 
     # ---------- what a home holds
@@ -568,7 +565,7 @@ class Harness:
             self.lab.measure(template)
             self.lab.restore(template)
             self.say(f"round {self.round} ({template}), {self._left} kills to go")
-            if all(self._job(job, template) for job in self.lab.jobs) and self.lab.with_catalog:
+            if all(self._job(job, template) for job in self.lab.jobs):
                 self._compare_catalog(template)
         return self.report
 
@@ -667,7 +664,6 @@ def run_kills(
     sources: Sequence[str] = SOURCES,
     templates: Sequence[str] = ("built", "fresh"),
     again: float = 0.6,
-    with_catalog: bool = True,
     folder: Path | None = None,
     say: Say = lambda _line: None,
 ) -> Report:
@@ -678,18 +674,16 @@ def run_kills(
         seed: of the moments and of the processes that are killed.
         jobs: of :data:`JOBS`; a round runs them in that order.
         sources: which the project has.
-        templates: what rounds begin with in turn: ``built`` tables; ``loaded`` files of which
-            nothing is built; ``fresh``, where the newest entity was never loaded either. Without
-            built tables, backfill and export need ``build`` before them.
+        templates: what rounds begin with in turn: ``built`` tables, or ``fresh``: files of which
+            nothing is built, the newest entity's not even loaded.
         again: how likely the command that follows a kill is killed too.
-        with_catalog: ask Spark for catalog and row counts at the end of each round.
         folder: where to work; by default a temporary folder. What was prepared and measured there
             for the same jobs and sources is used again; anything else in it is removed.
         say: called with a line on what is done.
     """
     with tempfile.TemporaryDirectory(prefix="footfall-kills-") as name:
         place = (folder or Path(name) / "lab").absolute()
-        lab = Lab(place, jobs, sources, with_catalog, say)
+        lab = Lab(place, jobs, sources, say)
         try:
             return Harness(lab, kills, seed, again, say).run(templates)
         finally:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from answer import Answer, Footfall
 from structlog.testing import capture_logs
 
-from footfall.cli import main
 from footfall.conflicts import retry_conflicts
 from footfall.dbt import run_dbt
 from footfall.errors import FootfallError
@@ -44,6 +44,7 @@ TABLES = [f"{PREFIX}_gold.{model}" for model in MODELS]
 DAILY = f"{PREFIX}_gold.fct_user_product_daily"
 SESSIONS = f"{PREFIX}_gold.fct_sessions"
 RECORD = f"{PREFIX}_quality.dq_backfills"
+ONE_SOURCE = ("--vars", '{"sources": ["product"]}')
 SECONDS = 400
 
 
@@ -67,7 +68,8 @@ class Project:
         return self.spark.table(RECORD).orderBy("requested_at", "backfill_id", "chunk").collect()
 
     def dbt(self, *arguments: str) -> None:
-        run_dbt(*arguments, "--target-path", str(self.target), quiet=True)
+        """Run dbt on the one source that is delivered, which the project does not say."""
+        run_dbt(*arguments, *ONE_SOURCE, "--target-path", str(self.target), quiet=True)
 
     def process(self, *command: str) -> subprocess.Popen[str]:
         """Start a command beside this process, which serves its Spark to it."""
@@ -102,32 +104,10 @@ def project(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> It
     get_settings.cache_clear()
 
 
-@dataclass
-class Answer:
-    exit_code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
 @pytest.fixture
-def backfill(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Answer]:
+def backfill(footfall: Footfall) -> Footfall:
     """Return a function that runs the command in this process, with its Spark session."""
-
-    def run(*arguments: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["footfall", "backfill", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        code = end.value.code
-        return Answer(code if isinstance(code, int) else int(bool(code)), *capfd.readouterr())
-
-    return run
+    return partial(footfall, "backfill")
 
 
 def gaps_of(answer: Answer) -> dict[tuple[str, str], list[str]]:
@@ -137,9 +117,7 @@ def gaps_of(answer: Answer) -> dict[tuple[str, str], list[str]]:
 # ---------- gaps
 
 
-def test_gaps_finds_the_missing_days_and_mends_them(
-    project: Project, backfill: Callable[..., Answer]
-) -> None:
+def test_gaps_finds_the_missing_days_and_mends_them(project: Project, backfill: Footfall) -> None:
     before = project.tables()
     project.spark.sql(f"delete from {DAILY} where event_date in ('2025-08-02', '2025-08-04')")
     project.spark.sql(f"delete from {SESSIONS} where event_date = '2025-08-03'")
@@ -185,7 +163,7 @@ def version(project: Project, table: str) -> int:
 
 
 def test_two_backfills_and_a_daily_run_at_a_time_equal_a_full_refresh(
-    project: Project, backfill: Callable[..., Answer]
+    project: Project, backfill: Footfall
 ) -> None:
     late = sorted(project.landing.glob("*.parquet"))[4:]
     ingest("product.interactions", [str(file) for file in late])
@@ -203,7 +181,12 @@ def test_two_backfills_and_a_daily_run_at_a_time_equal_a_full_refresh(
         project.process("footfall.cli", "backfill", "--start", DAYS[0], "--end", DAYS[1], *select),
         project.process("footfall.cli", "backfill", "--start", DAYS[2], "--end", DAYS[3], *select),
         project.process(
-            "dbt.cli.main", "run", *select, "--target-path", str(project.target / "daily")
+            "dbt.cli.main",
+            "run",
+            *select,
+            *ONE_SOURCE,
+            "--target-path",
+            str(project.target / "daily"),
         ),
     ]
     for run in runs:
@@ -220,7 +203,7 @@ def test_two_backfills_and_a_daily_run_at_a_time_equal_a_full_refresh(
 
 
 def test_a_killed_backfill_continues_with_the_chunks_not_done(
-    project: Project, backfill: Callable[..., Answer]
+    project: Project, backfill: Footfall
 ) -> None:
     before = project.tables()
     request = ["--days", ",".join(DAYS[:3]), "--chunk-days", "1", "--select", MODELS[1]]
@@ -272,7 +255,7 @@ def newest(project: Project) -> list[Any]:
     ],
 )
 def test_wrong_calls_are_refused_with_a_next_step(
-    project: Project, backfill: Callable[..., Answer], arguments: list[str], expected: str
+    project: Project, backfill: Footfall, arguments: list[str], expected: str
 ) -> None:
     answer = backfill(*arguments)
     assert answer.exit_code == 2
@@ -280,10 +263,10 @@ def test_wrong_calls_are_refused_with_a_next_step(
     assert "→" in answer.err
 
 
-def test_a_model_never_built_is_named(project: Project, backfill: Callable[..., Answer]) -> None:
-    answer = backfill("--days", "2025-08-05", "--select", "training_samples")
+def test_a_model_never_built_is_named(project: Project, backfill: Footfall) -> None:
+    answer = backfill("--days", "2025-08-05", "--select", "fct_active_users_daily")
     assert answer.exit_code == 1
-    assert "dbt build --select training_samples" in answer.err
+    assert "dbt build --select fct_active_users_daily" in answer.err
 
 
 # ---------- conflicts

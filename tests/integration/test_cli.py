@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import typer
+from answer import Answer, Footfall
 from typer.testing import CliRunner
 
-from footfall.cli import app, main
+from footfall.cli import app
 from footfall.settings import get_settings
+from footfall.shared_session import hold
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -28,37 +28,6 @@ if TYPE_CHECKING:
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 TABLE = "cli_gold.visits"
 DAYS_AGO = 10
-
-
-@dataclass
-class Answer:
-    """What a command printed and how it ended."""
-
-    exit_code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Footfall = Callable[..., Answer]
-
-
-@pytest.fixture
-def footfall(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Footfall:
-    """Return a function that runs the command line in this process, with its Spark session."""
-
-    def run(*arguments: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["footfall", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        code = end.value.code
-        return Answer(code if isinstance(code, int) else int(bool(code)), *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -289,10 +258,13 @@ def test_doctor_names_the_process_that_holds_the_metastore(
 
 
 def test_a_second_process_on_a_home_is_told_that_it_is_in_use(
-    spark: SparkSession, footfall_home: Path
+    footfall_home: Path, tmp_path: Path
 ) -> None:
-    answer = fresh_process(footfall_home, "query", "select 1")
+    (tmp_path / "cache").symlink_to(footfall_home / "cache")
+    assert hold(tmp_path)
+    answer = fresh_process(tmp_path, "query", "select 1")
     assert answer.exit_code == 1
     assert "Another process is using" in answer.err
-    assert str(footfall_home) in answer.err
+    assert f"(process {os.getpid()})" in answer.err
+    assert str(tmp_path) in answer.err
     assert "Traceback" not in answer.err

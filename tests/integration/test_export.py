@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import shutil
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
+from answer import Answer, Footfall
 
-from footfall.cli import main
 from footfall.errors import FootfallError, UsageError
 from footfall.sequences import (
     Days,
@@ -655,32 +654,24 @@ def test_a_folder_without_exports_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def footfall(
-    tables: Tables, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., tuple[int, str, str]]]:
-    """Return a function that runs export-sequences: exit code, output and messages."""
+def export_command(
+    tables: Tables, footfall: Footfall, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Answer]]:
+    """Return a function that runs export-sequences on the tables."""
     monkeypatch.setenv("FOOTFALL_DB_SCHEMA", PREFIX)
     get_settings.cache_clear()
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["footfall", "export-sequences", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        return int(end.value.code or 0), *capsys.readouterr()
-
-    yield run
+    yield lambda *arguments: footfall("export-sequences", *map(str, arguments))
     monkeypatch.undo()
     get_settings.cache_clear()
 
 
 def test_a_range_has_a_manifest_for_each_day_and_names_the_days_without_samples(
-    footfall: Callable[..., tuple[int, str, str]], tmp_path: Path
+    export_command: Callable[..., Answer], tmp_path: Path
 ) -> None:
     arguments = ("--start", DAY, "--end", SECOND_DAY, "--out", tmp_path, "--shard-rows", 400)
-    code, out, _ = footfall(*arguments, "--format", "compact", "--json")
-    assert code == 0
-    answer = json.loads(out)
+    ended = export_command(*arguments, "--format", "compact", "--json")
+    assert ended.exit_code == 0
+    answer = ended.json
     assert [export["dt"] for export in answer["exports"]] == [str(DAY), str(SECOND_DAY)]
     assert answer["days_without_samples"] == [str(DAY + timedelta(days=1))]
     for day in (DAY, SECOND_DAY):
@@ -688,27 +679,28 @@ def test_a_range_has_a_manifest_for_each_day_and_names_the_days_without_samples(
         assert {shard["file"] for shard in written["shards"]} <= {
             f.name for f in tmp_path.iterdir()
         }
-    code, out, err = footfall(*arguments, "--format", "compact")
-    assert code == 0
-    assert "nothing to do" in err
-    assert "Days without samples, not exported: 2025-08-21" in " ".join(err.split())
+    again = export_command(*arguments, "--format", "compact")
+    assert again.exit_code == 0
+    assert "nothing to do" in again.err
+    assert "Days without samples, not exported: 2025-08-21" in again.err
 
 
 def test_verify_ends_with_1_and_says_what_is_broken_and_what_to_do(
-    footfall: Callable[..., tuple[int, str, str]], copies: Path
+    export_command: Callable[..., Answer], copies: Path
 ) -> None:
     arguments = ("--verify", "--out", copies, "--date", DAY, "--format", "padded")
-    code, out, _ = footfall(*arguments)
-    assert (code, "_manifest-padded-2025-08-20.json" in out) == (0, True)
+    whole = export_command(*arguments)
+    assert whole.exit_code == 0
+    assert "_manifest-padded-2025-08-20.json" in whole.out
     damage_missing(copies)
-    code, out, err = footfall(*arguments)
-    assert code == 1
-    assert f"{manifest_of(copies).shards[2].file} is missing" in out
-    assert "run the command that wrote them" in err
-    code, out, _ = footfall(*arguments, "--json")
-    assert code == 1
-    answer = json.loads(out)
-    assert (answer["ok"], answer["exports"][0]["findings"][0]["problem"]) == (False, "is missing")
+    broken = export_command(*arguments)
+    assert broken.exit_code == 1
+    assert f"{manifest_of(copies).shards[2].file} is missing" in broken.out
+    assert "run the command that wrote them" in broken.err
+    listed = export_command(*arguments, "--json")
+    assert listed.exit_code == 1
+    assert listed.json["ok"] is False
+    assert [f["problem"] for f in listed.json["exports"][0]["findings"]] == ["is missing"]
 
 
 @pytest.mark.parametrize(
@@ -724,8 +716,8 @@ def test_verify_ends_with_1_and_says_what_is_broken_and_what_to_do(
     ],
 )  # fmt: skip
 def test_a_wrong_call_ends_with_2(
-    footfall: Callable[..., tuple[int, str, str]], arguments: tuple[object, ...], named: str
+    export_command: Callable[..., Answer], arguments: tuple[object, ...], named: str
 ) -> None:
-    code, _, err = footfall(*arguments)
-    assert code == 2
-    assert named in err
+    answer = export_command(*arguments)
+    assert answer.exit_code == 2
+    assert named in answer.err

@@ -1,92 +1,20 @@
-"""Data sets in one warehouse: each has a schema prefix and a state of ingestion of its own."""
+"""Data sets of the tests: empty ones, and nine generated days, built."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pytest
+from data_sets import DataSet, Generated
 from reference import Oracle, core_actions
 
-from footfall.dbt import run_dbt
 from footfall.generate import DirtShares, generate
-from footfall.ingest import IngestReport, ingest
 from footfall.settings import PROJECT_DIR, Settings
-from footfall.tables import LAYERS, list_tables
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-
-@dataclass
-class DataSet:
-    """One set of input data with the tables built from it."""
-
-    spark: SparkSession
-    settings: Settings
-    target: Path
-    _tables: dict[str, pa.Table] = field(default_factory=dict)
-
-    def ingest(self, name: str, *paths: Path, mapping: str | None = None) -> IngestReport:
-        """Load files; a rejected one fails the test."""
-        file = PROJECT_DIR / "mappings" / f"{mapping}.yml" if mapping else None
-        report = ingest(name, [str(path) for path in paths], file, settings=self.settings)
-        assert not report.rejected
-        return report
-
-    def dbt(self, *arguments: str) -> Any:
-        """Run dbt on this data set's schemas."""
-        self._tables.clear()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("FOOTFALL_DB_SCHEMA", self.settings.db_schema)
-            patch.setenv("DBT_LOG_PATH", str(self.target / "logs"))
-            return run_dbt(*arguments, "--target-path", str(self.target), quiet=True)
-
-    def build(self, *arguments: str) -> Any:
-        """Run ``dbt build`` without tests."""
-        exclude = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
-        return self.dbt("build", *exclude, *arguments)
-
-    def drop_all(self) -> None:
-        """Drop all tables of the data set."""
-        self._tables.clear()
-        for layer in LAYERS:
-            self.spark.sql(f"drop schema if exists {self.settings.schema_of(layer)} cascade")
-
-    def versions(self) -> dict[str, int]:
-        """Return the newest version of each table."""
-        return {
-            name: self.spark.sql(f"describe history {name} limit 1").collect()[0]["version"]
-            for _, name in list_tables(self.spark, self.settings)
-        }
-
-    def name(self, layer: str, table: str) -> str:
-        return f"{self.settings.schema_of(layer)}.{table}"
-
-    def table(self, layer: str, table: str) -> pa.Table:
-        """Return all rows of a table."""
-        name = self.name(layer, table)
-        if name not in self._tables:
-            self._tables[name] = self.spark.table(name).toArrow()
-        return self._tables[name]
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run SQL in which ``{bronze}``, ``{gold}`` and so on stand for this data set's schemas."""
-        layers = ("bronze", "silver", "gold", "training", "quality")
-        schemas = {layer: self.settings.schema_of(layer) for layer in layers}
-        return [tuple(row) for row in self.spark.sql(sql.format(**schemas)).collect()]
-
-    def reconciliation(self) -> dict[str, tuple[int, ...]]:
-        """Return rows in, accepted, duplicates, quarantined of each entity that has any."""
-        rows = self.rows(
-            "select source, sum(rows_in), sum(accepted), sum(duplicates), sum(quarantined) "
-            "from {quality}.dq_load_reconciliation group by source"
-        )
-        return {source: tuple(counts) for source, *counts in rows if any(counts)}
 
 
 @pytest.fixture(scope="session")
@@ -106,19 +34,6 @@ def data_set(
 def new_oracle() -> Callable[[], Oracle]:
     """Return a function that makes an oracle without input."""
     return lambda: Oracle(core_actions(PROJECT_DIR / "seeds" / "action_types.csv"))
-
-
-@dataclass
-class Generated:
-    """Generated landing files: the folder, what the generator says of them, and the oracle."""
-
-    folder: Path
-    truth: dict[str, Any]
-    oracle: Oracle
-
-    def files(self, name: str) -> list[Path]:
-        source, entity = name.split(".")
-        return sorted((self.folder / source / entity).glob("*.parquet"))
 
 
 @pytest.fixture(scope="session")

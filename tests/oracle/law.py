@@ -8,6 +8,7 @@ the full refresh alone.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from conftest import DataSet
+from data_sets import DataSet
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 from reference import Definitions, Oracle, core_actions, differences
@@ -82,6 +83,7 @@ SUBJECTS: dict[str, Subject] = {
         "gold", ("customer_id", "as_of_date"), Oracle.customer_features
     ),
     "int_customer_action_segments": Subject("training", ("customer_id", "event_date")),
+    "int_customer_action_checkpoints": Subject("training", ("checkpoint_date", "customer_id")),
     "training_sequences": Subject("training", ("dt", "customer_id"), Oracle.sequences),
     "training_samples": Subject(
         "training", ("dt", "ranking_id", "customer_id", "position"), Oracle.samples
@@ -167,17 +169,24 @@ CUSTOMERS = range(1, 9)
 
 @dataclass(frozen=True)
 class Family:
-    """Models that hang together: the sources they read, and definitions they are built with."""
+    """Models that hang together: the sources they read, and definitions they are built with.
+
+    ``choices`` are vars that change how tables are kept and not what they say: each schedule draws
+    its own.
+    """
 
     sources: tuple[str, ...]
     definitions: Definitions = field(default_factory=Definitions)
+    choices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def entities(self) -> list[str]:
         return [name for name, known in load_contracts().items() if known.source in self.sources]
 
-    def dbt_vars(self) -> dict[str, Any]:
-        return {"sources": list(self.sources), "optimize_small_files": 12} | vars(self.definitions)
+    def dbt_vars(self, chosen: Mapping[str, int] | None = None) -> tuple[str, str]:
+        """Return the option for dbt."""
+        fixed = {"sources": list(self.sources), "optimize_small_files": 12}
+        return "--vars", json.dumps(fixed | vars(self.definitions) | dict(chosen or {}))
 
 
 FAMILIES = {
@@ -186,7 +195,16 @@ FAMILIES = {
         ("product", "app"),
         Definitions(reporting_timezone="America/New_York", session_split_at_midnight=False),
     ),
-    "training": Family(("shop",), Definitions(sequence_length=4)),
+    "training": Family(
+        ("shop",),
+        Definitions(sequence_length=4),
+        {
+            "checkpoint_every_days": (1, 2, 7, 30),
+            "checkpoint_settle_days": (0, 2),
+            "checkpoints_kept": (1, 3, 5),
+            "checkpoint_buckets": (1, 3),
+        },
+    ),
     "customers": Family(("crm",)),
 }
 
@@ -198,10 +216,11 @@ class Schedule:
     family: Family
     loads: tuple[dict[str, list[Row]], ...]
     builds: tuple[int, ...]
+    chosen: Mapping[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         sizes = [{name: len(rows) for name, rows in load.items()} for load in self.loads]
-        return f"{len(self.loads)} loads {sizes}, builds after {self.builds}"
+        return f"{len(self.loads)} loads {sizes}, builds after {self.builds}, {self.chosen}"
 
 
 def at(day: int, clock: time) -> datetime:
@@ -299,7 +318,8 @@ def schedules(draw: st.DrawFn, family: Family) -> Schedule:
         again = [row for row in rows if rng.random() < 0.2]
         for row in (*rows, *again):
             loads[rng.randrange(load_count)].setdefault(name, []).append(row)
-    return Schedule(family, tuple(loads), (*sorted(builds), load_count - 1))
+    chosen = {name: draw(st.sampled_from(values)) for name, values in family.choices.items()}
+    return Schedule(family, tuple(loads), (*sorted(builds), load_count - 1), chosen)
 
 
 def as_arrow(name: str, rows: list[Row]) -> pa.Table:
@@ -348,7 +368,7 @@ def play(data: DataSet, schedule: Schedule, *options: str) -> Oracle:
             oracle.connection.register("arriving", arrow)
             oracle.load(name, "select *, null::varchar[] as errors from arriving")
         if number in schedule.builds:
-            data.build("--vars", str(schedule.family.dbt_vars()), *options)
+            data.build(*schedule.family.dbt_vars(schedule.chosen), *options)
     oracle.judge()
     return oracle
 
@@ -382,4 +402,4 @@ def breaches_of_full_refresh(data: DataSet, *options: str) -> dict[str, Any]:
 def run_schedule(data: DataSet, schedule: Schedule) -> dict[str, Any]:
     """Play a schedule and return every breach of the law; none is an empty dict."""
     breaches = breaches_of_oracle(data, play(data, schedule))
-    return breaches | breaches_of_full_refresh(data, "--vars", str(schedule.family.dbt_vars()))
+    return breaches | breaches_of_full_refresh(data, *schedule.family.dbt_vars(schedule.chosen))

@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable
 
-from conftest import DataSet
+from data_sets import DataSet
 from databricks_on_spark import databricks_on_spark
 from law import FAMILIES, Schedule, breaches_of_oracle, only_thorough, play, random_row
 

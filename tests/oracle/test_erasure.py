@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from conftest import DataSet
+from data_sets import DataSet
 from law import breaches_of_full_refresh, breaches_of_oracle, only_thorough
 from reference import Oracle
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from conftest import DataSet, Generated
+from data_sets import DataSet, Generated
 from law import WITH_ORACLE, check
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import DataSet
+from data_sets import DataSet
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from law import FAMILIES, SUBJECTS, only_thorough, run_schedule, schedules
@@ -49,7 +49,7 @@ def test_every_incremental_model_is_under_the_law(tmp_path: Path) -> None:
         for family in FAMILIES
     ],
 )
-@pytest.mark.timeout(300 + 120 * EXAMPLES)
+@pytest.mark.timeout(600 + 300 * EXAMPLES)
 def test_any_schedule_gives_the_tables_of_one_full_refresh(
     family: str, law_data: Callable[[str], DataSet]
 ) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from conftest import DataSet
+from data_sets import DataSet
 from law import (
     Family,
     append_loads,
@@ -88,7 +88,7 @@ def test_shuffled_loads_give_the_tables_of_one(
 ) -> None:
     real, data = SETS[name], data_set(f"{name}_{hours}h")
     arrived = in_loads(events(name), hours, np.random.default_rng(hours))
-    options = ("--vars", str(Family((real.entity.split(".")[0],)).dbt_vars()))
+    options = Family((real.entity.split(".")[0],)).dbt_vars()
     load_ids = np.unique(arrived["_load_id"].to_numpy())
     for part in np.array_split(load_ids, BUILDS):
         append_loads(

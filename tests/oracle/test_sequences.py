@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import DataSet
+from data_sets import DataSet
 from law import check
 from reference import Oracle
 

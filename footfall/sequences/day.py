@@ -1,0 +1,330 @@
+"""A day's compact export in memory, and batches from it. NumPy and Arrow only.
+
+A history is stored as blocks of equal length, the last one filled up with zeros; block 0 is all
+zeros. A batch is then one gather of blocks: a history's own ones, then block 0 up to the full
+length. With one block per history this is the padded matrix of all customers; with more, an empty
+place costs memory only in a history's last block.
+
+Memory of a day, in bytes, which ``memory_bytes`` limits::
+
+    5 × block length × (blocks + 1)       int32 actions and int8 action types
+    8 × (customers + 2)                   where a customer's blocks begin
+    9 × samples                           customer's row, item, label
+    4 × samples                           the order of an epoch
+
+Not counted: what Arrow decodes while a shard is read (a few thousand histories, or one shard's
+samples, at a time), the batches, and Python itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from footfall.errors import FootfallError, UsageError
+from footfall.sequences.manifest import ExportFormat, ExportManifest, manifest_name
+from footfall.settings import GIB, usable_memory_gib
+
+MIB = 1024**2
+BLOCKS_PER_HISTORY = (4, 10, 20, 50)
+"""Tried in this order, the first that fits is taken. Longer blocks are not faster: they read more
+zeros from memory. Shorter ones are slower, but waste less."""
+HISTORIES_AT_A_TIME = 8192
+BYTES_PER_ACTION = 5
+BYTES_PER_SAMPLE = 13
+BYTES_PER_CUSTOMER = 8
+COLUMNS = {
+    "samples": ("customer_id", "item_id", "is_order"),
+    "sequences": ("customer_id", "actions", "action_types", "action_count"),
+}
+
+Indices = npt.NDArray[np.integer[Any]]
+
+
+class Batch(NamedTuple):
+    """Samples with their customers' histories.
+
+    Args:
+        item_id: the items shown, int32 [B].
+        actions: items acted on, newest first, int32 [B, L], 0 behind the last.
+        action_types: what was done with each, int8 [B, L]: 1 click, 2 cart, 3 order, 0 none.
+        is_order: whether the item was then ordered, bool [B].
+    """
+
+    item_id: npt.NDArray[np.int32]
+    actions: npt.NDArray[np.int32]
+    action_types: npt.NDArray[np.int8]
+    is_order: npt.NDArray[np.bool_]
+
+
+def read_manifest(folder: Path, day: date) -> ExportManifest:
+    """Return the manifest of a day's compact export, after a look whether its shards are there.
+
+    Args:
+        folder: where ``footfall export-sequences`` wrote it.
+        day: the impressions' day.
+
+    Raises:
+        FootfallError: the day was not exported there, or only padded; the manifest is damaged; a
+            shard is missing.
+    """
+    file = folder / manifest_name(ExportFormat.compact, day)
+    command = f"footfall export-sequences --date {day} --out {folder} --format compact"
+    if not file.is_file():
+        padded = folder / manifest_name(ExportFormat.padded, day)
+        held = "only a padded export" if padded.is_file() else "no export"
+        raise FootfallError(f"{folder} holds {held} of {day}.", f"Run `{command}`.")
+    try:
+        manifest = ExportManifest.model_validate_json(file.read_bytes())
+    except ValueError as error:
+        raise FootfallError(f"{file} is damaged: {error}", f"Run `{command}`.") from error
+    for shard in manifest.shards:
+        if not (folder / shard.file).is_file():
+            raise FootfallError(f"{folder / shard.file} is missing.", f"Run `{command}`.")
+    return manifest
+
+
+class TrainingDay:
+    """One day of samples and histories, in memory.
+
+    Args:
+        folder: where ``footfall export-sequences --format compact`` wrote the day.
+        day: the impressions' day.
+        memory_bytes: what the day may take, counted as this module says; by default half of the
+            machine's memory.
+        blocks_per_history: how many blocks a full history is cut into, 1 for a padded matrix. By
+            default as many as ``memory_bytes`` needs.
+
+    Attributes:
+        dt: the day.
+        sequence_length: L, the length of the histories in a batch.
+        block_length: places of one block.
+        memory_bytes: what the day takes.
+
+    Raises:
+        FootfallError: the export is not there, incomplete or damaged, or does not fit.
+        UsageError: an argument makes no sense.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        day: date,
+        *,
+        memory_bytes: int | None = None,
+        blocks_per_history: int | None = None,
+    ) -> None:
+        folder = Path(folder)
+        manifest = read_manifest(folder, day)
+        if blocks_per_history is not None and blocks_per_history < 1:
+            raise UsageError("blocks_per_history must be at least 1.")
+        self.dt = manifest.dt
+        self.sequence_length = manifest.sequence_length
+        shards = {part: _open(folder, manifest, part) for part in COLUMNS}
+        customers, counts = _customers(shards["sequences"], self.sequence_length)
+        candidates = BLOCKS_PER_HISTORY if blocks_per_history is None else (blocks_per_history,)
+        budget = default_memory_bytes() if memory_bytes is None else memory_bytes
+        self.block_length, self.memory_bytes = _fitting_blocks(
+            day, self.sequence_length, counts, manifest.rows("samples"), candidates, budget
+        )
+        self._item_id, self._is_order, self._customer = _samples(shards["samples"], customers)
+        self._first_block = _first_blocks(counts, self.block_length)
+        self._actions, self._action_types = _blocks(
+            shards["sequences"], counts, self._first_block, self.block_length
+        )
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self._item_id)
+
+    def batch(self, samples: Indices | Sequence[int]) -> Batch:
+        """Return the samples of these numbers, in the order given.
+
+        Args:
+            samples: numbers of samples [B], from 0 in the order of the export; may repeat.
+
+        Raises:
+            IndexError: there is no such sample.
+        """
+        chosen = np.asarray(samples, dtype=np.intp)
+        customers = self._customer[chosen]
+        first = self._first_block[customers]
+        count = self._first_block[customers + 1] - first
+        place = np.arange(-(-self.sequence_length // self.block_length))
+        blocks = (first[:, None] + place) * (place < count[:, None])
+        return Batch(
+            self._item_id[chosen],
+            self._gather(self._actions, blocks),
+            self._gather(self._action_types, blocks),
+            self._is_order[chosen],
+        )
+
+    def _gather(self, stored: npt.NDArray[Any], blocks: Indices) -> npt.NDArray[Any]:
+        rows, blocks_per_row = blocks.shape
+        width = blocks_per_row * self.block_length
+        gathered = np.take(stored, blocks.ravel(), axis=0).reshape(rows, width)
+        return np.ascontiguousarray(gathered[:, : self.sequence_length])
+
+
+def default_memory_bytes() -> int:
+    """Return half of the machine's (or container's) memory, in bytes."""
+    return int(usable_memory_gib() * GIB / 2)
+
+
+def _fitting_blocks(
+    day: date,
+    length: int,
+    counts: npt.NDArray[np.int64],
+    samples: int,
+    candidates: Sequence[int],
+    budget: int,
+) -> tuple[int, int]:
+    """Return the block length of the first candidate that fits, and the bytes of the day."""
+    fixed = BYTES_PER_SAMPLE * samples + BYTES_PER_CUSTOMER * (len(counts) + 2)
+    needed = []
+    for blocks_per_history in candidates:
+        block_length = max(1, -(-length // blocks_per_history))
+        blocks = int((-(-counts // block_length)).sum()) + 1
+        needed.append(fixed + BYTES_PER_ACTION * block_length * blocks)
+        if needed[-1] <= budget:
+            return block_length, needed[-1]
+    raise FootfallError(
+        f"{day} needs {min(needed) / MIB:,.1f} MiB, memory_bytes allows {budget / MIB:,.1f}.",
+        "Allow more, or let fewer processes and workers read at once.",
+    )
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise FootfallError(
+            f"{file} cannot be read: {error}", "Export the day again, or copy it whole."
+        ) from error
+
+
+def _open(folder: Path, manifest: ExportManifest, part: str) -> list[tuple[Path, Any]]:
+    """Return the part's shards as (path, Parquet file), their rows and columns checked."""
+    opened = []
+    for shard in (shard for shard in manifest.shards if shard.part == part):
+        path = folder / shard.file
+        with _reading(path):
+            parquet = pq.ParquetFile(path)
+        if parquet.metadata.num_rows != shard.rows:
+            raise FootfallError(
+                f"{path} has {parquet.metadata.num_rows} rows, its manifest says {shard.rows}.",
+                "Export the day again, or copy it whole.",
+            )
+        if missing := set(COLUMNS[part]) - set(parquet.schema_arrow.names):
+            raise FootfallError(
+                f"{path} lacks {', '.join(sorted(missing))}.", "Export the day again."
+            )
+        opened.append((path, parquet))
+    return opened
+
+
+def _customers(shards: list[tuple[Path, Any]], length: int) -> tuple[Any, npt.NDArray[np.int64]]:
+    """Return the customers' ids, an Arrow array, and how many actions each has."""
+    tables = []
+    for path, parquet in shards:
+        with _reading(path):
+            tables.append(parquet.read(columns=["customer_id", "action_count"]))
+    if not tables:
+        return pa.array([], pa.int64()), np.zeros(0, np.int64)
+    table = pa.concat_tables(tables)
+    ids = table["customer_id"].combine_chunks()
+    counts = table["action_count"].to_numpy().astype(np.int64)
+    damage = None
+    if pc.count_distinct(ids).as_py() != len(ids):
+        damage = "a customer has two histories"
+    elif len(counts) and not 0 <= counts.min() <= counts.max() <= length:
+        damage = f"a history is longer than the manifest's {length} actions, or negative"
+    if damage:
+        raise FootfallError(
+            f"{shards[0][0].parent} is damaged: in {shards[0][0].name} and its like, {damage}.",
+            "Export the day again.",
+        )
+    return ids, counts
+
+
+def _samples(
+    shards: list[tuple[Path, Any]], customers: Any
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
+    """Return the samples' items, labels and customers' rows; a customer without a row has the
+    row behind the last, which is an empty history."""
+    rows = sum(parquet.metadata.num_rows for _, parquet in shards)
+    items, customer = np.empty(rows, np.int32), np.empty(rows, np.int32)
+    labels = np.empty(rows, np.bool_)
+    start = 0
+    for path, parquet in shards:
+        with _reading(path):
+            table = parquet.read(columns=list(COLUMNS["samples"]))
+            found = pc.index_in(table["customer_id"], value_set=customers)
+        part = slice(start, start + table.num_rows)
+        items[part] = table["item_id"].to_numpy()
+        labels[part] = table["is_order"].to_numpy()
+        customer[part] = pc.fill_null(found, len(customers)).to_numpy()
+        start = part.stop
+    return items, labels, customer
+
+
+def _first_blocks(counts: npt.NDArray[np.int64], block_length: int) -> npt.NDArray[np.int64]:
+    """Return where each customer's blocks begin [customers + 2], and the empty history's."""
+    first = np.ones(len(counts) + 2, np.int64)
+    first[1:-1] += np.cumsum(-(-counts // block_length))
+    first[-1] = first[-2]
+    return first
+
+
+def _blocks(
+    shards: list[tuple[Path, Any]],
+    counts: npt.NDArray[np.int64],
+    first_block: npt.NDArray[np.int64],
+    block_length: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]:
+    """Return actions and action types [blocks, block_length]."""
+    actions = np.zeros((int(first_block[-1]), block_length), np.int32)
+    action_types = np.zeros(actions.shape, np.int8)
+    # A memoryview's slices cost a third of an array's, and there are two for each customer.
+    stored = actions.reshape(-1).data, action_types.reshape(-1).data
+    begins = (first_block * block_length).tolist()
+    lengths = counts.tolist()
+    row = 0
+    for path, parquet in shards:
+        with _reading(path):
+            for histories in parquet.iter_batches(
+                HISTORIES_AT_A_TIME, columns=["actions", "action_types"]
+            ):
+                stop = row + histories.num_rows
+                for name, places, value_type in zip(
+                    ("actions", "action_types"), stored, (pa.int32(), pa.int8()), strict=True
+                ):
+                    values = _values(path, histories[name], counts[row:stop], value_type)
+                    end = 0
+                    for begin, length in zip(begins[row:stop], lengths[row:stop], strict=True):
+                        places[begin : begin + length] = values[end : end + length]
+                        end += length
+                row = stop
+    return actions, action_types
+
+
+def _values(path: Path, lists: Any, counts: npt.NDArray[np.int64], value_type: Any) -> memoryview:
+    """Return the lists' values, one after another, once their lengths are as expected."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    if not np.array_equal(lengths, counts):
+        raise FootfallError(
+            f"{path} is damaged: a history's length is not its action_count.",
+            "Export the day again.",
+        )
+    values: memoryview = np.ascontiguousarray(lists.flatten().cast(value_type).to_numpy()).data
+    return values

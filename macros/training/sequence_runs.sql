@@ -1,0 +1,58 @@
+{% macro sequence_runs(plan) %}
+    {#- What sequences are made of: the checkpoint before the day, and the segments since. Customers
+        without either keep their day. -#}
+    select
+        dt,
+        customer_id,
+        cast('0001-01-01' as date) as event_date,
+        cast(array() as array<int>) as actions,
+        cast(array() as array<tinyint>) as action_types
+    from customer_days
+    {%- for span in plan.spans %}
+        union all
+        {{ segments_of_span(span) }}
+        {%- if span.base %}
+            union all
+            {{ base_of_span(span) }}
+        {%- endif %}
+    {%- endfor %}
+{% endmacro %}
+
+
+{% macro segments_of_span(span) %}
+    select /*+ broadcast(customer_days) */
+        customer_days.dt,
+        customer_days.customer_id,
+        segments.event_date,
+        segments.actions,
+        segments.action_types
+    from {{ ref('int_customer_action_segments') }} as segments
+    inner join customer_days on segments.customer_id = customer_days.customer_id
+    where
+        segments.event_date < customer_days.dt
+        {{ "and segments.event_date < date'" ~ span.newest ~ "'" if span.newest }}
+        {{ "and segments.event_date >= date'" ~ span.base ~ "'" if span.base }}
+        {{ 'and segments.event_date >= ' ~ history_start() if var('sequence_history_days') }}
+        {{ days_of_span(span) }}
+{% endmacro %}
+
+
+{% macro base_of_span(span) %}
+    select /*+ broadcast(customer_days) */
+        customer_days.dt,
+        customer_days.customer_id,
+        date_sub(checkpoints.checkpoint_date, 1) as event_date,
+        {{ within_history('checkpoints.actions') }} as actions,
+        {{ within_history('checkpoints.action_types') }} as action_types
+    from {{ ref('int_customer_action_checkpoints') }} as checkpoints
+    inner join customer_days on checkpoints.customer_id = customer_days.customer_id
+    where
+        checkpoints.checkpoint_date = date'{{ span.base }}'
+        {{ days_of_span(span) }}
+{% endmacro %}
+
+
+{% macro days_of_span(span) %}
+    {{- "and customer_days.dt >= date'" ~ span.base ~ "'" if span.base }}
+    {{ "and customer_days.dt < date'" ~ span.until ~ "'" if span.until }}
+{%- endmacro %}

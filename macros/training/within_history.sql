@@ -1,0 +1,20 @@
+{% macro within_history(actions) -%}
+    {%- if var('sequence_history_days') -%}
+        slice(
+            {{ actions }},
+            1,
+            aggregate(
+                filter(checkpoints.action_days, day -> day.event_date >= {{ history_start() }}),
+                0,
+                (total, day) -> total + day.action_count
+            )
+        )
+    {%- else -%}
+        {{ actions }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro history_start() -%}
+    date_sub(customer_days.dt, {{ var('sequence_history_days') | int }})
+{%- endmacro %}
