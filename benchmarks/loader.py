@@ -25,8 +25,8 @@ import typer
 
 from benchmarks.harness import Row, Work, measure, write_report
 from footfall.checksum import sha256_of
-from footfall.sequences import ExportFormat, ExportManifest, SequenceReader, TrainingDay
-from footfall.sequences.export import ROWS_PER_SHARD, Shard
+from footfall.sequences import ExportFormat, ExportManifest, SequenceReader, Shard, TrainingDay
+from footfall.sequences.prepare import ROWS_PER_SHARD
 
 SAMPLES = 10_000_000
 CUSTOMERS = 1_000_000

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,6 +27,7 @@ from footfall.settings import get_settings
 
 if TYPE_CHECKING:
     from footfall.backfill import BackfillReport
+    from footfall.sequences import Verified
 
 app = typer.Typer(
     name="footfall",
@@ -369,34 +370,118 @@ def ingest(
 
 @app.command("export-sequences")
 def export_sequences(
-    day: Annotated[str, typer.Option("--date", help="Day of the impressions.")],
-    out_dir: Annotated[Path, typer.Option("--out", help="Target folder.")],
+    out_dir: Annotated[str, typer.Option("--out", metavar="FOLDER", help="Local target folder.")],
+    day: Annotated[str | None, typer.Option("--date", help="Day of the impressions.")] = None,
+    start: Annotated[str | None, typer.Option(help="First of several days instead.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last of them, included.")] = None,
     file_format: Annotated[
-        SequenceFormat, typer.Option("--format", help="padded: one flat table of fixed length.")
-    ] = SequenceFormat.padded,
+        SequenceFormat | None,
+        typer.Option("--format", help="padded (default): one flat table of fixed length."),
+    ] = None,
+    shard_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="About how many rows a shard has; by default 2,000,000 samples, 250,000 "
+            "sequences, 250,000 padded rows.",
+        ),
+    ] = None,
+    shuffle_seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=2**63 - 1,
+            help="Shuffle the samples (padded: the rankings); same seed, same order.",
+        ),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Only check the exports that FOLDER holds.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a day's training data as Parquet shards with a manifest.
+    """Write days of training data as Parquet shards, each day with a manifest.
+
+    An export that was interrupted continues with the same command. With --verify, files are held
+    against their manifests, without Spark; exit code 1 says that something is broken.
 
     Example: `footfall export-sequences --date 2025-08-14 --out export --format compact`
+
+    Example: `footfall export-sequences --start 2025-08-01 --end 2025-08-14 --out export
+    --shuffle-seed 7`
+
+    Example: `footfall export-sequences --verify --out export`
     """
-    from footfall.sequences import ExportFormat
+    from footfall.sequences import ExportFormat, find_days, local_folder, verify_exports
     from footfall.sequences import export_sequences as export
     from footfall.spark import get_session
 
-    with progress_bar("export") as progress:
-        manifest = export(
-            get_session(),
-            parse_date(day),
-            out_dir,
-            ExportFormat(file_format.value),
-            progress=progress,
-        )
-    if as_json:
-        print_json(manifest.model_dump())
+    if bool(start) != bool(end) or (day and start):
+        raise UsageError("Days are named in two ways, or by half.", "Use --date, or --start --end.")
+    first, last = (parse_date(text) if text else None for text in (day or start, day or end))
+    if first and last and first > last:
+        raise UsageError(f"--start {first} is after --end {last}.", "Exchange them.")
+    folder = local_folder(out_dir)
+    chosen = ExportFormat(file_format.value) if file_format else None
+    if verify:
+        if shard_rows or shuffle_seed is not None:
+            raise UsageError("--verify writes nothing.", "Leave out the options of an export.")
+        with progress_bar("verify") as progress:
+            verified = verify_exports(folder, first, last, chosen, progress)
+        _print_verified(verified, as_json)
         return
-    rows = [[shard.file, shard.rows, shard.bytes] for shard in manifest.shards]
-    print_table(f"Written to {out_dir}", ["shard", "rows", "bytes"], rows)
+    if not first or not last:
+        raise UsageError("No day is named.", "Add --date 2025-08-14, or --start and --end.")
+    with progress_bar("export") as progress:
+        spark = get_session()
+        days = find_days(spark, first, last, get_settings())
+        manifests = [
+            export(
+                spark,
+                found,
+                folder,
+                chosen or ExportFormat.padded,
+                shard_rows=shard_rows,
+                shuffle_seed=shuffle_seed,
+                days=days,
+                progress=progress,
+                say=lambda line: log.print(escape(line), soft_wrap=True),
+            )
+            for found in days.samples
+        ]
+    all_days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    empty = [day for day in all_days if day not in days.samples]
+    if as_json:
+        exports = [manifest.model_dump() for manifest in manifests]
+        print_json({"out": folder, "exports": exports, "days_without_samples": empty})
+        return
+    rows = [
+        [shard.file, shard.rows, shard.bytes] for manifest in manifests for shard in manifest.shards
+    ]
+    print_table(f"In {folder}", ["shard", "rows", "bytes"], rows)
+    if empty:
+        without = ", ".join(map(str, empty))
+        log.print(f"[yellow]Days without samples, not exported:[/yellow] {without}", soft_wrap=True)
+
+
+def _print_verified(exports: list[Verified], as_json: bool) -> None:
+    findings = [finding for export in exports for finding in export.findings]
+    if as_json:
+        print_json({"ok": not findings, "exports": [export.model_dump() for export in exports]})
+    else:
+        print_table(
+            "Checked",
+            ["export", "shards", "rows", "broken"],
+            [[e.manifest, e.shards, e.rows, len(e.findings)] for e in exports],
+        )
+        for finding in findings:
+            out.print(
+                f"[red]✗[/red] {escape(finding.file)} {escape(finding.problem)}", soft_wrap=True
+            )
+    if findings:
+        raise FootfallError(
+            f"{len(findings)} findings in {sum(bool(e.findings) for e in exports)} exports.",
+            "Remove the broken files, and run the command that wrote them: it writes them again.",
+        )
 
 
 @app.command()

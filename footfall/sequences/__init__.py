@@ -1,15 +1,24 @@
 """Training sequences for a recommender: their export, and reading it into a trainer."""
 
 from footfall.sequences.day import Batch, TrainingDay, read_manifest
-from footfall.sequences.export import ExportFormat, ExportManifest, export_sequences
+from footfall.sequences.days import Days, find_days
+from footfall.sequences.export import export_sequences, local_folder
+from footfall.sequences.manifest import ExportFormat, ExportManifest, Shard
 from footfall.sequences.reader import SequenceReader
+from footfall.sequences.verify import Verified, verify_exports
 
 __all__ = [
     "Batch",
+    "Days",
     "ExportFormat",
     "ExportManifest",
     "SequenceReader",
+    "Shard",
     "TrainingDay",
+    "Verified",
     "export_sequences",
+    "find_days",
+    "local_folder",
     "read_manifest",
+    "verify_exports",
 ]

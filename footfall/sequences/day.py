@@ -31,7 +31,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from footfall.errors import FootfallError, UsageError
-from footfall.sequences.export import ExportFormat, ExportManifest
+from footfall.sequences.manifest import ExportFormat, ExportManifest, manifest_name
 from footfall.settings import GIB, usable_memory_gib
 
 MIB = 1024**2
@@ -77,10 +77,10 @@ def read_manifest(folder: Path, day: date) -> ExportManifest:
         FootfallError: the day was not exported there, or only padded; the manifest is damaged; a
             shard is missing.
     """
-    file = folder / f"_manifest-{ExportFormat.compact.value}-{day}.json"
+    file = folder / manifest_name(ExportFormat.compact, day)
     command = f"footfall export-sequences --date {day} --out {folder} --format compact"
     if not file.is_file():
-        padded = folder / f"_manifest-{ExportFormat.padded.value}-{day}.json"
+        padded = folder / manifest_name(ExportFormat.padded, day)
         held = "only a padded export" if padded.is_file() else "no export"
         raise FootfallError(f"{folder} holds {held} of {day}.", f"Run `{command}`.")
     try:

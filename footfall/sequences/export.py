@@ -1,97 +1,59 @@
-"""Write a day's training data as Parquet shards with a manifest.
+"""Write a day of training data as Parquet shards with a manifest.
 
 ``compact``  the tables as they are: samples (one row per shown item) and sequences (one row per
              customer), to be joined on (dt, customer_id) by the reader.
 ``padded``   one row per shown item with the customer's sequence padded to its full length.
+
+Spark reads the day once and writes it in files, one for each shard, sorted or shuffled. What is
+left to do goes shard by shard in this process, so that an export that was killed continues.
 """
 
 from __future__ import annotations
 
-import fcntl
-import math
-import os
-import shutil
-import tempfile
+import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from datetime import date, datetime, timezone
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
-from pydantic import BaseModel
 
 from footfall import __version__
-from footfall.checksum import sha256_of
 from footfall.dbt import project_vars
-from footfall.errors import FootfallError
+from footfall.errors import FootfallError, UsageError, without_java_stack
+from footfall.sequences.days import Days, find_days
+from footfall.sequences.manifest import (
+    ExportFormat,
+    ExportManifest,
+    Shard,
+    column_types,
+)
+from footfall.sequences.padding import SequenceStore, write_padded
+from footfall.sequences.prepare import ROWS_PER_SHARD, Preparation, count_shards
+from footfall.sequences.staging import Plan, Staging, locked_folder, unwritable
 from footfall.settings import Settings, get_settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
-PADDED_COLUMNS = (
-    "dt", "ranking_id", "customer_id", "item_id", "is_order", "actions", "action_types",
-)  # fmt: skip
-STAGING = ".export-"
-ROWS_PER_SHARD = {"samples": 2_000_000, "sequences": 250_000, "padded": 250_000}
+Progress = Callable[[int, int, str], None]
+Say = Callable[[str], None]
 
 
-class ExportFormat(str, Enum):
-    compact = "compact"
-    padded = "padded"
+def local_folder(text: str) -> Path:
+    """Return the target folder that a text names.
 
-
-class Shard(BaseModel):
-    """One Parquet file: its part (samples, sequences or padded), rows, bytes and SHA-256."""
-
-    file: str
-    part: str
-    rows: int
-    bytes: int
-    sha256: str
-
-
-class ExportManifest(BaseModel):
-    """What an export holds and from which table versions it was made."""
-
-    footfall_version: str
-    format: ExportFormat
-    dt: date
-    sequence_length: int
-    exported_at: datetime
-    source_versions: dict[str, int]
-    schemas: dict[str, dict[str, str]]
-    shards: list[Shard]
-
-    def rows(self, part: str) -> int:
-        return sum(shard.rows for shard in self.shards if shard.part == part)
-
-
-def pad_sequences(samples: DataFrame, sequences: DataFrame, length: int) -> DataFrame:
-    """Return one row per sample with its customer's sequence, padded with zeros.
-
-    Args:
-        samples: dt, ranking_id, customer_id, item_id, is_order (and position).
-        sequences: dt, customer_id, actions, action_types; newest first, at most ``length`` long.
-        length: what the arrays are padded to.
-
-    Returns:
-        the samples' columns and actions array<int>[length], action_types array<tinyint>[length].
+    Raises:
+        UsageError: it is a URI.
     """
-    from pyspark.sql import functions as F
-
-    def padded(column: str, data_type: str) -> Column:
-        known = F.coalesce(F.col(column), F.array().cast(f"array<{data_type}>"))
-        zeros = F.array_repeat(F.lit(0).cast(data_type), F.lit(length) - F.size(known))
-        return F.concat(known, zeros).alias(column)
-
-    return samples.join(sequences, ["dt", "customer_id"], "left").select(
-        *(samples[name] for name in samples.columns),
-        padded("actions", "int"),
-        padded("action_types", "tinyint"),
-    )
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+        raise UsageError(
+            f"--out {text} is a URI; exports are made in local folders.",
+            "Name a folder, and copy from there the shards that the manifest names.",
+        )
+    return Path(text).expanduser().absolute()
 
 
 def export_sequences(
@@ -100,142 +62,156 @@ def export_sequences(
     out: Path,
     file_format: ExportFormat = ExportFormat.padded,
     *,
+    shard_rows: int | None = None,
+    shuffle_seed: int | None = None,
+    days: Days | None = None,
     settings: Settings | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
+    say: Say | None = None,
 ) -> ExportManifest:
     """Export one impression day. A day that was exported before is replaced.
+
+    An export that was killed continues with the shards that it had not finished, if tables and
+    arguments are the same. One that is complete, from the same versions, stays as it stands.
 
     Args:
         spark: the session.
         day: the impressions' day.
-        out: target folder; shards are named by format, day and number, the manifest
+        out: a local folder; shards are named by part, day, export and number, the manifest
             ``_manifest-<format>-<day>.json``.
         file_format: compact or padded.
-        settings: names the schemas.
-        progress: called with (done, total, shard).
+        shard_rows: about how many rows a shard of any part has; by default
+            :data:`~footfall.sequences.prepare.ROWS_PER_SHARD`.
+        shuffle_seed: shuffle samples (padded: rankings, whose rows stay together) by this seed;
+            by default they are sorted by ranking, customer and position.
+        days: the tables' versions; by default the newest.
+        settings: names the schema, and says how many shards are made at a time (``cores``).
+        progress: called with (shards done, shards in all, what is being done).
+        say: called with a line on what is waited for or was kept.
+
+    Returns:
+        The manifest, as it was written.
 
     Raises:
+        UsageError: ``shard_rows`` makes more than 10,000 shards.
         FootfallError: there are no samples on that day, or ``out`` cannot be written.
     """
     settings = settings or get_settings()
-    schema = settings.schema_of("training")
-    tables = {name: f"{schema}.training_{name}" for name in ("samples", "sequences")}
-    for table in tables.values():
-        if not spark.catalog.tableExists(table):
-            raise FootfallError(f"There is no table {table}.", "Run `dbt build` first.")
-    versions = {table: _version(spark, table) for table in tables.values()}
-    samples, sequences = (
-        spark.sql(f"select * from {table} version as of {versions[table]}").where(
-            f"dt = date'{day.isoformat()}'"
-        )
-        for table in tables.values()
+    days = days or find_days(spark, day, day, settings)
+    plan = Plan(
+        format=file_format,
+        dt=day,
+        sequence_length=int(project_vars()["sequence_length"]),
+        shuffle_seed=shuffle_seed,
+        rows_per_shard={p: shard_rows or ROWS_PER_SHARD[p] for p in file_format.parts},
+        sources=days.sources,
     )
-    sample_count = samples.count()
-    if sample_count == 0:
-        edges = spark.sql(f"select min(dt), max(dt) from {tables['samples']}").first()
-        assert edges is not None
-        known = f"there are days from {edges[0]} to {edges[1]}" if edges[0] else "there are none"
-        raise FootfallError(
-            f"No training samples on {day}; {known}.",
-            "Choose another --date, or ingest shop.impressions and run `dbt build`.",
-        )
-    length = int(project_vars()["sequence_length"])
-    ranking_order = ["ranking_id", "customer_id", "position"]
-    if file_format is ExportFormat.padded:
-        padded = _in_shards(
-            pad_sequences(samples, sequences, length), "padded", sample_count, ranking_order
-        )
-        parts = {"padded": padded.select(*PADDED_COLUMNS)}
-    else:
-        parts = {
-            "samples": _in_shards(samples, "samples", sample_count, ranking_order),
-            "sequences": _in_shards(sequences, "sequences", sequences.count(), ["customer_id"]),
-        }
-
-    manifest_file = out / f"_manifest-{file_format.value}-{day}.json"
-    with _staging(out) as staging:
-        shards, schemas = [], {}
-        for part, frame in parts.items():
-            schemas[part] = dict(frame.dtypes)
-            frame.write.option("compression", "zstd").parquet((staging / part).as_uri())
-            files = sorted((staging / part).glob("part-*.parquet"))
-            for number, file in enumerate(files):
-                name = f"{part}-{day}-{number:05d}.parquet"
-                if progress:
-                    progress(number, len(files), name)
-                shards.append(_shard(file, name, part))
-                file.rename(staging / name)
-        manifest = ExportManifest(
-            footfall_version=__version__,
-            format=file_format,
-            dt=day,
-            sequence_length=length,
-            exported_at=datetime.now(timezone.utc),
-            source_versions=versions,
-            schemas=schemas,
-            shards=shards,
-        )
-        _publish(manifest, staging, out, manifest_file)
+    count_shards(days.samples[day], min(plan.rows_per_shard.values()))
+    out, say = out.absolute(), say or (lambda _line: None)
+    with locked_folder(out, say), _explained(out):
+        staging = Staging(out, plan)
+        if complete := staging.published(days.samples[day]):
+            staging.clean(complete)
+            say(f"{day}: exported before, from the same table versions; nothing to do.")
+            return complete
+        staging.open()
+        if staging.kept:
+            say(f"{day}: continues; {len(staging.kept)} shards were finished before.")
+        shards = Preparation(spark, days, staging, progress).run()
+        finished = _finish(staging, shards, settings.cores, progress)
+        manifest = _manifest(staging, finished, days.samples[day])
+        staging.publish(manifest)
     return manifest
 
 
 @contextmanager
-def _staging(out: Path) -> Iterator[Path]:
-    """Yield a hidden folder in ``out``, where one export at a time works; others wait.
+def _explained(out: Path) -> Iterator[None]:
+    from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+    from pyspark.errors import PySparkException
 
-    Raises:
-        FootfallError: ``out`` cannot be written.
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(out, error) from error
+    except (PySparkException, Py4JJavaError) as error:
+        raise FootfallError(
+            f"Spark could not write to {out}: {without_java_stack(error)}",
+            "Mend the cause and run the same command: what was finished is kept.",
+        ) from error
+
+
+def _finish(
+    staging: Staging,
+    shards: list[tuple[Path, Shard | Path]],
+    cores: int,
+    progress: Progress | None,
+) -> list[Shard]:
+    """Make the shards that are not there yet, as many at a time as there are cores.
+
+    Returns:
+        All shards, in their order.
     """
-    with ExitStack() as ends:
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(out, os.O_RDONLY | os.O_CLOEXEC)
-            ends.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # Nobody else works here: what stands there is of exports that were killed.
-            for abandoned in out.glob(f"{STAGING}*"):
-                shutil.rmtree(abandoned, ignore_errors=True)
-            staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=out))
-        except OSError as error:
-            raise FootfallError(
-                f"--out {out} cannot be written: {error.strerror}.",
-                "Name a folder that you can write.",
-            ) from error
-        ends.callback(shutil.rmtree, staging, ignore_errors=True)
-        yield staging
+    make = _maker(staging)
+    found = {target.name: made for target, made in shards if isinstance(made, Shard)}
+    if progress:
+        progress(len(found), len(shards), str(staging.plan.dt))
+    pool = ThreadPoolExecutor(cores)
+    try:
+        work = [pool.submit(make, made, to) for to, made in shards if isinstance(made, Path)]
+        for future in as_completed(work):
+            shard = future.result()
+            staging.record_shard(shard)
+            found[shard.file] = shard
+            if progress:
+                progress(len(found), len(shards), shard.file)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [found[target.name] for target, _ in shards]
 
 
-def _in_shards(frame: DataFrame, part: str, rows: int, order: list[str]) -> DataFrame:
-    """Return the frame in shards of the part's size, sorted; a key's rows share one shard."""
-    shard_count = max(1, math.ceil(rows / ROWS_PER_SHARD[part]))
-    return frame.repartition(shard_count, order[0]).sortWithinPartitions(*order)
+def _maker(staging: Staging) -> Callable[[Path, Path], Shard]:
+    """Return what makes a shard of the file that Spark wrote for it."""
+    if staging.plan.format is ExportFormat.compact:
+
+        def move(source: Path, target: Path) -> Shard:
+            # Where it is missing, an attempt was killed after it had moved it.
+            if source.exists():
+                source.replace(target)
+            return Shard.of(target, source.parent.name)
+
+        return move
+
+    store = SequenceStore(staging.store)
+
+    def write(source: Path, target: Path) -> Shard:
+        write_padded(source, target, store, staging.plan.sequence_length)
+        return Shard.of(target, source.parent.name)
+
+    return write
 
 
-def _version(spark: SparkSession, table: str) -> int:
-    newest = spark.sql(f"describe history {table} limit 1").first()
-    assert newest is not None
-    return int(newest["version"])
-
-
-def _shard(file: Path, name: str, part: str) -> Shard:
-    return Shard(
-        file=name,
-        part=part,
-        rows=pq.ParquetFile(file).metadata.num_rows,
-        bytes=file.stat().st_size,
-        sha256=sha256_of(file),
+def _manifest(staging: Staging, shards: list[Shard], sample_count: int) -> ExportManifest:
+    plan = staging.plan
+    first = {shard.part: shard for shard in reversed(shards)}
+    manifest = ExportManifest(
+        footfall_version=__version__,
+        export_id=plan.export_id,
+        format=plan.format,
+        dt=plan.dt,
+        sequence_length=plan.sequence_length,
+        shuffle_seed=plan.shuffle_seed,
+        rows_per_shard=plan.rows_per_shard,
+        exported_at=datetime.now(timezone.utc),
+        source_versions={table: source.version for table, source in plan.sources.items()},
+        schemas={
+            part: column_types(pq.read_schema(staging.locate(first[part].file)))
+            for part in plan.format.parts
+        },
+        shards=shards,
     )
-
-
-def _publish(manifest: ExportManifest, staging: Path, out: Path, manifest_file: Path) -> None:
-    """Move the shards into place; the manifest comes last, so that it never names what is not."""
-    manifest_file.unlink(missing_ok=True)
-    # By name, not by the earlier manifest: an export that was killed here has left none.
-    for part in manifest.schemas:
-        for earlier in out.glob(f"{part}-{manifest.dt}-*.parquet"):
-            earlier.unlink()
-    for shard in manifest.shards:
-        (staging / shard.file).replace(out / shard.file)
-    fresh = staging / manifest_file.name
-    fresh.write_text(manifest.model_dump_json(indent=2))
-    fresh.replace(manifest_file)
+    if manifest.samples != sample_count:
+        raise FootfallError(
+            f"The shards of {plan.dt} hold {manifest.samples:,} rows, the table {sample_count:,}.",
+            f"Remove {staging.folder} and run the same command.",
+        )
+    return manifest

@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from footfall.checksum import sha256_of
-from footfall.sequences import ExportFormat, ExportManifest
-from footfall.sequences.export import Shard
+from footfall.sequences import ExportFormat, ExportManifest, Shard
 
 SCHEMAS = {
     "samples": pa.schema(
