@@ -1,0 +1,284 @@
+"""Ways to a day's training sequences: ``python -m benchmarks.sequence_peers --json FILE``.
+
+Raw days of the training workload stand as Parquet, and beside them the same history as footfall
+keeps it: a checkpoint, and the segments since. Each engine writes the last day's sequences as
+Parquet; the results are compared. Engines start warm: each has run a step before.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import polars as pl
+import typer
+
+from benchmarks.harness import Row, Work, folder_bytes, measure, write_report
+from footfall.dbt import project_vars
+from footfall.generate import TrainingPlan, generate_training
+from footfall.settings import get_settings
+from footfall.spark import get_session
+
+SEED = 7
+START = date(2025, 8, 1)
+SINCE = 4
+"""Segments between the checkpoint and the day."""
+RAW = """
+    select customer_id, cast(click_time as date) as event_date, click_time as action_time,
+        1 as action_type, item_id from {clicks}
+    union all
+    select customer_id, cast(occurred_at as date), occurred_at, 2, config_id from {add_to_carts}
+    union all
+    select customer_id, cast(occurred_at as date), occurred_at, 3, config_id from {orders}
+"""
+
+
+@dataclass
+class Store:
+    """The files that the engines read, and where they write."""
+
+    folder: Path
+    days: int
+    length: int
+
+    @property
+    def day(self) -> date:
+        return START + timedelta(days=self.days - 1)
+
+    @property
+    def checkpoint_date(self) -> date:
+        return self.day - timedelta(days=SINCE)
+
+    def landing(self, entity: str) -> str:
+        return str(self.folder / "shop" / entity)
+
+    def prepare(self) -> None:
+        """Write impressions, segments and the checkpoint from the raw files."""
+        raw = RAW.format(
+            **{
+                entity: f"read_parquet('{self.landing(entity)}/*.parquet')"
+                for entity in ("clicks", "add_to_carts", "orders")
+            }
+        )
+        newest = "action_time desc, action_type desc, item_id desc"
+        with duckdb.connect() as connection:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute(
+                f"copy (select distinct customer_id from read_parquet("
+                f"'{self.landing('impressions')}/*.parquet') where dt = date '{self.day}') "
+                f"to '{self.folder}/customers.parquet'"
+            )
+            for name, group, where in (
+                ("segments", "customer_id, event_date", f">= date '{self.checkpoint_date}'"),
+                ("checkpoint", "customer_id", f"< date '{self.checkpoint_date}'"),
+            ):
+                connection.execute(
+                    f"""
+                    copy (
+                        select {group},
+                            list(cast(item_id as int) order by {newest})[:{self.length}] as actions,
+                            list(cast(action_type as tinyint) order by {newest})[:{self.length}]
+                                as action_types
+                        from ({raw})
+                        where event_date {where} and event_date < date '{self.day}'
+                        group by {group}
+                    ) to '{self.folder}/{name}.parquet'
+                    """
+                )
+
+    def runs(self, source: Callable[[str], str]) -> str:
+        """Return the query of the runs that the day's sequences are made of."""
+        customers, segments, checkpoint = map(source, ("customers", "segments", "checkpoint"))
+        return f"""
+            select customer_id, date '0001-01-01' as event_date,
+                cast(null as int[]) as actions, cast(null as tinyint[]) as action_types
+            from {customers}
+            union all
+            select customer_id, event_date, actions, action_types from {segments}
+            where customer_id in (select customer_id from {customers})
+            union all
+            select customer_id, date '{self.checkpoint_date}' - 1, actions, action_types
+            from {checkpoint} where customer_id in (select customer_id from {customers})
+        """
+
+
+def naive_spark(store: Store) -> Callable[[Path], None]:
+    """All history of the customers, sorted and cut."""
+    spark = get_session()
+    raw = RAW.format(
+        **{
+            entity: f"parquet.`{store.landing(entity)}`"
+            for entity in ("clicks", "add_to_carts", "orders")
+        }
+    )
+    query = f"""
+        with newest as (
+            select customers.customer_id,
+                slice(
+                    sort_array(collect_list(
+                        if(item_id is null, null, struct(action_time, action_type, item_id))
+                    ), false),
+                    1, {store.length}
+                ) as newest
+            from parquet.`{store.folder}/customers.parquet` as customers
+            left join (select * from ({raw}) where event_date < date'{store.day}') as actions
+                on customers.customer_id = actions.customer_id
+            group by customers.customer_id
+        )
+        select customer_id, newest.item_id as actions,
+            cast(newest.action_type as array<tinyint>) as action_types
+        from newest
+    """
+    return lambda out: spark.sql(query).write.mode("overwrite").parquet(str(out))
+
+
+def footfall_spark(store: Store) -> Callable[[Path], None]:
+    """What models/training/training_sequences.sql does, on the same files as the other engines."""
+    spark = get_session()
+    names = ("customers", "segments", "checkpoint")
+    customers, segments, checkpoint = (f"parquet.`{store.folder}/{name}.parquet`" for name in names)
+    query = f"""
+        with customers as (select customer_id from {customers}),
+        runs as (
+            select customer_id, date'0001-01-01' as event_date,
+                cast(array() as array<int>) as actions,
+                cast(array() as array<tinyint>) as action_types
+            from customers
+            union all
+            select /*+ broadcast(customers) */ segments.*
+            from {segments} as segments join customers using (customer_id)
+            union all
+            select /*+ broadcast(customers) */ customer_id,
+                date_sub(date'{store.checkpoint_date}', 1), actions, action_types
+            from {checkpoint} as checkpoints join customers using (customer_id)
+        ),
+        collected as (
+            select customer_id, sort_array(
+                collect_list(struct(event_date, actions, action_types)), false
+            ) as runs
+            from (select * from runs distribute by customer_id)
+            group by customer_id
+        )
+        select customer_id, slice(flatten(runs.actions), 1, {store.length}) as actions,
+            slice(flatten(runs.action_types), 1, {store.length}) as action_types
+        from collected
+    """
+    return lambda out: spark.sql(query).write.mode("overwrite").parquet(str(out))
+
+
+def with_duckdb(store: Store) -> Callable[[Path], None]:
+    """The same step in DuckDB."""
+    runs = store.runs(lambda name: f"read_parquet('{store.folder}/{name}.parquet')")
+    query = f"""
+        select customer_id,
+            coalesce(flatten(list(actions order by event_date desc)
+                filter (actions is not null))[:{store.length}], []) as actions,
+            coalesce(flatten(list(action_types order by event_date desc)
+                filter (actions is not null))[:{store.length}], []) as action_types
+        from ({runs}) group by customer_id
+    """
+
+    def run(out: Path) -> None:
+        out.mkdir(exist_ok=True)
+        with duckdb.connect() as connection:
+            connection.execute(f"copy ({query}) to '{out}/sequences.parquet'")
+
+    return run
+
+
+def with_polars(store: Store) -> Callable[[Path], None]:
+    """The same step in Polars."""
+
+    def scan(name: str) -> pl.LazyFrame:
+        return pl.scan_parquet(store.folder / f"{name}.parquet")
+
+    def run(out: Path) -> None:
+        out.mkdir(exist_ok=True)
+        customers = scan("customers")
+        base = scan("checkpoint").with_columns(
+            event_date=pl.lit(store.checkpoint_date - timedelta(days=1))
+        )
+        columns = ["customer_id", "event_date", "actions", "action_types"]
+        runs = pl.concat([scan("segments").select(columns), base.select(columns)])
+        lists = ["actions", "action_types"]
+        sequences = (
+            runs.join(customers, on="customer_id", how="semi")
+            .sort("event_date", descending=True)
+            .group_by("customer_id", maintain_order=False)
+            .agg(pl.col(name).explode().head(store.length) for name in lists)
+        )
+        customers.join(sequences, on="customer_id", how="left").sink_parquet(
+            out / "sequences.parquet"
+        )
+
+    return run
+
+
+ENGINES: dict[str, Callable[[Store], Callable[[Path], None]]] = {
+    "Spark, naive": naive_spark,
+    "footfall (Spark)": footfall_spark,
+    "DuckDB": with_duckdb,
+    "Polars": with_polars,
+}
+
+
+def fingerprint(out: Path) -> tuple[int, int, int]:
+    """Return figures of a result that depend on each customer's list and its order."""
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"""
+            select count(*), coalesce(sum(len(actions)), 0), bit_xor(hash(
+                customer_id,
+                array_to_string(coalesce(actions, []), ','),
+                array_to_string(coalesce(action_types, []), ',')
+            )) from read_parquet('{out}/*.parquet')
+            """
+        ).fetchone()
+    assert found is not None
+    return found[0], found[1], found[2]
+
+
+def _write(step: Callable[[Path], None], out: Path) -> Work:
+    step(out)
+    return Work(bytes_written=folder_bytes(out))
+
+
+def main(
+    scale: Annotated[float, typer.Option(help="1 is a day of 10M customers.")] = 0.02,
+    days: Annotated[int, typer.Option(min=SINCE + 2, help="Raw days, the last one shown.")] = 30,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each engine.")] = 3,
+    json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
+) -> None:
+    """Measure one day's sequences from raw history, and from footfall's store by three engines.
+
+    Example: `python -m benchmarks.sequence_peers --scale 0.02 --days 90`
+    """
+    os.environ["FOOTFALL_CACHE"] = str(get_settings().cache)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        os.environ["FOOTFALL_HOME"] = f"{name}/home"
+        get_settings.cache_clear()
+        store = Store(Path(name) / "landing", days, int(project_vars()["sequence_length"]))
+        generate_training(store.folder, TrainingPlan(days, SEED, START, scale))
+        store.prepare()
+        results: dict[str, tuple[int, int, int]] = {}
+        for engine, make in ENGINES.items():
+            out = Path(name) / f"out-{len(results)}"
+            once = partial(_write, make(store), out)
+            once()
+            rows.append(measure(f"sequences of a day, {days} days of history", engine, once, runs))
+            results[engine] = fingerprint(out)
+        if len(set(results.values())) != 1:
+            raise typer.BadParameter(f"The engines disagree: {results}")
+    write_report(f"sequence-peers-{scale:g}", rows, json)
+
+
+if __name__ == "__main__":
+    typer.run(main)
