@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -38,9 +41,10 @@ def run_dbt(*arguments: str, quiet: bool = False, manifest: Any = None) -> Any:
     project_dir = str(get_settings().project_dir)
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     flags = ["--quiet"] if quiet else []
-    outcome = dbtRunner(manifest=manifest).invoke(
-        [*flags, *arguments, "--project-dir", project_dir, "--profiles-dir", project_dir]
-    )
+    with _command_line(arguments):
+        outcome = dbtRunner(manifest=manifest).invoke(
+            [*flags, *arguments, "--project-dir", project_dir, "--profiles-dir", project_dir]
+        )
     if not outcome.success:
         cause = f": {outcome.exception}" if outcome.exception else _failures(outcome.result)
         raise FootfallError(
@@ -48,6 +52,20 @@ def run_dbt(*arguments: str, quiet: bool = False, manifest: Any = None) -> Any:
             "Read the errors above; `dbt retry` runs what failed and what was skipped.",
         )
     return outcome.result
+
+
+@contextmanager
+def _command_line(arguments: Sequence[str]) -> Iterator[None]:
+    """Let dbt see its own command line in place of the process's.
+
+    dbt writes it into its log and artifacts: that of ``footfall erase`` names a person.
+    """
+    before = sys.argv
+    sys.argv = [before[0], *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
 
 
 def _failures(result: Any) -> str:

@@ -362,8 +362,11 @@ def test_files_that_held_the_person_alone_are_not_loaded_again(
     report = ingest(EMPTIED, [str(file) for file in files], settings=data.settings)
     assert (len(report.skipped), report.rows) == (len(files), 0)
     more = landings[0].folder / "more.parquet"
-    somebodys = {"interaction_id": "of somebody", "customer_id": SOMEBODY}
-    pq.write_table(one_row(EMPTIED, **somebodys, interaction_date=START), more)
+    somebodys = {
+        "interaction_id": "of somebody", "customer_id": SOMEBODY, "interaction_date": START,
+        "interaction_type": "chat",
+    }  # fmt: skip
+    pq.write_table(one_row(EMPTIED, **somebodys), more)
     assert data.ingest(EMPTIED, more).load_ids == [2]
 
 
