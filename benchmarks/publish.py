@@ -29,7 +29,7 @@ def section(report_file: Path) -> str:
     rows = [Row(**row) for row in report["rows"]]
     total = sum(row.seconds for row in rows)
     return (
-        f"\n## {report['benchmark']}\n\n{(module.__doc__ or '').strip()}\n\n"
+        f"\n## {report_file.stem}\n\n{(module.__doc__ or '').strip()}\n\n"
         f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['cpu']}, "
         f"Python {machine['python']}. All steps together: {total:.0f} s.\n\n"
         f"{markdown_table(rows)}\n"

@@ -277,7 +277,7 @@ def main(
             results[engine] = fingerprint(out)
         if len(set(results.values())) != 1:
             raise typer.BadParameter(f"The engines disagree: {results}")
-    write_report(f"sequence-peers-{scale:g}", rows, json)
+    write_report("sequence_peers", rows, json)
 
 
 if __name__ == "__main__":

@@ -183,7 +183,7 @@ def main(
             landing = Path(folder) / f"landing_{days}"
             shop = Shop(get_settings(), landing, scale, days, grid_date(START))
             rows += [replace(row, step=f"{days} days: {row.step}") for row in _measure(shop)]
-    write_report(f"sequences-{scale:g}", rows, json)
+    write_report("sequences", rows, json)
 
 
 if __name__ == "__main__":
