@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,22 @@ class DataSet:
             name: self.spark.sql(f"describe history {name} limit 1").collect()[0]["version"]
             for _, name in list_tables(self.spark, self.settings)
         }
+
+    def commits(self, table: str) -> list[Path]:
+        """Return the commit files of a table's log, oldest first."""
+        schema, name = table.split(".")
+        folder = self.settings.warehouse / f"{schema}.db" / name / "_delta_log"
+        return sorted(folder.glob("*.json"))
+
+    def partitions_written(self, table: str, since: int) -> set[tuple[str, ...]]:
+        """Return the partitions of the files that commits from a number on added or removed."""
+        actions = [
+            json.loads(line)
+            for commit in self.commits(table)[since:]
+            for line in commit.read_text().splitlines()
+        ]
+        files = [action[kind] for action in actions for kind in ("add", "remove") if kind in action]
+        return {tuple(file["partitionValues"].values()) for file in files}
 
     def name(self, layer: str, table: str) -> str:
         return f"{self.settings.schema_of(layer)}.{table}"

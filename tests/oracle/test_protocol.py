@@ -8,7 +8,6 @@ import threading
 import time as clock
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,29 +53,16 @@ def load(data: DataSet, load_id: int, rows: list[Row]) -> None:
     append_load(data, ENTITY, load_id, as_arrow(ENTITY, rows))
 
 
-def log_of(data: DataSet, table: str) -> list[Path]:
-    schema, name = table.split(".")
-    folder = data.settings.warehouse / f"{schema}.db" / name / "_delta_log"
-    return sorted(folder.glob("*.json"))
-
-
 def versions(data: DataSet) -> dict[str, int]:
     return {
-        name: len(log_of(data, name))
+        name: len(data.commits(name))
         for _, name in list_tables(data.spark, data.settings)
-        if log_of(data, name)
+        if data.commits(name)
     }
 
 
 def days_written(data: DataSet, table: str, since: int) -> set[str]:
-    """Return the partitions of the files that commits since a version added or removed."""
-    actions = [
-        json.loads(line)
-        for commit in log_of(data, table)[since:]
-        for line in commit.read_text().splitlines()
-    ]
-    files = [action[kind] for action in actions for kind in ("add", "remove") if kind in action]
-    return {next(iter(file["partitionValues"].values())) for file in files}
+    return {day for (day,) in data.partitions_written(table, since)}
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +113,7 @@ def test_a_late_row_corrects_active_users_until_its_window_ends(
     assert set(re.findall(r"date'([\d-]+)'", replaced)) == {
         day(LATE_DAY + offset).isoformat() for offset in range(31)
     }
-    assert len(log_of(data, name)) > after_late_row[name]
+    assert len(data.commits(name)) > after_late_row[name]
     rows = dict(data.rows("select metric_date, dau from {gold}.fct_active_users_daily"))
     assert (rows[day(LATE_DAY)], rows[day(LATE_DAY + 7)]) == (2, 1)
 
@@ -264,7 +250,7 @@ def test_files_that_arrive_during_a_build_belong_to_the_next(
     assert len(reflected) >= 8
     assert set(reflected.values()) == {1}
     # Tables were still to be built when the load arrived.
-    sessions = log_of(data, data.name("gold", "fct_sessions"))
+    sessions = data.commits(data.name("gold", "fct_sessions"))
     assert sessions[0].stat().st_mtime > arrived[0]
     assert data.reconciliation() == {ENTITY: (2, 2, 0, 0)}
     data.build(*with_vars())
