@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmarks.harness import Row, Work, folder_bytes, measure, write_report
+from benchmarks.harness import Row, Work, folder_bytes, measure, temporary_home, write_report
 from footfall.demo import DAYS, USERS, run_demo
-from footfall.settings import get_settings
 
 
 def main(
@@ -24,13 +22,8 @@ def main(
     from footfall.dbt import run_dbt
 
     os.environ["FOOTFALL_JIT_LEVEL"] = "1"
-
-    os.environ["FOOTFALL_CACHE"] = str(get_settings().cache)
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
-        os.environ["FOOTFALL_HOME"] = str(home)
-        get_settings.cache_clear()
+    with temporary_home() as home:
 
         def run_step(name: str, step: Callable[[], object]) -> None:
             def work() -> Work:

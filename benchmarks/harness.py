@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import platform
 import statistics
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +22,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from footfall.settings import GIB, usable_cores, usable_memory_gib
+from footfall.settings import GIB, get_settings, usable_cores, usable_memory_gib
 
 SAMPLE_SECONDS = 0.05
 
@@ -162,6 +164,21 @@ def measure(step: str, engine: str, function: Callable[[], Work | None], runs: i
         rows=work.rows,
         rows_per_second=round(work.rows / median) if work.rows and median else None,
     )
+
+
+@contextlib.contextmanager
+def temporary_home() -> Iterator[Path]:
+    """Let footfall and dbt keep all they write in a temporary folder, and yield it.
+
+    Java and the jars are those of the settings before.
+    """
+    os.environ["FOOTFALL_CACHE"] = str(get_settings().cache)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ["FOOTFALL_HOME"] = f"{folder}/home"
+        os.environ["DBT_TARGET_PATH"] = f"{folder}/target"
+        os.environ["DBT_LOG_PATH"] = f"{folder}/logs"
+        get_settings.cache_clear()
+        yield Path(folder)
 
 
 def folder_bytes(folder: Path) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
-from benchmarks.harness import Row, Work, measure, write_report
+from benchmarks.harness import Row, Work, measure, temporary_home, write_report
 from footfall.contracts import load_contracts
 from footfall.dbt import run_dbt
 from footfall.generate import DirtShares, generate
@@ -152,16 +151,11 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
 ) -> None:
     """Measure daily runs after several lengths of history in one home and one session."""
-    os.environ["FOOTFALL_CACHE"] = str(get_settings().cache)
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        os.environ["FOOTFALL_HOME"] = f"{folder}/home"
-        os.environ["DBT_TARGET_PATH"] = f"{folder}/target"
-        os.environ["DBT_LOG_PATH"] = f"{folder}/logs"
-        get_settings.cache_clear()
+    with temporary_home() as folder:
         get_session()
         for days in history or HISTORIES:
-            rows.extend(_measure(days, Path(folder), max(1, round(USERS * scale))))
+            rows.extend(_measure(days, folder, max(1, round(USERS * scale))))
     write_report("incremental", rows, json)
 
 

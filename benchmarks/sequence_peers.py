@@ -7,8 +7,6 @@ Parquet; the results are compared. Engines start warm: each has run a step befor
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,10 +18,9 @@ import duckdb
 import polars as pl
 import typer
 
-from benchmarks.harness import Row, Work, folder_bytes, measure, write_report
+from benchmarks.harness import Row, Work, folder_bytes, measure, temporary_home, write_report
 from footfall.dbt import project_vars
 from footfall.generate import TrainingPlan, generate_training
-from footfall.settings import get_settings
 from footfall.spark import get_session
 
 SEED = 7
@@ -260,17 +257,14 @@ def main(
 
     Example: `python -m benchmarks.sequence_peers --scale 0.02 --days 90`
     """
-    os.environ["FOOTFALL_CACHE"] = str(get_settings().cache)
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        os.environ["FOOTFALL_HOME"] = f"{name}/home"
-        get_settings.cache_clear()
-        store = Store(Path(name) / "landing", days, int(project_vars()["sequence_length"]))
+    with temporary_home() as folder:
+        store = Store(folder / "landing", days, int(project_vars()["sequence_length"]))
         generate_training(store.folder, TrainingPlan(days, SEED, START, scale))
         store.prepare()
         results: dict[str, tuple[int, int, int]] = {}
         for engine, make in ENGINES.items():
-            out = Path(name) / f"out-{len(results)}"
+            out = folder / f"out-{len(results)}"
             once = partial(_write, make(store), out)
             once()
             rows.append(measure(f"sequences of a day, {days} days of history", engine, once, runs))

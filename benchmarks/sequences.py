@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -19,7 +18,15 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.harness import Row, Work, folder_bytes, io_bytes, measure, write_report
+from benchmarks.harness import (
+    Row,
+    Work,
+    folder_bytes,
+    io_bytes,
+    measure,
+    temporary_home,
+    write_report,
+)
 from footfall.dbt import project_vars, run_dbt
 from footfall.generate import TrainingPlan, generate_training
 from footfall.ingest import ingest
@@ -170,17 +177,13 @@ def main(
 
     Example: `python -m benchmarks.sequences --scale 0.1 --history 30 --history 365`
     """
-    os.environ["FOOTFALL_CACHE"] = str(get_settings().cache)
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        os.environ["FOOTFALL_HOME"] = f"{folder}/home"
-        os.environ["DBT_TARGET_PATH"] = f"{folder}/target"
-        os.environ["DBT_LOG_PATH"] = f"{folder}/logs"
+    with temporary_home() as folder:
         for days in history or [365]:
             os.environ["FOOTFALL_DB_SCHEMA"] = f"history_{days}"
             get_settings.cache_clear()
             get_session()
-            landing = Path(folder) / f"landing_{days}"
+            landing = folder / f"landing_{days}"
             shop = Shop(get_settings(), landing, scale, days, grid_date(START))
             rows += [replace(row, step=f"{days} days: {row.step}") for row in _measure(shop)]
     write_report("sequences", rows, json)
