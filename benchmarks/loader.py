@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 import typer
 
 from benchmarks.harness import Row, Work, measure, write_report
-from footfall.checksum import sha256_of
 from footfall.sequences import ExportFormat, ExportManifest, SequenceReader, Shard, TrainingDay
+from footfall.sequences.manifest import manifest_name
 from footfall.sequences.prepare import ROWS_PER_SHARD
 
 SAMPLES = 10_000_000
@@ -83,13 +83,7 @@ def _write(folder: Path, part: str, tables: Iterable[Any]) -> Iterator[Shard]:
     for number, table in enumerate(tables):
         file = folder / f"{part}-{DAY}-{number:05d}.parquet"
         pq.write_table(table, file, compression="zstd")
-        yield Shard(
-            file=file.name,
-            part=part,
-            rows=table.num_rows,
-            bytes=file.stat().st_size,
-            sha256=sha256_of(file),
-        )
+        yield Shard.of(file, part)
 
 
 def write_compact(folder: Path, samples: int, customers: int) -> int:
@@ -122,7 +116,7 @@ def write_compact(folder: Path, samples: int, customers: int) -> int:
         schemas={},
         shards=shards,
     )
-    (folder / f"_manifest-compact-{DAY}.json").write_text(manifest.model_dump_json())
+    (folder / manifest_name(ExportFormat.compact, DAY)).write_text(manifest.model_dump_json())
     return sum(shard.bytes for shard in shards)
 
 

@@ -56,14 +56,18 @@ class Store:
     def landing(self, entity: str) -> str:
         return str(self.folder / "shop" / entity)
 
+    def raw(self, reader: str) -> str:
+        """Return the query of all actions.
+
+        Args:
+            reader: SQL that reads a folder, with {} in its place.
+        """
+        entities = ("clicks", "add_to_carts", "orders")
+        return RAW.format(**{entity: reader.format(self.landing(entity)) for entity in entities})
+
     def prepare(self) -> None:
         """Write impressions, segments and the checkpoint from the raw files."""
-        raw = RAW.format(
-            **{
-                entity: f"read_parquet('{self.landing(entity)}/*.parquet')"
-                for entity in ("clicks", "add_to_carts", "orders")
-            }
-        )
+        raw = self.raw("read_parquet('{}/*.parquet')")
         newest = "action_time desc, action_type desc, item_id desc"
         with duckdb.connect() as connection:
             connection.execute("set timezone = 'UTC'")
@@ -109,12 +113,7 @@ class Store:
 def naive_spark(store: Store) -> Callable[[Path], None]:
     """All history of the customers, sorted and cut."""
     spark = get_session()
-    raw = RAW.format(
-        **{
-            entity: f"parquet.`{store.landing(entity)}`"
-            for entity in ("clicks", "add_to_carts", "orders")
-        }
-    )
+    raw = store.raw("parquet.`{}`")
     query = f"""
         with newest as (
             select customers.customer_id,

@@ -22,14 +22,38 @@ def locked(file: Path, taken: Callable[[str], Exception] | None = None) -> Itera
         Exception: what ``taken`` returned.
     """
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if taken else 0))
-        except BlockingIOError:
-            assert taken is not None
-            raise taken(os.pread(descriptor, 20, 0).decode() or "unknown") from None
+
+    def refuse() -> None:
+        if taken:
+            raise taken(os.pread(descriptor, 20, 0).decode() or "unknown")
+
+    with held(descriptor, refuse):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
+
+
+@contextmanager
+def held(descriptor: int, contended: Callable[[], None]) -> Iterator[None]:
+    """Hold the exclusive lock on an open file or folder, and close it behind.
+
+    Args:
+        descriptor: of the file; closed in any case.
+        contended: called where another process holds the lock. It may raise; if it returns, the
+            call waits.
+    """
+    try:
+        if not _lock_at_once(descriptor):
+            contended()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
+
+
+def _lock_at_once(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -32,6 +32,7 @@ import pyarrow.parquet as pq
 
 from footfall.errors import FootfallError, UsageError
 from footfall.sequences.manifest import ExportFormat, ExportManifest, manifest_name
+from footfall.sequences.padding import list_lengths
 from footfall.settings import GIB, usable_memory_gib
 
 MIB = 1024**2
@@ -320,8 +321,7 @@ def _blocks(
 
 def _values(path: Path, lists: Any, counts: npt.NDArray[np.int64], value_type: Any) -> memoryview:
     """Return the lists' values, one after another, once their lengths are as expected."""
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
-    if not np.array_equal(lengths, counts):
+    if not np.array_equal(list_lengths(lists), counts):
         raise FootfallError(
             f"{path} is damaged: a history's length is not its action_count.",
             "Export the day again.",

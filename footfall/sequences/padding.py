@@ -93,8 +93,8 @@ class SequenceStore:
                     SEQUENCES_PER_BATCH, columns=columns
                 ):
                     customers.append(batch["customer_id"].to_numpy())
-                    lengths.append(_lengths(batch["actions"]))
-                    if not np.array_equal(lengths[-1], _lengths(batch["action_types"])):
+                    lengths.append(list_lengths(batch["actions"]))
+                    if not np.array_equal(lengths[-1], list_lengths(batch["action_types"])):
                         raise FootfallError(
                             "A row of training_sequences has more actions than action_types, or "
                             "less.",
@@ -185,7 +185,8 @@ def _lists(dense: npt.NDArray[Any]) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(dense.reshape(-1)))
 
 
-def _lengths(lists: pa.Array) -> Ids:
+def list_lengths(lists: pa.Array) -> Ids:
+    """Return how many values each list has; a missing list has none."""
     lengths: Ids = pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
     return lengths
 

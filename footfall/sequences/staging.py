@@ -6,7 +6,6 @@ was killed, and another command does not take it for its own.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from footfall import __version__
 from footfall.errors import FootfallError
+from footfall.locks import held
 from footfall.sequences.manifest import (
     ExportFormat,
     ExportManifest,
@@ -234,16 +234,13 @@ def locked_folder(out: Path, say: Callable[[str], None] | None = None) -> Iterat
         descriptor = os.open(out, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise unwritable(out, error) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if say:
-                say(f"Waiting for another export to {out}.")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    def tell() -> None:
+        if say:
+            say(f"Waiting for another export to {out}.")
+
+    with held(descriptor, tell):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def unwritable(out: Path, error: OSError) -> FootfallError:

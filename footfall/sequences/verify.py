@@ -23,6 +23,7 @@ from footfall.sequences.manifest import (
     column_types,
     shard_files,
 )
+from footfall.sequences.padding import list_lengths
 
 ROWS_PER_BATCH = 8192
 
@@ -189,8 +190,8 @@ class _Inspection:
 
     def _check_lengths(self, part: str, batch: pa.RecordBatch) -> None:
         length = self.manifest.sequence_length
-        lengths = _lengths(batch["actions"])
-        if not np.array_equal(lengths, _lengths(batch["action_types"])):
+        lengths = list_lengths(batch["actions"])
+        if not np.array_equal(lengths, list_lengths(batch["action_types"])):
             raise _Broken("has a row with more actions than action_types, or less")
         if part == "padded" and (lengths != length).any():
             raise _Broken(f"has a sequence that is not {length} actions long")
@@ -210,8 +211,3 @@ class _Inspection:
                 f"has samples of {len(unknown):,} customers without a row in sequences, "
                 f"such as {unknown[0]}: build training_sequences again, then export"
             )
-
-
-def _lengths(lists: pa.Array) -> Ids:
-    lengths: Ids = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
-    return lengths

@@ -58,7 +58,7 @@ class DataSet:
     def versions(self) -> dict[str, int]:
         """Return the newest version of each table."""
         return {
-            name: self.spark.sql(f"describe history {name} limit 1").collect()[0]["version"]
+            name: int(self.commits(name)[-1].stem)
             for _, name in list_tables(self.spark, self.settings)
         }
 
@@ -68,11 +68,12 @@ class DataSet:
         folder = self.settings.warehouse / f"{schema}.db" / name / "_delta_log"
         return sorted(folder.glob("*.json"))
 
-    def partitions_written(self, table: str, since: int) -> set[tuple[str, ...]]:
-        """Return the partitions of the files that commits from a number on added or removed."""
+    def partitions_written(self, table: str, after: int) -> set[tuple[str, ...]]:
+        """Return the partitions of the files that commits after a version added or removed."""
         actions = [
             json.loads(line)
-            for commit in self.commits(table)[since:]
+            for commit in self.commits(table)
+            if int(commit.stem) > after
             for line in commit.read_text().splitlines()
         ]
         files = [action[kind] for action in actions for kind in ("add", "remove") if kind in action]

@@ -90,9 +90,8 @@ def test_the_newest_dates_of_the_grid_are_kept(data: DataSet) -> None:
 
 @pytest.fixture(scope="module")
 def after_late_click(data: DataSet) -> dict[str, int]:
-    """A click before a checkpoint, and a build: how many commits there were before."""
-    names = (CHECKPOINTS, SEQUENCES)
-    before = {name: len(data.commits(data.name("training", name))) for name in names}
+    """A click before a checkpoint, and a build: the versions before them."""
+    before = data.versions()
     load(data, 2, CLICKS, [click(LATE_DAY, LATE, 999)])
     build(data)
     return before
@@ -103,9 +102,8 @@ def test_a_late_action_rewrites_the_bucket_of_its_customer_in_later_checkpoints(
 ) -> None:
     [[bucket]] = data.rows(f"select pmod(hash({LATE}L), {BUCKETS})")
     later = [str(date) for date in grid(until=38) if date > day(LATE_DAY)]
-    written = data.partitions_written(
-        data.name("training", CHECKPOINTS), after_late_click[CHECKPOINTS]
-    )
+    name = data.name("training", CHECKPOINTS)
+    written = data.partitions_written(name, after_late_click[name])
     assert 0 < len(later) < KEPT
     assert written == {(date, str(bucket)) for date in later}
 
@@ -113,7 +111,8 @@ def test_a_late_action_rewrites_the_bucket_of_its_customer_in_later_checkpoints(
 def test_a_late_action_rewrites_only_days_on_which_its_customer_was_shown_something(
     data: DataSet, after_late_click: dict[str, int]
 ) -> None:
-    written = data.partitions_written(data.name("training", SEQUENCES), after_late_click[SEQUENCES])
+    name = data.name("training", SEQUENCES)
+    written = data.partitions_written(name, after_late_click[name])
     assert written == {(str(day(37)),), (str(day(38)),)}
     for customer in CUSTOMERS:
         expected = list(range(38, 26, -1))

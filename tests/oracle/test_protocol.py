@@ -53,16 +53,8 @@ def load(data: DataSet, load_id: int, rows: list[Row]) -> None:
     append_load(data, ENTITY, load_id, as_arrow(ENTITY, rows))
 
 
-def versions(data: DataSet) -> dict[str, int]:
-    return {
-        name: len(data.commits(name))
-        for _, name in list_tables(data.spark, data.settings)
-        if data.commits(name)
-    }
-
-
-def days_written(data: DataSet, table: str, since: int) -> set[str]:
-    return {day for (day,) in data.partitions_written(table, since)}
+def days_written(data: DataSet, table: str, after: int) -> set[str]:
+    return {day for (day,) in data.partitions_written(table, after)}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +71,7 @@ def data(data_set: Callable[[str], DataSet]) -> DataSet:
 def after_late_row(data: DataSet) -> dict[str, int]:
     """One row of the second user for a day long past, and a build: the versions before them."""
     mode = data.spark.conf.get("spark.sql.sources.partitionOverwriteMode")
-    before = versions(data)
+    before = data.versions()
     load(data, 2, [interaction(LATE_DAY, "U2")])
     data.build(*with_vars(optimize_small_files=10))
     assert data.spark.conf.get("spark.sql.sources.partitionOverwriteMode") == mode
@@ -113,7 +105,7 @@ def test_a_late_row_corrects_active_users_until_its_window_ends(
     assert set(re.findall(r"date'([\d-]+)'", replaced)) == {
         day(LATE_DAY + offset).isoformat() for offset in range(31)
     }
-    assert len(data.commits(name)) > after_late_row[name]
+    assert data.versions()[name] > after_late_row[name]
     rows = dict(data.rows("select metric_date, dau from {gold}.fct_active_users_daily"))
     assert (rows[day(LATE_DAY)], rows[day(LATE_DAY + 7)]) == (2, 1)
 
@@ -145,10 +137,10 @@ def test_a_run_scans_only_the_affected_partitions(
 def test_a_run_without_new_loads_writes_nothing(
     data: DataSet, after_late_row: dict[str, int]
 ) -> None:
-    before = versions(data)
+    before = data.versions()
     data.build(*with_vars())
     assert {
-        name: now - before[name] for name, now in versions(data).items() if now > before[name]
+        name: now - before[name] for name, now in data.versions().items() if now > before[name]
     } == {}
 
 
@@ -158,7 +150,7 @@ def test_a_day_whose_rows_are_gone_is_emptied_and_no_other_is_touched(
     gone = day(20)
     staging = data.name("silver", "stg_product__interactions")
     data.spark.sql(f"delete from {staging} where event_date = date'{gone}'")
-    before = versions(data)
+    before = data.versions()
     data.build(*with_vars(dates=[gone.isoformat()]), "--exclude", "stg_product__interactions")
     for table, layer in BY_DAY.items():
         name = data.name(layer, table)
@@ -199,7 +191,7 @@ def test_an_optimize_that_fails_is_a_warning_and_any_other_statement_is_not(
 def test_another_definition_stops_the_build_and_says_what_to_run(
     data: DataSet, after_late_row: dict[str, int]
 ) -> None:
-    before = versions(data)
+    before = data.versions()
     load(data, 3, [interaction(8, "U3")])
     with pytest.raises(FootfallError) as stopped:
         data.build(*with_vars(session_gap_minutes=20))
@@ -207,7 +199,7 @@ def test_another_definition_stops_the_build_and_says_what_to_run(
     assert "fct_sessions: session_gap_minutes was 30, is 20" in message
     assert "dbt build --full-refresh --select fct_sessions+" in message
     # What does not depend on sessions goes on; what does was left as it is.
-    gold = {name: now for name, now in versions(data).items() if "session" in name}
+    gold = {name: now for name, now in data.versions().items() if "session" in name}
     assert gold and gold == {name: before[name] for name in gold}
     assert run_comment_loads(data, "fct_user_product_daily") == {ENTITY: 3}
 

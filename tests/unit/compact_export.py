@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from footfall.checksum import sha256_of
 from footfall.sequences import ExportFormat, ExportManifest, Shard
+from footfall.sequences.manifest import manifest_name
 
 SCHEMAS = {
     "samples": pa.schema(
@@ -78,15 +78,7 @@ def write_export(
             name = f"{part}-{day}-{number:05d}.parquet"
             of_shard = rows[part][number::shards]
             pq.write_table(pa.Table.from_pylist(of_shard, schema), folder / name)
-            written.append(
-                Shard(
-                    file=name,
-                    part=part,
-                    rows=len(of_shard),
-                    bytes=(folder / name).stat().st_size,
-                    sha256=sha256_of(folder / name),
-                )
-            )
+            written.append(Shard.of(folder / name, part))
     manifest = ExportManifest(
         footfall_version="0",
         format=ExportFormat.compact,
@@ -97,7 +89,7 @@ def write_export(
         schemas={part: {field.name: str(field.type) for field in SCHEMAS[part]} for part in rows},
         shards=written,
     )
-    (folder / f"_manifest-compact-{day}.json").write_text(manifest.model_dump_json())
+    (folder / manifest_name(ExportFormat.compact, day)).write_text(manifest.model_dump_json())
     return manifest
 
 
