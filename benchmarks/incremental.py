@@ -64,11 +64,16 @@ class History:
                 yield name, dated
 
     def ingest(self, first: int, last: int) -> int:
-        """Load days of all entities and return their rows."""
+        """Load days of all entities, each entity in one file, and return their rows."""
+        landing = self.folder / f"days-{first}-{last}"
+        landing.mkdir(parents=True)
+        joined = {name: landing / f"{name}.parquet" for name, _ in self.files(first, last)}
+        for name, files in self.files(first, last):
+            tables = map(pq.read_table, files)
+            pq.write_table(pa.concat_tables(tables, promote_options="default"), joined[name])
         with ThreadPoolExecutor(INGESTS_AT_A_TIME) as pool:
             reports = pool.map(
-                lambda item: ingest(item[0], item[1], settings=self.settings),
-                self.files(first, last),
+                lambda name: ingest(name, [str(joined[name])], settings=self.settings), joined
             )
             return sum(report.rows for report in reports)
 
