@@ -1,0 +1,42 @@
+{% macro new_attribute_dates(affected) %}
+    {#- For what is built from fct_user_activity_daily: its days on which attributes that arrived
+        since hold. -#}
+    {%- if 'app.users' not in affected.ranges -%}
+        {{ return(affected) }}
+    {%- endif -%}
+    {%- set changed = query_dates(
+        days_of_new_attributes(model_node('fct_user_activity_daily').relation_name, affected)
+    ) -%}
+    {{ return(dict(affected, dates=(affected.dates + changed) | unique | sort)) }}
+{% endmacro %}
+
+
+{% macro days_of_new_attributes(user_days, affected) %}
+    {#- A user's version holds until the next one, the first since the user joined; a day more on
+        both sides covers every time zone. -#}
+    {%- set bounds = affected.ranges['app.users'] -%}
+    select distinct days.event_date
+    from {{ user_days }} as days
+    inner join (
+        select
+            user_id,
+            _load_id > {{ bounds[0] }} and _load_id <= {{ bounds[1] }} as is_new,
+            case
+                when updated_at = min(updated_at) over (partition by user_id)
+                    then least(
+                        updated_at,
+                        min(cast(join_date as timestamp)) over (partition by user_id)
+                    )
+                else updated_at
+            end as valid_from,
+            lead(updated_at) over (
+                partition by user_id order by updated_at, event_key
+            ) as valid_to
+        from {{ model_node('stg_app__users').relation_name }}
+    ) as versions
+        on
+            days.user_id = versions.user_id
+            and versions.is_new
+            and days.event_date >= date_sub(versions.valid_from, 1)
+            and coalesce(days.event_date <= date_add(versions.valid_to, 1), true)
+{%- endmacro %}
