@@ -8,7 +8,7 @@
     {%- set wanted = {} -%}
     {%- for day in affected.dates -%}
         {%- set first = modules.datetime.date.fromisoformat(day) -%}
-        {%- for offset in range(31) -%}
+        {%- for offset in range(active_user_reach()) -%}
             {%- do wanted.update({first + modules.datetime.timedelta(days=offset): true}) -%}
         {%- endfor -%}
     {%- endfor -%}
@@ -32,9 +32,15 @@
     {%- set inputs = {} -%}
     {%- for day in affected.dates -%}
         {%- set last = modules.datetime.date.fromisoformat(day) -%}
-        {%- for offset in range(31) -%}
+        {%- for offset in range(active_user_reach()) -%}
             {%- do inputs.update({(last - modules.datetime.timedelta(days=offset)).isoformat(): true}) -%}
         {%- endfor -%}
     {%- endfor -%}
     {{ return({'first': affected.first, 'dates': inputs | sort}) }}
+{% endmacro %}
+
+
+{% macro active_user_reach() %}
+    {#- The longest month to date, and before it what a core day of its first day depends on. -#}
+    {{ return(31 + core_window_days() - 1) }}
 {% endmacro %}

@@ -68,6 +68,7 @@ SUBJECTS: dict[str, Subject] = {
         "gold", ("event_date", "segment_type", "segment_value"), Oracle.session_metrics
     ),
     "fct_user_activity_daily": Subject("gold", ("user_id", "event_date"), Oracle.user_activity),
+    "fct_user_activity_monthly": Subject("gold", ("user_id", "month_start"), Oracle.user_months),
     "fct_active_users_daily": Subject(
         "gold",
         ("metric_date", "definition", "segment_type", "segment_value"),

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
-from itertools import groupby
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -32,6 +32,7 @@ LONGEST_SEQUENCE = 1000
 ACTION_CODES = {"clicks": 1, "add_to_carts": 2, "orders": 3}
 PRODUCT_ACTIONS = ("view", "click", "purchase")
 APP_ACTIONS = ("page_view", "edit", "create", "delete", "share")
+ACTIVE_DEFINITIONS = ("basic", "core", "engaged")
 
 Rows = list[tuple[Any, ...]]
 
@@ -186,6 +187,13 @@ def month_end(day: date) -> date:
     return day.replace(day=monthrange(day.year, day.month)[1])
 
 
+def first_days(metric_date: date) -> dict[str, date]:
+    """Return the first day of each window that ends with a day."""
+    lengths = {"dau": 1, "wau": 7, "mau_28": 28, "mau_30": 30}
+    trailing = {metric: metric_date - (days - 1) * DAY for metric, days in lengths.items()}
+    return {**trailing, "mau_calendar": metric_date.replace(day=1)}
+
+
 def md5_of(*parts: object) -> str:
     return hashlib.md5("\x1f".join(str(part) for part in parts).encode()).hexdigest()
 
@@ -221,12 +229,22 @@ class UserInterval:
 
 
 @dataclass(frozen=True)
+class UserDay:
+    """A day of a user: core actions, by which definitions it is active, and attributes."""
+
+    core_actions: int
+    active: dict[str, bool]
+    attributes: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Definitions:
     """The vars of the project that change what tables hold; the defaults are its own."""
 
     reporting_timezone: str = "UTC"
     session_gap_minutes: int = 30
     session_split_at_midnight: bool = True
+    engaged_session_seconds: int = 120
     sequence_length: int = LONGEST_SEQUENCE
 
     def day_of(self, micros: int) -> date:
@@ -484,30 +502,82 @@ class Oracle:
             )
         return table(columns, rows)
 
+    def user_days(self) -> dict[str, dict[date, UserDay]]:
+        """Return each user's days of activity, oldest first, and what each of them counts for."""
+        users: dict[str, dict[date, UserDay]] = defaultdict(dict)
+        for row in sorted(self.user_activity().to_pylist(), key=lambda row: row["event_date"]):
+            day, core = row["event_date"], row["core_action_count"]
+            known = users[row["user_id"]]
+            recent_core = core + sum(
+                earlier.core_actions
+                for earlier_day, earlier in known.items()
+                if earlier_day > day - 7 * DAY
+            )
+            limit = self.definitions.engaged_session_seconds
+            known[day] = UserDay(
+                core,
+                {
+                    "basic": True,
+                    "core": core >= 1 and recent_core >= 2,
+                    "engaged": (row["longest_session_seconds"] or 0) > limit,
+                },
+                {name: row[name] for name in ("country", "device_type", "subscription_type")},
+            )
+        return users
+
     def active_users(self) -> pa.Table:
         columns = {
             "metric_date": DATE, "definition": STRING, "segment_type": STRING,
             "segment_value": STRING, "dau": BIGINT, "wau": BIGINT, "mau_28": BIGINT,
             "mau_30": BIGINT, "mau_calendar": BIGINT, "stickiness": DOUBLE,
         }  # fmt: skip
-        users: dict[date, set[str]] = defaultdict(set)
-        for event in self.events():
-            users[event.day].add(event.user_id)
+        users = self.user_days()
+        edges = {day for days in users.values() for day in days}
+        counts: dict[tuple[date, str, str, str], Counter[str]] = {}
+        for metric_date in days_between(min(edges), max(edges)):
+            for definition in ACTIVE_DEFINITIONS:
+                counts[metric_date, definition, "all", "all"] = Counter()
+        for days, definition in product(users.values(), ACTIVE_DEFINITIONS):
+            active = [day for day in days if days[day].active[definition]]
+            for metric_date in days_between(min(edges), max(edges)):
+                for metric, first in first_days(metric_date).items():
+                    within = [day for day in active if first <= day <= metric_date]
+                    if within:
+                        segments = {"all": "all", **days[within[-1]].attributes}
+                        for segment in segments.items():
+                            found = counts.setdefault(
+                                (metric_date, definition, *segment), Counter()
+                            )
+                            found[metric] += 1
+        return table(
+            columns,
+            (
+                (
+                    *key,
+                    *(found[metric] for metric in first_days(key[0])),
+                    found["dau"] / found["mau_28"] if found["mau_28"] else None,
+                )
+                for key, found in counts.items()
+            ),
+        )
 
-        def active(first: date, last: date) -> int:
-            return len(set().union(*(users.get(day, set()) for day in days_between(first, last))))
-
-        rows = []
-        for day in days_between(min(users), max(users)):
-            dau, wau, mau_28, mau_30 = (
-                active(day - timedelta(days=length - 1), day) for length in (1, 7, 28, 30)
-            )
-            calendar = active(day.replace(day=1), day)
-            stickiness = dau / mau_28 if mau_28 else None
-            rows.append(
-                (day, "basic", "all", "all", dau, wau, mau_28, mau_30, calendar, stickiness)
-            )
-        return table(columns, rows)
+    def user_months(self) -> pa.Table:
+        columns = {
+            "month_start": DATE, "user_id": STRING, "basic_days": INT, "core_days": INT,
+            "engaged_days": INT, "core_once_days": INT, "core_twice_days": INT,
+        }  # fmt: skip
+        months: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0] * 5)
+        for user_id, days in self.user_days().items():
+            for day, facts in days.items():
+                holds = (
+                    *(facts.active[definition] for definition in ACTIVE_DEFINITIONS),
+                    facts.core_actions >= 1,
+                    facts.core_actions >= 2,
+                )
+                bitmaps = months[day.replace(day=1), user_id]
+                for plane, held in enumerate(holds):
+                    bitmaps[plane] += held * 2 ** (day.day - 1)
+        return table(columns, ((*key, *bitmaps) for key, bitmaps in months.items()))
 
     def user_intervals(self) -> Iterator[UserInterval]:
         """Return each user's intervals of unchanged attributes, in the order of time."""

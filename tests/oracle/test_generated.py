@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 import pytest
 from data_sets import DataSet, Generated
-from law import WITH_ORACLE, check
+from law import WITH_ORACLE, check, unequal
 
 
 def test_every_row_is_accepted_a_duplicate_or_quarantined_as_the_generator_says(
@@ -44,13 +45,45 @@ def test_quarantined_rows_have_the_reasons_that_the_generator_planted(
 def test_daily_active_users_are_those_of_the_generator(
     built: DataSet, generated: Generated
 ) -> None:
-    rows = built.rows("select metric_date, dau from {gold}.fct_active_users_daily")
+    rows = built.rows(
+        "select metric_date, dau from {gold}.fct_active_users_daily "
+        "where definition = 'basic' and segment_type = 'all'"
+    )
     assert {day.isoformat(): dau for day, dau in rows} == generated.truth["dau"]
 
 
 @pytest.mark.parametrize("table", WITH_ORACLE)
 def test_the_table_is_the_oracles(built: DataSet, generated: Generated, table: str) -> None:
     check(built, table, generated.oracle)
+
+
+def test_active_days_of_the_view_are_those_of_the_oracle(
+    built: DataSet, generated: Generated
+) -> None:
+    expected = {
+        (user_id, definition, day)
+        for user_id, days in generated.oracle.user_days().items()
+        for day, facts in days.items()
+        for definition, active in facts.active.items()
+        if active
+    }
+    rows = built.rows("select user_id, definition, active_date from {gold}.fct_user_active_days")
+    assert len(rows) == len(expected) and set(rows) == expected
+
+
+def test_active_users_by_bitmaps_are_those_by_deltas(built: DataSet) -> None:
+    by_deltas = built.table("gold", "fct_active_users_daily")
+    days = by_deltas.column("metric_date").to_pylist()
+    variables = {
+        "start_date": min(days).isoformat(),
+        "end_date": max(days).isoformat(),
+        "active_users_bitmap_days": len(set(days)),
+    }
+    built.build("--vars", json.dumps(variables), "--select", "fct_active_users_daily")
+    compiled = next((built.target / "compiled").rglob("fct_active_users_daily.sql")).read_text()
+    assert "last_active_days" in compiled and "active_intervals" not in compiled
+    by_bitmaps = built.table("gold", "fct_active_users_daily")
+    assert unequal({"active users": by_bitmaps}, {"active users": by_deltas}) == {}
 
 
 def test_attributes_changed_and_features_have_month_ends(built: DataSet) -> None:

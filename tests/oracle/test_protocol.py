@@ -103,11 +103,20 @@ def test_a_late_row_corrects_active_users_until_its_window_ends(
     name = data.name("gold", "fct_active_users_daily")
     replaced = run_comment(data, "fct_active_users_daily")["replace_where"]
     assert set(re.findall(r"date'([\d-]+)'", replaced)) == {
-        day(LATE_DAY + offset).isoformat() for offset in range(31)
+        day(LATE_DAY + offset).isoformat() for offset in range(37)
     }
     assert data.versions()[name] > after_late_row[name]
-    rows = dict(data.rows("select metric_date, dau from {gold}.fct_active_users_daily"))
+    rows = daily_active_users(data)
     assert (rows[day(LATE_DAY)], rows[day(LATE_DAY + 7)]) == (2, 1)
+
+
+def daily_active_users(data: DataSet) -> dict[date, int]:
+    return dict(
+        data.rows(
+            "select metric_date, dau from {gold}.fct_active_users_daily "
+            "where definition = 'basic' and segment_type = 'all'"
+        )
+    )
 
 
 def compiled(data: DataSet, model: str) -> str:
@@ -157,7 +166,7 @@ def test_a_day_whose_rows_are_gone_is_emptied_and_no_other_is_touched(
         assert data.rows(f"select count(*) from {name} where event_date = date'{gone}'") == [(0,)]
         if name != staging:
             assert days_written(data, name, before[name]) == {gone.isoformat()}
-    active = dict(data.rows("select metric_date, dau from {gold}.fct_active_users_daily"))
+    active = daily_active_users(data)
     assert active[gone] == 0 and active[gone + timedelta(days=1)] > 0
 
 

@@ -1,0 +1,3 @@
+{% macro activity_definitions() %}
+    {{ return(['basic', 'core', 'engaged']) }}
+{% endmacro %}

@@ -1,0 +1,3 @@
+{% macro core_window_days() %}
+    {{ return(7) }}
+{% endmacro %}

@@ -1,0 +1,78 @@
+{{ config(partition_by=['month_start']) }}
+
+{% set days_before = core_window_days() - 1 %}
+{% set affected = affected_months(affected_dates(['fct_user_activity_daily']), days_before) %}
+{{ replace_where('month_start', affected) }}
+
+with user_days as (
+    select
+        user_id,
+        trunc(event_date, 'MM') as month_start,
+        {{ day_bit('event_date') }} as day_bit,
+        core_action_count,
+        longest_session_seconds
+    from {{ ref('fct_user_activity_daily') }}
+    where {{ in_dates('event_date', days_of_months(affected, days_before)) }}
+),
+
+user_months as (
+    select
+        user_id,
+        month_start,
+        bit_or(day_bit) as basic_days,
+        bit_or(if(core_action_count >= 1, day_bit, 0)) as core_once_days,
+        bit_or(if(core_action_count >= 2, day_bit, 0)) as core_twice_days,
+        bit_or(
+            if(longest_session_seconds > {{ var('engaged_session_seconds') }}, day_bit, 0)
+        ) as engaged_days
+    from user_days
+    group by user_id, month_start
+),
+
+with_month_before as (
+    select
+        *,
+        lag(struct(month_start, core_once_days)) over (
+            partition by user_id order by month_start
+        ) as previous
+    from user_months
+),
+
+-- Below the bit of the month's first day lie those of the last {{ days_before }} days before it.
+with_core_history as (
+    select
+        *,
+        shiftleft(cast(core_once_days as bigint), {{ days_before }})
+        | if(
+            previous.month_start = add_months(month_start, -1),
+            shiftright(
+                previous.core_once_days, day(last_day(previous.month_start)) - {{ days_before }}
+            ),
+            0
+        ) as core_once_history
+    from with_month_before
+)
+
+select
+    ---------- grain
+    month_start,
+    user_id,
+
+    ---------- active days, by definition
+    basic_days,
+    cast(
+        core_once_days
+        & (
+            core_twice_days
+            | shiftright(
+                {{ followed_days('core_once_history', days_before) }}, {{ days_before }}
+            )
+        ) as int
+    ) as core_days,
+    engaged_days,
+
+    ---------- planes of core
+    core_once_days,
+    core_twice_days
+from with_core_history
+where {{ in_dates('month_start', affected) }}
