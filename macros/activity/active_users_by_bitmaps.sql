@@ -19,7 +19,7 @@
         inner join user_months
             on user_months.month_start between
                 trunc(date_sub(metric_dates.metric_date, 30), 'MM') and metric_dates.metric_date
-        lateral view {{ active_planes() }} as planes
+        lateral view {{ active_planes() }} planes as definition, active_days
         group by metric_dates.metric_date, planes.definition, user_months.user_id
     ),
 

@@ -50,7 +50,7 @@
                 end as next_date
             ){{ ',' if not loop.last }}
             {%- endfor %}
-        )) as intervals
+        )) intervals as definition, is_active, next_date
         where intervals.is_active
         group by intervals.definition, {{ attributes }}, event_date, intervals.next_date
     ),
@@ -80,7 +80,7 @@
                 least(date_add(starts_on, days), date_add(last_day(starts_on), 1)) as metric_date,
                 -user_count as delta
             )
-        )) as changes
+        )) changes as metric, metric_date, delta
         group by intervals.definition, {{ attributes }}, changes.metric_date
     ),
 

@@ -44,7 +44,7 @@ segments as (
         segments.segment_value,
         {{ metrics | join(', ') }}
     from active_users
-        lateral view {{ user_segments() }} as segments
+        lateral view {{ user_segments() }} segments as segment_type, segment_value
 ),
 
 totals as (
