@@ -1,9 +1,9 @@
 """A day of training sequences at production scale: ``python -m benchmarks.sequences --json FILE``.
 
 The history before the first day is drawn as a checkpoint (``footfall generate --workload
-training``); two days of raw rows follow, through ingestion and staging. A further week is copies of
-the first day's segments. Bytes read and written count everything that the processes read and
-wrote, shuffles included; an export's are its files.
+training``); two days of raw rows follow, through ingestion and staging. Later days are copies of
+the first day's segments and of a day's rankings. Bytes read and written count everything that the
+processes read and wrote, shuffles included; an export's are its files.
 """
 
 from __future__ import annotations
@@ -107,9 +107,9 @@ class Shop:
             folder=(self.folder / "history").as_uri(),
         )
 
-    def let_a_week_pass(self) -> None:
-        """Copy the first day's segments to the days that follow, and rankings behind them."""
-        for number in range(RAW_DAYS - 1, COMPACTED + 1):
+    def let_days_pass(self, days: range) -> None:
+        """Copy the first day's segments to days, and rankings to the days after them."""
+        for number in days:
             self.sql(
                 "insert into {training}.int_customer_action_segments "
                 "select customer_id, date'{day}', actions, action_types "
@@ -117,13 +117,15 @@ class Shop:
                 day=self.day(number),
                 first=self.first_day,
             )
-        self.sql(
-            "insert into {silver}.stg_shop__impressions "
-            "select concat(event_key, '-'), date'{day}', date'{day}', ranking_id, customer_id, "
-            "impressions, _load_id from {silver}.stg_shop__impressions where dt = date'{first}'",
-            day=self.day(COMPACTED + 1),
-            first=self.day(1),
-        )
+            self.sql(
+                "insert into {silver}.stg_shop__impressions "
+                "select concat(event_key, '-', {number}), date'{day}', date'{day}', ranking_id, "
+                "customer_id, impressions, _load_id "
+                "from {silver}.stg_shop__impressions where dt = date'{first}'",
+                number=number,
+                day=self.day(number + 1),
+                first=self.day(1),
+            )
 
     def export(self, file_format: ExportFormat) -> Work:
         out = self.folder / file_format.value
@@ -134,7 +136,7 @@ class Shop:
         return Work(rows=manifest.rows(samples), bytes_written=folder_bytes(out))
 
 
-def _measure(shop: Shop) -> Iterator[Row]:
+def _measure(shop: Shop, window: int) -> Iterator[Row]:
     def row(step: str, function: Callable[[], Work | None]) -> Row:
         return measure(step, "footfall", function)
 
@@ -149,7 +151,7 @@ def _measure(shop: Shop) -> Iterator[Row]:
     yield row("checkpoint: nothing due", lambda: shop.run(CHECKPOINTS))
     yield row("samples of a day", lambda: shop.run(SAMPLES))
     yield row("sequences of a day, 2 segments since the checkpoint", lambda: shop.run(SEQUENCES))
-    shop.let_a_week_pass()
+    shop.let_days_pass(range(RAW_DAYS - 1, COMPACTED + 1))
     last = (COMPACTED + 1,)
     yield row(
         "sequences of a day, 8 segments since the checkpoint",
@@ -158,6 +160,11 @@ def _measure(shop: Shop) -> Iterator[Row]:
     yield row("checkpoint: a week compacted", lambda: shop.run(CHECKPOINTS, days=last))
     yield row("export of a day, compact", lambda: shop.export(ExportFormat.compact))
     yield row("export of a day, padded", lambda: shop.export(ExportFormat.padded))
+    if window:
+        first = COMPACTED + 2
+        days = tuple(range(first, first + window))
+        shop.let_days_pass(range(first - 1, days[-1]))
+        yield row(f"sequences of {window} days in one run", lambda: shop.run(SEQUENCES, days=days))
 
 
 def grid_date(near: date) -> date:
@@ -171,6 +178,7 @@ def main(
     history: Annotated[
         list[int] | None, typer.Option(help="Days of history; by default 365.")
     ] = None,
+    window: Annotated[int, typer.Option(help="Days of sequences in one run; 0 for none.")] = 14,
     json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
 ) -> None:
     """Measure each step of a day, in one home and one session.
@@ -185,7 +193,9 @@ def main(
             get_session()
             landing = folder / f"landing_{days}"
             shop = Shop(get_settings(), landing, scale, days, grid_date(START))
-            rows += [replace(row, step=f"{days} days: {row.step}") for row in _measure(shop)]
+            rows += [
+                replace(row, step=f"{days} days: {row.step}") for row in _measure(shop, window)
+            ]
     write_report("sequences", rows, json)
 
 
