@@ -1,3 +1,8 @@
+-- depends_on: {{ ref('fct_user_activity_monthly') }}
+{% if 'app' in var('sources') %}
+-- depends_on: {{ ref('dim_users') }}
+{% endif %}
+
 {% set metrics = active_user_metrics() %}
 {% set affected = active_user_dates(
     new_attribute_dates(affected_dates(['fct_user_activity_daily', 'fct_user_activity_monthly']))
