@@ -7,7 +7,7 @@ Parquet; the results are compared. Engines start warm: each has run a step befor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -15,8 +15,12 @@ from pathlib import Path
 from typing import Annotated
 
 import duckdb
+import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 import typer
+from pyspark.sql import functions as F
 
 from benchmarks.harness import Row, Work, folder_bytes, measure, temporary_home, write_report
 from footfall.dbt import project_vars
@@ -111,9 +115,34 @@ class Store:
 
 
 def naive_spark(store: Store) -> Callable[[Path], None]:
-    """All history of the customers, sorted and cut."""
+    """All history joined, numbered by a window, collected and cut."""
     spark = get_session()
-    raw = store.raw("parquet.`{}`")
+    query = f"""
+        with numbered as (
+            select customers.customer_id, action_type, item_id, row_number() over (
+                partition by customers.customer_id
+                order by action_time desc, action_type desc, item_id desc
+            ) as place
+            from {customers_and_history(store)}
+        ),
+        newest as (
+            select customer_id, sort_array(collect_list(
+                if(item_id is null, null, struct(place, item_id, action_type))
+            )) as newest
+            from numbered
+            where place <= {store.length}
+            group by customer_id
+        )
+        select customer_id, newest.item_id as actions,
+            cast(newest.action_type as array<tinyint>) as action_types
+        from newest
+    """
+    return lambda out: spark.sql(query).write.mode("overwrite").parquet(str(out))
+
+
+def one_pass_spark(store: Store) -> Callable[[Path], None]:
+    """All history in one aggregation: collected, sorted and cut."""
+    spark = get_session()
     query = f"""
         with newest as (
             select customers.customer_id,
@@ -123,9 +152,7 @@ def naive_spark(store: Store) -> Callable[[Path], None]:
                     ), false),
                     1, {store.length}
                 ) as newest
-            from parquet.`{store.folder}/customers.parquet` as customers
-            left join (select * from ({raw}) where event_date < date'{store.day}') as actions
-                on customers.customer_id = actions.customer_id
+            from {customers_and_history(store)}
             group by customers.customer_id
         )
         select customer_id, newest.item_id as actions,
@@ -135,13 +162,22 @@ def naive_spark(store: Store) -> Callable[[Path], None]:
     return lambda out: spark.sql(query).write.mode("overwrite").parquet(str(out))
 
 
-def footfall_spark(store: Store) -> Callable[[Path], None]:
-    """What models/training/training_sequences.sql does, on the same files as the other engines."""
-    spark = get_session()
+def customers_and_history(store: Store) -> str:
+    """Return the join of the day's customers to all of their actions before it."""
+    raw = store.raw("parquet.`{}`")
+    return f"""
+        parquet.`{store.folder}/customers.parquet` as customers
+        left join (select * from ({raw}) where event_date < date'{store.day}') as actions
+            on customers.customer_id = actions.customer_id
+    """
+
+
+def spark_runs(store: Store) -> str:
+    """Return the CTE of the runs of the day's customers in the checkpoint and the segments."""
     names = ("customers", "segments", "checkpoint")
     customers, segments, checkpoint = (f"parquet.`{store.folder}/{name}.parquet`" for name in names)
-    query = f"""
-        with customers as (select customer_id from {customers}),
+    return f"""
+        customers as (select customer_id from {customers}),
         runs as (
             select customer_id, date'0001-01-01' as event_date,
                 cast(array() as array<int>) as actions,
@@ -154,7 +190,15 @@ def footfall_spark(store: Store) -> Callable[[Path], None]:
             select /*+ broadcast(customers) */ customer_id,
                 date_sub(date'{store.checkpoint_date}', 1), actions, action_types
             from {checkpoint} as checkpoints join customers using (customer_id)
-        ),
+        )
+    """
+
+
+def footfall_spark(store: Store) -> Callable[[Path], None]:
+    """What models/training/training_sequences.sql does, on the same files as the other engines."""
+    spark = get_session()
+    query = f"""
+        with {spark_runs(store)},
         collected as (
             select customer_id, sort_array(
                 collect_list(struct(event_date, actions, action_types)), false
@@ -167,6 +211,46 @@ def footfall_spark(store: Store) -> Callable[[Path], None]:
         from collected
     """
     return lambda out: spark.sql(query).write.mode("overwrite").parquet(str(out))
+
+
+def arrow_spark(store: Store) -> Callable[[Path], None]:
+    """The same step with the merge in Arrow: sorted runs of a customer lie side by side."""
+    spark = get_session()
+    runs = spark.sql(f"with {spark_runs(store)} select * from runs")
+    length = store.length
+
+    def merge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        parts = list(batches)
+        if not parts:
+            return
+        table = pa.Table.from_batches(parts).combine_chunks()
+        customer = table["customer_id"].to_numpy()
+        starts = np.flatnonzero(np.r_[True, customer[1:] != customer[:-1]])
+        ends = np.r_[0, np.cumsum(pc.list_value_length(table["actions"]).to_numpy())]
+        first, last = ends[starts], ends[np.r_[starts[1:], len(customer)]]
+        kept = np.minimum(last - first, length)
+        offsets = np.r_[0, np.cumsum(kept)]
+        index = np.repeat(first - offsets[:-1], kept) + np.arange(offsets[-1])
+        yield pa.RecordBatch.from_pydict(
+            {
+                "customer_id": customer[starts],
+                **{
+                    name: pa.ListArray.from_arrays(
+                        pa.array(offsets, pa.int32()),
+                        pc.list_flatten(table[name]).combine_chunks().take(pa.array(index)),
+                    )
+                    for name in ("actions", "action_types")
+                },
+            }
+        )
+
+    schema = "customer_id bigint, actions array<int>, action_types array<tinyint>"
+    merged = (
+        runs.repartition("customer_id")
+        .sortWithinPartitions("customer_id", F.desc("event_date"))
+        .mapInArrow(merge, schema)
+    )
+    return lambda out: merged.write.mode("overwrite").parquet(str(out))
 
 
 def with_duckdb(store: Store) -> Callable[[Path], None]:
@@ -219,7 +303,9 @@ def with_polars(store: Store) -> Callable[[Path], None]:
 
 ENGINES: dict[str, Callable[[Store], Callable[[Path], None]]] = {
     "Spark, naive": naive_spark,
+    "Spark, one pass": one_pass_spark,
     "footfall (Spark)": footfall_spark,
+    "footfall (Spark, merged in Arrow)": arrow_spark,
     "DuckDB": with_duckdb,
     "Polars": with_polars,
 }
