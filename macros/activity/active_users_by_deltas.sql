@@ -112,6 +112,8 @@
         from every_day
     )
 
-    select * from running
-    where {{ in_dates('metric_date', affected) }}
+    select running.*
+    from running
+    left semi join metric_dates
+        on running.metric_date = metric_dates.metric_date
 {% endmacro %}
