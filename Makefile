@@ -51,8 +51,9 @@ parse: ## dbt parse for every target, no secret set
 			--target-path target/parse-$$target || exit 1; \
 	done
 
+# One Spark session plans on one core for half of its time: two fill two cores.
 check: ## pytest: unit, integration and oracle tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 build-sample: ## the demo on a small sample, then a plain dbt build with the unit tests
 	rm -rf $(SAMPLE_HOME)
