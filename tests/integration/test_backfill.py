@@ -64,7 +64,9 @@ class Project:
         return {name: self.table(name) for name in TABLES}
 
     def record(self) -> list[Any]:
-        """Return the record's rows, the newest backfill's last."""
+        """Return the record's rows, the newest backfill's last; none before the first backfill."""
+        if not self.spark.catalog.tableExists(RECORD):
+            return []
         return self.spark.table(RECORD).orderBy("requested_at", "backfill_id", "chunk").collect()
 
     def dbt(self, *arguments: str) -> None:
