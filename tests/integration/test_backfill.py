@@ -236,7 +236,7 @@ def test_a_killed_backfill_continues_with_the_chunks_not_done(
 
 def newest(project: Project) -> list[Any]:
     rows = project.record()
-    backfill_id = rows[-1]["backfill_id"]
+    backfill_id = rows[-1]["backfill_id"] if rows else None
     return [row for row in rows if row["backfill_id"] == backfill_id and len(row["models"]) == 1]
 
 
