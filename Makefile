@@ -53,7 +53,7 @@ parse: ## dbt parse for every target, no secret set
 
 # One Spark session plans on one core for half of its time: two fill two cores.
 check: ## pytest: unit, integration and oracle tests
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 build-sample: ## the demo on a small sample, then a plain dbt build with the unit tests
 	rm -rf $(SAMPLE_HOME)

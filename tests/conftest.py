@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, for ``pytest -n``, the tests of a file and those of the one complete build."""
-    for item in items:
-        group = "built" if "built" in getattr(item, "fixturenames", ()) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def footfall_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A new FOOTFALL_HOME for the run, with the jars that the project's own home has."""
