@@ -1,4 +1,4 @@
-{% macro active_user_dates(affected) %}
+{% macro active_user_dates(affected, reach) %}
     {%- if affected.first or not affected.dates -%}
         {{ return(affected) }}
     {%- endif -%}
@@ -8,7 +8,7 @@
     {%- set wanted = {} -%}
     {%- for day in affected.dates -%}
         {%- set first = modules.datetime.date.fromisoformat(day) -%}
-        {%- for offset in range(active_user_reach()) -%}
+        {%- for offset in range(reach) -%}
             {%- do wanted.update({first + modules.datetime.timedelta(days=offset): true}) -%}
         {%- endfor -%}
     {%- endfor -%}
@@ -28,11 +28,11 @@
 {% endmacro %}
 
 
-{% macro active_user_inputs(affected) %}
+{% macro active_user_inputs(affected, reach) %}
     {%- set inputs = {} -%}
     {%- for day in affected.dates -%}
         {%- set last = modules.datetime.date.fromisoformat(day) -%}
-        {%- for offset in range(active_user_reach()) -%}
+        {%- for offset in range(reach) -%}
             {%- do inputs.update({(last - modules.datetime.timedelta(days=offset)).isoformat(): true}) -%}
         {%- endfor -%}
     {%- endfor -%}

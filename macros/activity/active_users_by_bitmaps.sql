@@ -4,7 +4,7 @@
     {%- set windows = active_user_windows() -%}
     with user_months as (
         select * from {{ ref('fct_user_activity_monthly') }}
-        where {{ in_dates('month_start', affected_months(active_user_inputs(affected))) }}
+        where {{ in_dates('month_start', affected_months(active_user_inputs(affected, active_user_reach()))) }}
     ),
 
     last_active_days as (

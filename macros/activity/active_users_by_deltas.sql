@@ -15,7 +15,7 @@
             ) >= 2 as is_core,
             longest_session_seconds > {{ var('engaged_session_seconds') }} as is_engaged
         from {{ ref('fct_user_activity_daily') }}
-        where {{ in_dates('event_date', active_user_inputs(affected)) }}
+        where {{ in_dates('event_date', active_user_inputs(affected, active_user_reach())) }}
     ),
 
     with_next_active_days as (

@@ -74,6 +74,17 @@ SUBJECTS: dict[str, Subject] = {
         ("metric_date", "definition", "segment_type", "segment_value"),
         Oracle.active_users,
     ),
+    "fct_active_days_histogram": Subject(
+        "gold", ("metric_date", "definition", "active_days"), Oracle.active_days_histogram
+    ),
+    "fct_growth_accounting": Subject(
+        "gold", ("period_type", "period_start", "definition"), Oracle.growth_accounting
+    ),
+    "fct_retention_cohorts": Subject(
+        "gold",
+        ("period_type", "cohort_start", "definition", "period_number"),
+        Oracle.retention_cohorts,
+    ),
     "dim_users": Subject("gold", ("user_id", "valid_from"), Oracle.users),
     "int_hot_products": Subject("gold", ("event_date", "product_id")),
     "fct_user_product_daily": Subject(
@@ -194,7 +205,13 @@ FAMILIES = {
     "engagement": Family(("product", "app")),
     "engagement_elsewhere": Family(
         ("product", "app"),
-        Definitions(reporting_timezone="America/New_York", session_split_at_midnight=False),
+        Definitions(
+            reporting_timezone="America/New_York",
+            session_split_at_midnight=False,
+            retention_days=6,
+            retention_weeks=2,
+            retention_months=1,
+        ),
     ),
     "training": Family(
         ("shop",),

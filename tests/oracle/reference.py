@@ -33,6 +33,7 @@ ACTION_CODES = {"clicks": 1, "add_to_carts": 2, "orders": 3}
 PRODUCT_ACTIONS = ("view", "click", "purchase")
 APP_ACTIONS = ("page_view", "edit", "create", "delete", "share")
 ACTIVE_DEFINITIONS = ("basic", "core", "engaged")
+PERIOD_TYPES = ("day", "week", "month")
 
 Rows = list[tuple[Any, ...]]
 
@@ -194,6 +195,26 @@ def first_days(metric_date: date) -> dict[str, date]:
     return {**trailing, "mau_calendar": metric_date.replace(day=1)}
 
 
+def first_day_of(period_type: str, day: date) -> date:
+    """Return the first day of the day, ISO week or month that a day lies in."""
+    match period_type:
+        case "week":
+            return day - day.weekday() * DAY
+        case "month":
+            return day.replace(day=1)
+    return day
+
+
+def periods_between(period_type: str, first: date, last: date) -> Iterator[tuple[date, date]]:
+    """Return first and last day of each period from that of one day to that of another."""
+    longest = {"day": 1, "week": 7, "month": 31}[period_type]
+    start = first_day_of(period_type, first)
+    while start <= last:
+        following = first_day_of(period_type, start + longest * DAY)
+        yield start, following - DAY
+        start = following
+
+
 def md5_of(*parts: object) -> str:
     return hashlib.md5("\x1f".join(str(part) for part in parts).encode()).hexdigest()
 
@@ -238,6 +259,15 @@ class UserDay:
 
 
 @dataclass(frozen=True)
+class ActivePeriod:
+    """A day, week or month: its first day, whether the data reach its end, and who was active."""
+
+    start: date
+    is_complete: bool
+    users: set[str]
+
+
+@dataclass(frozen=True)
 class Definitions:
     """The vars of the project that change what tables hold; the defaults are its own."""
 
@@ -245,6 +275,9 @@ class Definitions:
     session_gap_minutes: int = 30
     session_split_at_midnight: bool = True
     engaged_session_seconds: int = 120
+    retention_days: int = 30
+    retention_weeks: int = 26
+    retention_months: int = 24
     sequence_length: int = LONGEST_SEQUENCE
 
     def day_of(self, micros: int) -> date:
@@ -255,6 +288,22 @@ class Definitions:
         """Return when a day starts in the reporting zone, in microseconds since 1970."""
         start = datetime.combine(day, time.min, ZoneInfo(self.reporting_timezone))
         return (start - EPOCH) // timedelta(microseconds=1)
+
+
+def active_periods(
+    users: Mapping[str, Mapping[date, UserDay]], period_type: str, definition: str
+) -> list[ActivePeriod]:
+    """Return all periods from the first to the last day on which anyone was active."""
+    edges = {day for days in users.values() for day in days}
+    active: dict[date, set[str]] = defaultdict(set)
+    for user_id, days in users.items():
+        for day, facts in days.items():
+            if facts.active[definition]:
+                active[first_day_of(period_type, day)].add(user_id)
+    return [
+        ActivePeriod(start, end <= max(edges), active[start])
+        for start, end in periods_between(period_type, min(edges), max(edges))
+    ]
 
 
 class Oracle:
@@ -560,6 +609,68 @@ class Oracle:
                 for key, found in counts.items()
             ),
         )
+
+    def growth_accounting(self) -> pa.Table:
+        columns = {
+            "period_type": STRING, "definition": STRING, "period_start": DATE,
+            "active_users": BIGINT, "new_users": BIGINT, "retained_users": BIGINT,
+            "resurrected_users": BIGINT, "churned_users": BIGINT, "is_complete": BOOL,
+        }  # fmt: skip
+        users = self.user_days()
+        rows = []
+        for period_type, definition in product(PERIOD_TYPES, ACTIVE_DEFINITIONS):
+            ever: set[str] = set()
+            before: set[str] = set()
+            for period in active_periods(users, period_type, definition):
+                now = period.users
+                kinds = (now, now - ever, now & before, (now & ever) - before, before - now)
+                rows.append(
+                    (period_type, definition, period.start, *map(len, kinds), period.is_complete)
+                )
+                ever, before = ever | now, now
+        return table(columns, rows)
+
+    def retention_cohorts(self) -> pa.Table:
+        columns = {
+            "period_type": STRING, "definition": STRING, "cohort_start": DATE,
+            "period_number": INT, "cohort_size": BIGINT, "bounded_users": BIGINT,
+            "rolling_users": BIGINT, "bounded_retention": DOUBLE, "rolling_retention": DOUBLE,
+            "is_complete": BOOL,
+        }  # fmt: skip
+        users = self.user_days()
+        rows = []
+        for period_type, definition in product(PERIOD_TYPES, ACTIVE_DEFINITIONS):
+            periods = active_periods(users, period_type, definition)
+            limit = getattr(self.definitions, f"retention_{period_type}s")
+            ever: set[str] = set()
+            for first, period in enumerate(periods):
+                cohort = period.users - ever
+                ever |= cohort
+                size = len(cohort)
+                followed = periods[first : first + limit + 1] if cohort else []
+                for number, since in enumerate(followed):
+                    later = set[str]().union(*(each.users for each in periods[first + number :]))
+                    counts = size, len(cohort & since.users), len(cohort & later)
+                    shares = counts[1] / size, counts[2] / size
+                    grain = period_type, definition, period.start, number
+                    rows.append((*grain, *counts, *shares, since.is_complete))
+        return table(columns, rows)
+
+    def active_days_histogram(self) -> pa.Table:
+        columns = {
+            "metric_date": DATE, "definition": STRING, "active_days": INT, "user_count": BIGINT,
+        }  # fmt: skip
+        users = self.user_days()
+        rows: Rows = []
+        for definition in ACTIVE_DEFINITIONS:
+            days = active_periods(users, "day", definition)
+            for last, period in enumerate(days):
+                window = days[max(0, last - 27) : last + 1]
+                counts = Counter(Counter(user for day in window for user in day.users).values())
+                rows += (
+                    (period.start, definition, length, counts[length]) for length in range(1, 29)
+                )
+        return table(columns, rows)
 
     def user_months(self) -> pa.Table:
         columns = {

@@ -1,0 +1,3 @@
+{% macro period_types() %}
+    {{ return(['day', 'week', 'month']) }}
+{% endmacro %}
