@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 from itertools import groupby, product
 from pathlib import Path
 from typing import Any, cast
@@ -551,6 +552,7 @@ class Oracle:
             )
         return table(columns, rows)
 
+    @cached_property
     def user_days(self) -> dict[str, dict[date, UserDay]]:
         """Return each user's days of activity, oldest first, and what each of them counts for."""
         users: dict[str, dict[date, UserDay]] = defaultdict(dict)
@@ -580,7 +582,7 @@ class Oracle:
             "segment_value": STRING, "dau": BIGINT, "wau": BIGINT, "mau_28": BIGINT,
             "mau_30": BIGINT, "mau_calendar": BIGINT, "stickiness": DOUBLE,
         }  # fmt: skip
-        users = self.user_days()
+        users = self.user_days
         edges = {day for days in users.values() for day in days}
         counts: dict[tuple[date, str, str, str], Counter[str]] = {}
         for metric_date in days_between(min(edges), max(edges)):
@@ -616,7 +618,7 @@ class Oracle:
             "active_users": BIGINT, "new_users": BIGINT, "retained_users": BIGINT,
             "resurrected_users": BIGINT, "churned_users": BIGINT, "is_complete": BOOL,
         }  # fmt: skip
-        users = self.user_days()
+        users = self.user_days
         rows = []
         for period_type, definition in product(PERIOD_TYPES, ACTIVE_DEFINITIONS):
             ever: set[str] = set()
@@ -637,7 +639,7 @@ class Oracle:
             "rolling_users": BIGINT, "bounded_retention": DOUBLE, "rolling_retention": DOUBLE,
             "is_complete": BOOL,
         }  # fmt: skip
-        users = self.user_days()
+        users = self.user_days
         rows = []
         for period_type, definition in product(PERIOD_TYPES, ACTIVE_DEFINITIONS):
             periods = active_periods(users, period_type, definition)
@@ -660,7 +662,7 @@ class Oracle:
         columns = {
             "metric_date": DATE, "definition": STRING, "active_days": INT, "user_count": BIGINT,
         }  # fmt: skip
-        users = self.user_days()
+        users = self.user_days
         rows: Rows = []
         for definition in ACTIVE_DEFINITIONS:
             days = active_periods(users, "day", definition)
@@ -678,7 +680,7 @@ class Oracle:
             "engaged_days": INT, "core_once_days": INT, "core_twice_days": INT,
         }  # fmt: skip
         months: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0] * 5)
-        for user_id, days in self.user_days().items():
+        for user_id, days in self.user_days.items():
             for day, facts in days.items():
                 holds = (
                     *(facts.active[definition] for definition in ACTIVE_DEFINITIONS),

@@ -62,7 +62,7 @@ def test_active_days_of_the_view_are_those_of_the_oracle(
 ) -> None:
     expected = {
         (user_id, definition, day)
-        for user_id, days in generated.oracle.user_days().items()
+        for user_id, days in generated.oracle.user_days.items()
         for day, facts in days.items()
         for definition, active in facts.active.items()
         if active
