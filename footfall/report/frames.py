@@ -46,7 +46,7 @@ MARTS = {
         """
         select event_date, session_count, median_duration_seconds, p95_duration_seconds
         from {table}
-        where segment_type = 'all'
+        where outlier_policy = 'flag' and segment_type = 'all'
         order by event_date
         """,
     ),

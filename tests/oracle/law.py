@@ -65,7 +65,12 @@ SUBJECTS: dict[str, Subject] = {
     "snap_app_users": Subject("silver", ("event_key",)),
     "fct_sessions": Subject("gold", ("session_id",), Oracle.sessions),
     "fct_session_metrics_daily": Subject(
-        "gold", ("event_date", "segment_type", "segment_value"), Oracle.session_metrics
+        "gold",
+        ("event_date", "outlier_policy", "segment_type", "segment_value"),
+        Oracle.session_metrics,
+    ),
+    "fct_session_duration_daily": Subject(
+        "gold", ("event_date", "duration_bucket"), Oracle.session_durations
     ),
     "fct_user_activity_daily": Subject("gold", ("user_id", "event_date"), Oracle.user_activity),
     "fct_user_activity_monthly": Subject("gold", ("user_id", "month_start"), Oracle.user_months),
@@ -211,6 +216,8 @@ FAMILIES = {
             retention_days=6,
             retention_weeks=2,
             retention_months=1,
+            # Of the drawn times some lie exactly so far apart, others farther.
+            session_max_minutes=10,
         ),
     ),
     "training": Family(

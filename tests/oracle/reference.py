@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
-from itertools import groupby, product
+from itertools import groupby, pairwise, product
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -176,6 +176,32 @@ class Event:
     day: date
 
 
+def length_of(session: Sequence[Event]) -> int:
+    """Return the microseconds from the first to the last event."""
+    return session[-1].micros - session[0].micros
+
+
+def summary(counted: Sequence[tuple[list[Event], float]], outliers: int) -> tuple[Any, ...]:
+    """Return the metrics of sessions, each with the length as which it counts."""
+    sessions = [session for session, _ in counted]
+    micros = [length for _, length in counted]
+    count, actions = len(sessions), sum(map(len, sessions))
+    users = len({session[0].user_id for session in sessions})
+    if not sessions:
+        return (0, 0, 0, outliers, None, None, None, None, None)
+    return (
+        count,
+        users,
+        actions,
+        outliers,
+        sum(micros) / count / MICROS,
+        float(np.percentile(micros, 50)) / MICROS,
+        float(np.percentile(micros, 95)) / MICROS,
+        actions / count,
+        sum(len(session) == 1 for session in sessions) / count,
+    )
+
+
 def time_of(micros: int) -> datetime:
     return EPOCH + timedelta(microseconds=micros)
 
@@ -275,6 +301,8 @@ class Definitions:
     reporting_timezone: str = "UTC"
     session_gap_minutes: int = 30
     session_split_at_midnight: bool = True
+    session_max_minutes: int | None = 600
+    session_cap_percentile: float | None = None
     engaged_session_seconds: int = 120
     retention_days: int = 30
     retention_weeks: int = 26
@@ -289,6 +317,17 @@ class Definitions:
         """Return when a day starts in the reporting zone, in microseconds since 1970."""
         start = datetime.combine(day, time.min, ZoneInfo(self.reporting_timezone))
         return (start - EPOCH) // timedelta(microseconds=1)
+
+    def is_outlier(self, length: int) -> bool:
+        """Return whether a session of so many microseconds is longer than any should be."""
+        limit = self.session_max_minutes
+        return limit is not None and length > limit * 60 * MICROS
+
+    def cap_of(self, lengths: Iterable[int]) -> float:
+        """Return what outliers count at most, given the lengths of all sessions of their day."""
+        if self.session_cap_percentile is not None:
+            return float(np.percentile(list(lengths), self.session_cap_percentile * 100))
+        return (self.session_max_minutes or 0) * 60 * MICROS
 
 
 def active_periods(
@@ -459,7 +498,7 @@ class Oracle:
         columns = {
             "session_id": STRING, "user_id": STRING, "event_date": DATE, "session_start": TIME,
             "session_end": TIME, "duration_seconds": DOUBLE, "engaged_ms": BIGINT,
-            "action_count": BIGINT,
+            "action_count": BIGINT, "is_outlier": BOOL,
         }  # fmt: skip
         return table(
             columns,
@@ -470,9 +509,10 @@ class Oracle:
                     session[0].day,
                     time_of(session[0].micros),
                     time_of(session[-1].micros),
-                    (session[-1].micros - session[0].micros) / MICROS,
+                    length_of(session) / MICROS,
                     sum(event.duration_ms or 0 for event in session),
                     len(session),
+                    self.definitions.is_outlier(length_of(session)),
                 )
                 for session in self.session_events()
             ),
@@ -480,35 +520,61 @@ class Oracle:
 
     def session_metrics(self) -> pa.Table:
         columns = {
-            "event_date": DATE, "segment_type": STRING, "segment_value": STRING,
-            "session_count": BIGINT, "user_count": BIGINT, "action_count": BIGINT,
-            "avg_duration_seconds": DOUBLE, "median_duration_seconds": DOUBLE,
-            "p95_duration_seconds": DOUBLE, "avg_actions_per_session": DOUBLE,
-            "bounce_share": DOUBLE,
+            "event_date": DATE, "outlier_policy": STRING, "segment_type": STRING,
+            "segment_value": STRING, "session_count": BIGINT, "user_count": BIGINT,
+            "action_count": BIGINT, "outlier_count": BIGINT, "avg_duration_seconds": DOUBLE,
+            "median_duration_seconds": DOUBLE, "p95_duration_seconds": DOUBLE,
+            "avg_actions_per_session": DOUBLE, "bounce_share": DOUBLE,
         }  # fmt: skip
-        by_day = defaultdict(list)
+        user_days = self.user_days
+        groups: dict[tuple[date, str, str], list[list[Event]]] = defaultdict(list)
         for session in self.session_events():
-            by_day[session[0].day].append(session)
+            day = session[0].day
+            groups[day, "all", "all"].append(session)
+            for name, value in user_days[session[0].user_id][day].attributes.items():
+                groups[day, name, value].append(session)
         rows = []
-        for day, sessions in by_day.items():
-            micros = [session[-1].micros - session[0].micros for session in sessions]
-            count, actions = len(sessions), sum(map(len, sessions))
-            rows.append(
-                (
-                    day,
-                    "all",
-                    "all",
-                    count,
-                    len({session[0].user_id for session in sessions}),
-                    actions,
-                    sum(micros) / count / MICROS,
-                    float(np.percentile(micros, 50)) / MICROS,
-                    float(np.percentile(micros, 95)) / MICROS,
-                    actions / count,
-                    sum(len(session) == 1 for session in sessions) / count,
-                )
-            )
+        for (day, *segment), sessions in groups.items():
+            cap = self.definitions.cap_of(map(length_of, groups[day, "all", "all"]))
+            usual, outliers = [], []
+            for session in sessions:
+                length = length_of(session)
+                is_outlier = self.definitions.is_outlier(length)
+                (outliers if is_outlier else usual).append((session, length))
+            capped = [(session, min(length, cap)) for session, length in outliers]
+            for policy, counted in (
+                ("filter", usual),
+                ("cap", usual + capped),
+                ("flag", usual + outliers),
+            ):
+                rows.append((day, policy, *segment, *summary(counted, len(outliers))))
         return table(columns, rows)
+
+    def session_durations(self) -> pa.Table:
+        columns = {
+            "event_date": DATE, "duration_bucket": STRING, "above_seconds": INT,
+            "up_to_seconds": INT, "session_count": BIGINT,
+        }  # fmt: skip
+        limit = self.definitions.session_max_minutes
+        edges = [0, 10, 30, 60, 3 * 60, 10 * 60, 30 * 60, 3600, 2 * 3600, 4 * 3600]
+        if limit is not None:
+            edges = [*(edge for edge in edges if edge < limit * 60), limit * 60]
+        names = ["0", *(f"({above}, {up_to}]" for above, up_to in pairwise(edges))]
+        names.append(f"({edges[-1]}, inf)" if limit is None else "outlier")
+        found = Counter(
+            (session[0].day, bisect_left(edges, length_of(session) / MICROS))
+            for session in self.session_events()
+        )
+        return table(
+            columns,
+            (
+                (day, name, above, up_to, found[day, number])
+                for day in {day for day, _ in found}
+                for number, (name, above, up_to) in enumerate(
+                    zip(names, [None, *edges], [*edges, None], strict=True)
+                )
+            ),
+        )
 
     def user_activity(self) -> pa.Table:
         counts = {f"{action}_count": BIGINT for action in (*PRODUCT_ACTIONS, *APP_ACTIONS)}
@@ -520,8 +586,7 @@ class Oracle:
         }  # fmt: skip
         sessions: dict[tuple[str, date], list[int]] = defaultdict(list)
         for session in self.session_events():
-            length = session[-1].micros - session[0].micros
-            sessions[session[0].user_id, session[0].day].append(length)
+            sessions[session[0].user_id, session[0].day].append(length_of(session))
         days: dict[tuple[str, date], list[Event]] = defaultdict(list)
         for event in self.events():
             days[event.user_id, event.day].append(event)

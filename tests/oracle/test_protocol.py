@@ -28,6 +28,7 @@ BY_DAY = {
     "int_hot_products": "gold",
     "fct_sessions": "gold",
     "fct_session_metrics_daily": "gold",
+    "fct_session_duration_daily": "gold",
     "fct_user_activity_daily": "gold",
     "fct_user_product_daily": "gold",
 }

@@ -19,6 +19,7 @@ ROWS, FAVOURITES = 84_287, 2_351
 TABLES = [
     "fct_sessions",
     "fct_session_metrics_daily",
+    "fct_session_duration_daily",
     "fct_user_activity_daily",
     "fct_active_users_daily",
     "fct_active_days_histogram",

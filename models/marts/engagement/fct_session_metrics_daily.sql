@@ -1,41 +1,88 @@
-{% set affected = session_dates(affected_dates(['fct_sessions'])) %}
+{% set affected = new_attribute_dates(session_dates(affected_dates(
+    ['fct_sessions', 'fct_user_activity_daily']
+))) %}
 {{ replace_where('event_date', affected) }}
 
 with sessions as (
-    select * from {{ ref('fct_sessions') }}
+    select
+        *,
+        {{ session_cap_seconds('duration_seconds', 'event_date') }} as cap_seconds
+    from {{ ref('fct_sessions') }}
     where {{ in_dates('event_date', affected) }}
+),
+
+user_days as (
+    select * from {{ ref('fct_user_activity_daily') }}
+    where {{ in_dates('event_date', affected) }}
+),
+
+segment_sessions as (
+    select
+        sessions.*,
+        segments.segment_type,
+        segments.segment_value
+    from sessions
+    inner join user_days
+        on
+            sessions.user_id = user_days.user_id
+            and sessions.event_date = user_days.event_date
+        lateral view {{ user_segments() }} segments as segment_type, segment_value
+),
+
+policy_sessions as (
+    select
+        segment_sessions.*,
+        policies.outlier_policy,
+        policies.is_counted,
+        policies.counted_seconds
+    from segment_sessions
+        lateral view stack(
+            3,
+            'filter', not is_outlier, duration_seconds,
+            'cap', true, if(is_outlier, least(duration_seconds, cap_seconds), duration_seconds),
+            'flag', true, duration_seconds
+        ) policies as outlier_policy, is_counted, counted_seconds
 ),
 
 daily as (
     select
         event_date,
-        count(*) as session_count,
-        count(distinct user_id) as user_count,
-        sum(action_count) as action_count,
-        sum(cast(duration_seconds as decimal(20, 6))) as duration_seconds,
-        percentile(duration_seconds, array(0.5, 0.95)) as duration_percentiles,
-        count_if(action_count = 1) as bounce_count
-    from sessions
-    group by event_date
+        outlier_policy,
+        segment_type,
+        segment_value,
+        count_if(is_counted) as session_count,
+        count(distinct if(is_counted, user_id, null)) as user_count,
+        coalesce(sum(action_count) filter (where is_counted), 0) as action_count,
+        -- A sum of decimals does not depend on the order of the rows.
+        sum(cast(counted_seconds as decimal(28, 12))) filter (where is_counted)
+            as duration_seconds,
+        percentile(counted_seconds, array(0.5, 0.95)) filter (where is_counted)
+            as duration_percentiles,
+        count_if(is_counted and action_count = 1) as bounce_count,
+        count_if(is_outlier) as outlier_count
+    from policy_sessions
+    group by event_date, outlier_policy, segment_type, segment_value
 )
 
 select
     ---------- grain
     event_date,
-    'all' as segment_type,
-    'all' as segment_value,
+    outlier_policy,
+    segment_type,
+    segment_value,
 
     ---------- volumes
     session_count,
     user_count,
     action_count,
+    outlier_count,
 
     ---------- durations
-    cast(duration_seconds / session_count as double) as avg_duration_seconds,
+    try_divide(cast(duration_seconds as double), session_count) as avg_duration_seconds,
     duration_percentiles[0] as median_duration_seconds,
     duration_percentiles[1] as p95_duration_seconds,
 
     ---------- depth
-    cast(action_count / session_count as double) as avg_actions_per_session,
-    cast(bounce_count / session_count as double) as bounce_share
+    try_divide(action_count, session_count) as avg_actions_per_session,
+    try_divide(bounce_count, session_count) as bounce_share
 from daily

@@ -30,16 +30,21 @@ def model(dbt, session):
     )
 
     session_start = F.col("first_event.event_time")
+    duration_micros = F.unix_micros("session_end") - F.unix_micros(session_start)
+    max_minutes = dbt.config.meta_get("session_max_minutes")
+    if max_minutes is None:
+        is_outlier = F.lit(False)
+    else:
+        is_outlier = duration_micros > max_minutes * 60 * 1_000_000
     rows = sessions.select(
         F.md5(F.concat_ws("\u001f", "user_id", "first_event.event_key")).alias("session_id"),
         "user_id",
         F.col("first_event.event_date").alias("event_date"),
         session_start.alias("session_start"),
         "session_end",
-        ((F.unix_micros("session_end") - F.unix_micros(session_start)) / 1_000_000)
-        .cast("double")
-        .alias("duration_seconds"),
+        (duration_micros / 1_000_000).cast("double").alias("duration_seconds"),
         "engaged_ms",
         "action_count",
+        is_outlier.alias("is_outlier"),
     )
     return rows if split_at_midnight else rows.where(dbt.replace_where)
