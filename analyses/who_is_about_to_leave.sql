@@ -16,4 +16,4 @@ from days
 where active_date > date_sub(newest_date, 42)
 group by user_id, newest_date
 having active_days >= 4 and last_active_date <= date_sub(newest_date, 14)
-order by active_days desc, user_id
+order by active_days desc, user_id asc

@@ -3,7 +3,8 @@
         {{ return(affected) }}
     {%- endif -%}
     {%- set edges = run_query(
-        'select min(event_date), max(event_date) from ' ~ ref('fct_user_activity_daily')
+        'select min(event_date), max(event_date) from '
+        ~ model_node('fct_user_activity_daily').relation_name
     ).rows[0] -%}
     {%- set wanted = {} -%}
     {%- for day in affected.dates -%}
