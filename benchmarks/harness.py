@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import platform
 import statistics
@@ -11,20 +12,26 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from footfall.errors import FootfallError
 from footfall.settings import GIB, get_settings, usable_cores, usable_memory_gib
 
 SAMPLE_SECONDS = 0.05
+LAST_SECONDS = 60
+"""How long the processes that a step started may take to end."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -179,6 +186,46 @@ def temporary_home() -> Iterator[Path]:
         os.environ["DBT_LOG_PATH"] = f"{folder}/logs"
         get_settings.cache_clear()
         yield Path(folder)
+
+
+def in_own_process(function: Callable[..., T], *arguments: object) -> T:
+    """Run a function in a new process, so that its memory holds nothing of other engines.
+
+    Returns when the processes that it started (a Java, say) have ended too.
+
+    Args:
+        function: of a module, by name; it and the arguments must be picklable.
+        arguments: what to call it with.
+    """
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        result, started = pool.submit(_with_started_processes, function, arguments).result()
+    for pid in started:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).wait(LAST_SECONDS)
+    return result
+
+
+def _with_started_processes(
+    function: Callable[..., T], arguments: tuple[object, ...]
+) -> tuple[T, list[int]]:
+    result = function(*arguments)
+    return result, [child.pid for child in psutil.Process().children(recursive=True)]
+
+
+def require_same(what: str, results: Mapping[str, object]) -> None:
+    """Compare what the engines found.
+
+    Args:
+        what: it is, for the message.
+        results: by engine, at least one.
+
+    Raises:
+        FootfallError: the results are not all equal.
+    """
+    first = next(iter(results.values()))
+    if any(result != first for result in results.values()):
+        lines = "".join(f"\n  {engine}: {result}" for engine, result in results.items())
+        raise FootfallError(f"The engines disagree on {what}:{lines}", "No report was written.")
 
 
 def folder_bytes(folder: Path) -> int:

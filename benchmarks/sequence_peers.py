@@ -22,7 +22,15 @@ import pyarrow.compute as pc
 import typer
 from pyspark.sql import functions as F
 
-from benchmarks.harness import Row, Work, folder_bytes, measure, temporary_home, write_report
+from benchmarks.harness import (
+    Row,
+    Work,
+    folder_bytes,
+    measure,
+    require_same,
+    temporary_home,
+    write_report,
+)
 from footfall.dbt import project_vars
 from footfall.generate import TrainingPlan, generate_training
 from footfall.spark import get_session
@@ -354,8 +362,7 @@ def main(
             once()
             rows.append(measure(f"sequences of a day, {days} days of history", engine, once, runs))
             results[engine] = fingerprint(out)
-        if len(set(results.values())) != 1:
-            raise typer.BadParameter(f"The engines disagree: {results}")
+        require_same(f"the sequences of {store.day}", results)
     write_report("sequence_peers", rows, json)
 
 
