@@ -60,6 +60,7 @@ class Row:
         bytes_written: output of one run.
         rows: rows of one run.
         rows_per_second: rows / seconds.
+        projected: whether the figures were not measured but follow from those of another step.
     """
 
     step: str
@@ -72,6 +73,7 @@ class Row:
     bytes_written: int | None = None
     rows: int | None = None
     rows_per_second: float | None = None
+    projected: bool = False
 
 
 def _process_tree() -> list[psutil.Process]:
@@ -257,7 +259,7 @@ def _cells(row: Row) -> list[str]:
         return "–" if size is None else f"{size / 1024**2:,.1f}"
 
     return [
-        row.step,
+        f"projection: {row.step}" if row.projected else row.step,
         row.engine,
         f"{row.seconds:.2f}",
         f"{min(row.runs):.2f}–{max(row.runs):.2f}",

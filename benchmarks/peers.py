@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 from benchmarks.harness import Row, Work, in_own_process, measure, require_same
 from benchmarks.interactions import Days, Interactions
 
-Result: TypeAlias = dict[str, tuple[Any, ...]]
+Result: TypeAlias = dict[str, Any]
 """What an engine found, part by part: one that is given fewer days has fewer parts."""
 
 
@@ -54,7 +54,7 @@ def compare(what: str, data: Interactions, engines: Sequence[Engine]) -> list[Ro
     """
     steps = {f"{what} of {len(data.period)} days": data.period, "one more day": data.new_day}
     rows: dict[str, list[Row]] = {step: [] for step in steps}
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Result] = {}
     for engine in engines:
         for step, measured, result in in_own_process(_measure_steps, engine, steps):
             rows[step] += measured
@@ -75,7 +75,7 @@ def _measure_steps(engine: Engine, steps: dict[str, Days]) -> list[tuple[str, li
             rows = [_measure(engine, step, given)]
         else:
             row = _measure(engine, f"{step}, the last {len(given)} alone", given)
-            rows = [row, _projection(row, f"projection: {step}", len(days) / len(given))]
+            rows = [row, _projection(row, step, len(days) / len(given))]
         done.append((step, rows, engine.result(given)))
     return done
 
@@ -100,4 +100,5 @@ def _projection(row: Row, step: str, factor: float) -> Row:
         cpu_seconds=row.cpu_seconds * factor,
         rows=None,
         rows_per_second=None,
+        projected=True,
     )

@@ -17,7 +17,7 @@ HEAD = """\
 Made by `python -m benchmarks.publish` from the reports in `benchmarks/results`. Each section names
 the command that measured it. `s` is the median wall-clock time, `CPU s` the processor
 time of the whole process tree, `GiB` its peak resident memory. Read a table's figures against each
-other; nothing here is a projection.
+other. A step called a projection was computed, as its section says; all else was measured.
 """
 
 
@@ -27,7 +27,7 @@ def section(report_file: Path) -> str:
     module = importlib.import_module(f"benchmarks.{report['benchmark']}")
     machine = report["machine"]
     rows = [Row(**row) for row in report["rows"]]
-    total = sum(row.seconds for row in rows)
+    total = sum(row.seconds for row in rows if not row.projected)
     return (
         f"\n## {report_file.stem}\n\n{(module.__doc__ or '').strip()}\n\n"
         f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['cpu']}, "

@@ -53,7 +53,7 @@ def sessions_sql(interactions: str) -> str:
             window user_day as (partition by user_id, event_date order by event_time)
         ),
         numbered as (
-            select *, count_if(starts_session) over (
+            select *, count(*) filter (starts_session) over (
                 partition by user_id, event_date order by event_time
             ) as session_number
             from marked
