@@ -283,11 +283,14 @@ class IntervalsDuckDB(ActiveUsersEngine):
                     sum(delta) over (partition by metric order by metric_date) as users
                 from daily
             )
-            select metric_date, {metrics} from running group by metric_date
+            select metric_date, {metrics}
+            from running
+            where metric_date between date '{days.first}' and date '{days.last}'
+            group by metric_date
         """
         with _duckdb_on(self.user_days, days) as connection:
             rows = connection.execute(query).fetchall()
-        self.counts = {day: tuple(map(int, users)) for day, *users in rows if None not in users}
+        self.counts = {day: tuple(map(int, users)) for day, *users in rows}
 
 
 class IntervalsPolars(ActiveUsersEngine):
@@ -305,17 +308,19 @@ class IntervalsPolars(ActiveUsersEngine):
             .agg(users=pl.len().cast(pl.Int64))
             .collect(engine="streaming")
         )
-        every_day = pl.DataFrame({"metric_date": days.dates}).with_columns(delta=pl.lit(0))
+        every_day = pl.DataFrame({"metric_date": days.dates, "delta": [0] * len(days)})
         found = []
         for length in WINDOWS.values():
             end = pl.min_horizontal(day.dt.offset_by(f"{length}d"), "next_date")
             deltas = [
                 intervals.select(metric_date=day, delta="users"),
                 intervals.select(metric_date=end, delta=-pl.col("users")),
-                every_day.cast({"delta": pl.Int64}),
+                every_day,
             ]
             daily = pl.concat(deltas).group_by("metric_date").agg(pl.col("delta").sum())
-            running = daily.sort("metric_date").with_columns(pl.col("delta").cum_sum())
+            running = daily.sort("metric_date").select(
+                "metric_date", users=pl.col("delta").cum_sum()
+            )
             found.append(dict(running.iter_rows()))
         self.counts = {day: tuple(users[day] for users in found) for day in days.dates}
 

@@ -106,21 +106,18 @@ class Interactions:
     def users(self) -> int:
         return max(1, round(USERS * self.scale))
 
-    def write(self) -> int:
-        """Write the file, a row group a day, and return its rows.
+    def write(self) -> None:
+        """Write the file, a row group a day.
 
         How active a user is follows a Zipf law, the same every day. A visit has two interactions
         in the mean, gaps are exponential, and the last may come after midnight.
         """
         tables = self._tables()
         first = next(tables)
-        rows = 0
         options = landing_options(get_contract(CONTRACT), None)
         with pq.ParquetWriter(self.file, first.schema, **options) as writer:
             for table in chain([first], tables):
                 writer.write_table(table)
-                rows += table.num_rows
-        return rows
 
     def _tables(self) -> Iterator[Any]:
         strings: dict[str, StringEncoder] = {
