@@ -578,19 +578,6 @@ def test_the_marts_are_read_as_the_dashboard_needs_them(
     ]
     assert set(durations["last_date"]) == {date(2025, 3, 2)}
 
-    spark.sql(
-        f"""
-        create table {settings.schema_of("gold")}.fct_session_metrics_daily using delta as
-        select event_date, outlier_policy, segment_type, sessions as session_count,
-            60.0D as median_duration_seconds, 90.0D as p95_duration_seconds
-        from values
-            (date'2025-03-02', 'flag', 'all', 9L), (date'2025-03-01', 'flag', 'all', 8L),
-            (date'2025-03-02', 'filter', 'all', 7L), (date'2025-03-02', 'flag', 'country', 5L)
-        as sessions(event_date, outlier_policy, segment_type, sessions)
-        """
-    )
-    assert read_frames(spark, settings)["session_metrics"]["session_count"].tolist() == [8, 9]
-
     spark.sql(f"alter table {settings.schema_of('gold')}.fct_user_product rename to gone")
     spark.sql(f"create table {settings.schema_of('gold')}.fct_user_product (x int) using delta")
     with pytest.raises(FootfallError, match="fct_user_product cannot be read") as raised:

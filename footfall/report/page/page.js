@@ -16,6 +16,8 @@
       xaxis.fixedrange = touch || xaxis.type !== 'date';
       figure.layout.dragmode = xaxis.fixedrange ? false : 'zoom';
       Plotly.react(chart, figure.data, figure.layout, { responsive: true, displayModeBar: false });
+      // The window may have changed while the chart was hidden.
+      Plotly.Plots.resize(chart);
     }
   };
 
