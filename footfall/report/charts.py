@@ -12,6 +12,7 @@ from html import escape
 from typing import Any
 
 from footfall.report.frames import Number
+from footfall.report.words import shortened
 
 Json = dict[str, Any]
 
@@ -47,9 +48,7 @@ def chart_text(value: object, longest: int | None = None) -> str:
         longest: shortens from the middle what is longer, so that both ends stay readable.
     """
     text = re.sub(r"[\x00-\x1f\x7f]+", " ", str(value))
-    if longest and len(text) > longest:
-        text = f"{text[: longest // 2]}…{text[-(longest // 2 - 1) :]}"
-    return escape(text, quote=False)
+    return escape(shortened(text, longest) if longest else text, quote=False)
 
 
 # ---------------------------------------------------------------- axes
@@ -87,12 +86,28 @@ def day_axis(days: Sequence[date], view: date, **changes: Any) -> Json:
     """
     first, last = max(days[0], min(view, days[-1])), days[-1]
     count = (last - first).days + 1
-    margin = timedelta(hours=14)
-    if count <= 120:
-        step = -(-count // 5)
-        ticks: Json = {"tick0": first.isoformat(), "dtick": step * DAY_MS}
-    else:
-        ticks = {"nticks": 5}
+    return {
+        **_time_axis(first, last, timedelta(hours=14), -(-count // 5) if count <= 120 else None),
+        "hoverformat": "%a %-d %b %Y",
+        **({"tickformat": "%b\n%Y"} if count > 240 else {}),
+        **changes,
+    }
+
+
+def week_axis(weeks: Sequence[date], **changes: Any) -> Json:
+    """Return a time axis with the first days of weeks as ticks."""
+    step = -(-((weeks[-1] - weeks[0]).days // 7 + 1) // 5)
+    return {
+        **_time_axis(weeks[0], weeks[-1], timedelta(days=4), 7 * step),
+        "hoverformat": "week of %-d %b %Y",
+        **changes,
+    }
+
+
+def _time_axis(first: date, last: date, margin: timedelta, tick_days: int | None) -> Json:
+    ticks: Json = {"nticks": 5}
+    if tick_days:
+        ticks = {"tick0": first.isoformat(), "dtick": tick_days * DAY_MS}
     return {
         "type": "date",
         "range": [
@@ -103,12 +118,10 @@ def day_axis(days: Sequence[date], view: date, **changes: Any) -> Json:
         "linecolor": "--line",
         "ticks": "outside",
         "tickcolor": "--line",
-        "hoverformat": "%a %-d %b %Y",
+        "tickformat": "%-d %b\n%Y",
         "tickangle": 0,
         "automargin": True,
         **ticks,
-        "tickformat": "%b\n%Y" if count > 240 else "%-d %b\n%Y",
-        **changes,
     }
 
 
@@ -168,9 +181,46 @@ def line(
         "name": name,
         "x": [day.isoformat() for day, _, _ in points],
         "y": [number for _, number, _ in points],
-        "customdata": [text for _, _, text in points],
+        **({"customdata": [text for _, _, text in points]} if texts else {}),
         "line": {"color": color, "width": width},
         "marker": {"color": color, "size": 4 + width},
+        "hovertemplate": hover,
+        **changes,
+    }
+
+
+def time_bars(
+    starts: Sequence[date],
+    numbers: Sequence[Number],
+    name: str,
+    color: str,
+    *,
+    days: int = 1,
+    hatched: Sequence[bool] = (),
+    hover: str = "%{y:,}",
+    **changes: Any,
+) -> Json:
+    """Return a bar from below for each day or week.
+
+    Args:
+        starts: the first day of each bar's time.
+        numbers: the value of each bar.
+        name: what the bars show.
+        color: their colour.
+        days: how many days a bar stands for: a lone bar would otherwise be as wide as the plot.
+        hatched: which bars are; none where it is left out.
+        hover: the template of what a bar says.
+        changes: further settings.
+    """
+    shapes = ["/" if hatch else "" for hatch in hatched]
+    pattern = {"shape": shapes, "bgcolor": color, "fgcolor": "--card", "size": 6}
+    return {
+        "type": "bar",
+        "name": name,
+        "x": [start.isoformat() for start in starts],
+        "y": list(numbers),
+        "width": 0.7 * days * DAY_MS,
+        "marker": {"color": color, **({"pattern": pattern} if any(hatched) else {})},
         "hovertemplate": hover,
         **changes,
     }

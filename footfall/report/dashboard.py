@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from footfall.errors import FootfallError, UsageError
 from footfall.report.frames import Frames, all_days, read_frames
 from footfall.report.markup import page_html
-from footfall.report.panels import Drawing, draw_panels
+from footfall.report.panels import draw_panels
 from footfall.settings import Settings
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def build_dashboard(out: Path, spark: SparkSession, settings: Settings) -> Dashb
         first_day=days[0] if days else None,
         last_day=days[-1] if days else None,
         panels={
-            panel.name: "drawn" if isinstance(panel.content, Drawing) else "empty"
-            for panel in panels
+            panel.name: "empty" if isinstance(panel.content, str) else "drawn" for panel in panels
         },
     )
 

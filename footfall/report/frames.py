@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +19,7 @@ Frames = Mapping[str, pd.DataFrame]
 Number = int | float | None
 
 TOP_PRODUCTS = 20
+SESSION_DAYS = 28
 
 
 class Mart(NamedTuple):
@@ -40,6 +41,73 @@ MARTS = {
         order by metric_date
         """,
     ),
+    "active_users_by_segment": Mart(
+        "gold",
+        "fct_active_users_daily",
+        """
+        select segment_type, segment_value, metric_date, dau, wau, mau_28, stickiness
+        from {table}
+        where definition = 'basic' and segment_type <> 'all'
+        order by segment_type, segment_value, metric_date
+        """,
+    ),
+    "active_users_by_definition": Mart(
+        "gold",
+        "fct_active_users_daily",
+        """
+        select definition, metric_date, dau, wau, mau_28, mau_30, mau_calendar, stickiness
+        from {table}
+        where segment_type = 'all'
+        order by definition, metric_date
+        """,
+    ),
+    "active_days": Mart(
+        "gold",
+        "fct_active_days_histogram",
+        """
+        select metric_date, definition, active_days, user_count
+        from {table}
+        where metric_date = (select max(metric_date) from {table})
+        order by definition, active_days
+        """,
+    ),
+    "growth": Mart(
+        "gold",
+        "fct_growth_accounting",
+        """
+        select
+            definition,
+            period_start,
+            active_users,
+            new_users,
+            retained_users,
+            resurrected_users,
+            churned_users,
+            is_complete
+        from {table}
+        where period_type = 'week'
+        order by definition, period_start
+        """,
+    ),
+    "retention": Mart(
+        "gold",
+        "fct_retention_cohorts",
+        """
+        select
+            definition,
+            cohort_start,
+            period_number,
+            cohort_size,
+            bounded_users,
+            rolling_users,
+            bounded_retention,
+            rolling_retention,
+            is_complete
+        from {table}
+        where period_type = 'week'
+        order by definition, cohort_start, period_number
+        """,
+    ),
     "session_metrics": Mart(
         "gold",
         "fct_session_metrics_daily",
@@ -48,6 +116,38 @@ MARTS = {
         from {table}
         where outlier_policy = 'flag' and segment_type = 'all'
         order by event_date
+        """,
+    ),
+    "outlier_policies": Mart(
+        "gold",
+        "fct_session_metrics_daily",
+        """
+        select
+            event_date,
+            outlier_policy,
+            session_count,
+            outlier_count,
+            avg_duration_seconds,
+            p95_duration_seconds
+        from {table}
+        where segment_type = 'all'
+        order by event_date, outlier_policy
+        """,
+    ),
+    "session_durations": Mart(
+        "gold",
+        "fct_session_duration_daily",
+        """
+        select
+            duration_bucket,
+            above_seconds,
+            up_to_seconds,
+            max(event_date) as last_date,
+            sum(session_count) as session_count
+        from {table}
+        where event_date > (select date_sub(max(event_date), {session_days}) from {table})
+        group by duration_bucket, above_seconds, up_to_seconds
+        order by coalesce(above_seconds, -1)
         """,
     ),
     "top_products": Mart(
@@ -131,7 +231,9 @@ def _read_mart(spark: SparkSession, table: str, query: str) -> pd.DataFrame:
     from pyspark.errors import AnalysisException
 
     try:
-        return spark.sql(query.format(table=table, top_products=TOP_PRODUCTS)).toPandas()
+        return spark.sql(
+            query.format(table=table, top_products=TOP_PRODUCTS, session_days=SESSION_DAYS)
+        ).toPandas()
     except AnalysisException as error:
         raise FootfallError(
             f"{table} cannot be read: {str(error).splitlines()[0]}",
@@ -171,8 +273,20 @@ def filled(frames: Frames, name: str) -> pd.DataFrame | None:
     return None if frame is None or frame.empty else frame
 
 
+def split(frame: pd.DataFrame, column: str, order: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Return the rows of each value of a column: those of the order first, any others by name."""
+    rows = {str(value): group for value, group in frame.groupby(column)}
+    known = [value for value in order if value in rows]
+    return {value: rows[value] for value in [*known, *sorted(rows.keys() - known)]}
+
+
 def dates(frame: pd.DataFrame, column: str) -> list[date]:
     return [pd.Timestamp(value).date() for value in frame[column]]
+
+
+def on_day(frame: pd.DataFrame, column: str, day: date) -> pd.DataFrame:
+    """Return the rows of a day."""
+    return frame[[own_day == day for own_day in dates(frame, column)]]
 
 
 def numbers(values: pd.Series[Any]) -> list[Number]:

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from html import escape
 from importlib.resources import files
+from itertools import groupby
 from string import Template
 
 import pandas as pd
 
+from footfall.report.drawing import Choice, Control, Drawing, Panel
 from footfall.report.frames import Frames, all_days, by_day, filled
-from footfall.report.panels import Drawing, Panel, source_html
+from footfall.report.tables import breakable
 from footfall.report.words import (
     change_text,
     count_text,
@@ -112,7 +114,7 @@ def _loads(frames: Frames) -> str:
     for source, load_id, loaded_at in columns.itertuples(index=False, name=None):
         waits = load_id > built.get(source, 0)
         items.append(
-            f"<li><b>{source_html(source)}</b>"
+            f"<li><b>{breakable(source)}</b>"
             f"<span>load {load_id:,}, {minute_text(loaded_at)}</span>"
             + ("<em>not built yet: run <code>dbt build</code></em>" if waits else "")
             + "</li>"
@@ -122,14 +124,44 @@ def _loads(frames: Frames) -> str:
 
 def _section(panel: Panel) -> str:
     content = panel.content
+    if isinstance(content, str):
+        body = f'<p class="nothing">{content}</p>'
+    elif isinstance(content, Choice):
+        body = _choice(panel.name, panel.title, content)
+    else:
+        body = _drawing(panel.name, panel.title, content)
     return (
         f'<section id="{panel.name}" data-panel="{panel.name}"><h2>{escape(panel.title)}</h2>'
-        + (
-            f'<p class="nothing">{content}</p>'
-            if isinstance(content, str)
-            else _drawing(panel.name, panel.title, content)
+        f"{body}</section>"
+    )
+
+
+def _choice(name: str, title: str, choice: Choice) -> str:
+    """Return all drawings, the first one shown, and the lists that choose between them."""
+    if len(choice.drawings) == 1:
+        return _drawing(name, title, *choice.drawings.values())
+    controls = "".join(_control(control) for control in choice.controls)
+    drawings = "".join(
+        f'<div class="drawing" data-choice="{" ".join(values)}"{" hidden" if position else ""}>'
+        f"{_drawing('-'.join([name, *values]), title, drawing)}</div>"
+        for position, (values, drawing) in enumerate(choice.drawings.items())
+    )
+    return f'<p class="controls">{controls}</p>{drawings}'
+
+
+def _control(control: Control) -> str:
+    options = "".join(
+        (f'<optgroup label="{escape(group)}">' if group else "")
+        + "".join(
+            f'<option value="{escape(option.value)}">{escape(option.label)}</option>'
+            for option in members
         )
-        + "</section>"
+        + ("</optgroup>" if group else "")
+        for group, members in groupby(control.options, key=lambda option: option.group)
+    )
+    return (
+        f"<label>{escape(control.label)} "
+        f'<select name="{escape(control.name)}" autocomplete="off">{options}</select></label>'
     )
 
 
@@ -142,11 +174,19 @@ def _drawing(name: str, title: str, drawing: Drawing) -> str:
     return (
         f'<p class="summary">{summary}</p>'
         + (f'<ul class="legend">{legend}</ul>' if legend else "")
-        + f'<div class="chart" style="min-height:{drawing.height}px"><div role="img" '
+        + _chart(name, title, drawing)
+        + drawing.table
+    )
+
+
+def _chart(name: str, title: str, drawing: Drawing) -> str:
+    if drawing.figure is None:
+        return ""
+    return (
+        f'<div class="chart" style="min-height:{drawing.height}px"><div role="img" '
         f'aria-label="{escape(f"{title}. {drawing.summary}")}" '
         f'data-figure="figure-{name}"></div></div>'
         f'<script type="application/json" id="figure-{name}">{_json(drawing.figure)}</script>'
-        f"{drawing.table}"
     )
 
 

@@ -2,85 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import date
 from functools import partial
-from html import escape
-from typing import Literal, NamedTuple
 
 import pandas as pd
 
 from footfall.report.charts import (
-    DAY_MS,
-    Json,
     category_axis,
     chart_text,
     count_axis,
-    day_axis,
     figure,
-    line,
     row_bars,
     row_texts,
     value_axis,
 )
+from footfall.report.drawing import Choice, Drawing, Key, Panel
 from footfall.report.frames import (
     MARTS,
     TOP_PRODUCTS,
     Frames,
-    Number,
     by_day,
     counts,
-    dates,
     filled,
     numbers,
 )
-from footfall.report.words import day_text, rows_text, seconds_text, share_text, short_text
+from footfall.report.growth import growth, retention
+from footfall.report.sessions import durations, sessions_by_day
+from footfall.report.tables import table_html
+from footfall.report.users import VIEW_SHARE, active_days, active_users, definitions, stickiness
+from footfall.report.words import rows_text, share_text, short_text
 
 TOP_REASONS = 15
-MAU_DAYS = 28
-VIEW_SHARE = 0.01
-
-
-class Key(NamedTuple):
-    """One entry of a legend."""
-
-    label: str
-    color: str
-    shape: Literal["line", "wide", "bar"]
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure with its words.
-
-    Attributes:
-        summary: one line of text; what stands in backticks is code.
-        figure: for Plotly.
-        height: of the figure, in pixels.
-        legend: its entries.
-        table: HTML to stand below the figure.
-    """
-
-    summary: str
-    figure: Json
-    height: int = 280
-    legend: list[Key] = field(default_factory=list)
-    table: str = ""
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One section of the page: a drawing, or the words (HTML) that stand in its place."""
-
-    name: str
-    title: str
-    content: Drawing | str
 
 
 def draw_panels(frames: Frames) -> list[Panel]:
     """Return all panels, in the order of the page."""
     view = _first_day_in_view(frames)
+    segments = filled(frames, "active_users_by_segment")
     interactions = "the source <code>product</code> or <code>app</code>"
     product, source = "the source <code>product</code>", "a source"
 
@@ -89,7 +48,7 @@ def draw_panels(frames: Frames) -> list[Panel]:
         title: str,
         frame_name: str,
         filled_by: str,
-        draw: Callable[[pd.DataFrame], Drawing],
+        draw: Callable[[pd.DataFrame], Drawing | Choice],
     ) -> Panel:
         frame = filled(frames, frame_name)
         if frame is None:
@@ -102,21 +61,56 @@ def draw_panels(frames: Frames) -> list[Panel]:
             "Active users by day: DAU, WAU and MAU",
             "active_users",
             interactions,
-            partial(_active_users, view=view),
+            partial(active_users, segments=segments, view=view),
         ),
         panel(
             "stickiness",
             "Stickiness: DAU as a share of MAU",
             "active_users",
             interactions,
-            partial(_stickiness, view=view),
+            partial(stickiness, segments=segments, view=view),
+        ),
+        panel(
+            "definitions",
+            "MAU and stickiness by three definitions of active",
+            "active_users_by_definition",
+            interactions,
+            partial(definitions, view=view),
+        ),
+        panel(
+            "active_days",
+            "On how many of 28 days users are active",
+            "active_days",
+            interactions,
+            active_days,
+        ),
+        panel(
+            "growth",
+            "Growth by week: new, resurrected, retained and churned users",
+            "growth",
+            interactions,
+            growth,
+        ),
+        panel(
+            "retention",
+            "Retention of weekly cohorts",
+            "retention",
+            interactions,
+            retention,
         ),
         panel(
             "sessions",
             "Sessions a day and how long they last",
             "session_metrics",
             interactions,
-            partial(_sessions, view=view),
+            partial(sessions_by_day, view=view),
+        ),
+        panel(
+            "durations",
+            "How long sessions last, outliers apart",
+            "session_durations",
+            interactions,
+            partial(durations, policies=filled(frames, "outlier_policies")),
         ),
         panel(
             "products",
@@ -156,108 +150,6 @@ def _why_empty(frames: Frames, name: str, filled_by: str) -> str:
     return (
         f"The table <code>{table}</code> has no rows. Load {filled_by} with "
         "<code>footfall ingest</code>, then run <code>dbt build</code>."
-    )
-
-
-# ---------------------------------------------------------------- by day
-
-
-def _active_users(frame: pd.DataFrame, view: date) -> Drawing:
-    days = dates(frame, "metric_date")
-    # The widest lies at the bottom: early on, WAU and MAU are the same.
-    lines = {
-        "MAU, 28 days": ("mau_28", "--mau", 4),
-        "WAU, 7 days": ("wau", "--wau", 2),
-        "DAU": ("dau", "--dau", 2),
-    }
-    traces = [
-        line(days, numbers(frame[column]), label, color, view, width=width)
-        for label, (column, color, width) in lines.items()
-    ]
-    summary = "Users with at least one valid interaction that day, in the last 7 and the last 28."
-    if (days[-1] - view).days + 1 < MAU_DAYS:
-        summary += f" MAU still fills up: its {MAU_DAYS} days reach back before the data begin."
-    if view > days[0]:
-        summary += (
-            f" Not in view: the days before {day_text(view)}, "
-            f"each with less than {VIEW_SHARE:.0%} of the peak."
-        )
-    return Drawing(
-        summary,
-        figure(
-            traces,
-            xaxis=day_axis(days, view),
-            yaxis=count_axis("users", [number for trace in traces for number in trace["y"]]),
-        ),
-        legend=[
-            Key(label, color, "wide" if width > 2 else "line")
-            for label, (_, color, width) in lines.items()
-        ],
-    )
-
-
-def _stickiness(frame: pd.DataFrame, view: date) -> Drawing:
-    days = dates(frame, "metric_date")
-    shares = numbers(frame["stickiness"])
-    return Drawing(
-        "Of the users of the last 28 days, how many came that day.",
-        figure(
-            [line(days, shares, "DAU ÷ MAU", "--dau", view, hover="%{y:.1%}")],
-            xaxis=day_axis(days, view),
-            yaxis=value_axis("DAU ÷ MAU (28 days)", tickformat=".0%", nticks=6),
-        ),
-    )
-
-
-def _sessions(frame: pd.DataFrame, view: date) -> Drawing:
-    days = dates(frame, "event_date")
-    sessions = numbers(frame["session_count"])
-    medians = numbers(frame["median_duration_seconds"])
-    p95s = numbers(frame["p95_duration_seconds"])
-    longest = max((seconds for seconds in p95s if seconds is not None), default=0)
-    unit, unit_seconds = ("minutes", 60) if longest >= 120 else ("seconds", 1)
-
-    def duration_line(label: str, color: str, durations: Sequence[Number]) -> Json:
-        return line(
-            days,
-            [None if seconds is None else seconds / unit_seconds for seconds in durations],
-            label,
-            color,
-            view,
-            hover="%{customdata}",
-            texts=["" if seconds is None else seconds_text(seconds) for seconds in durations],
-            yaxis="y2",
-        )
-
-    bars = {
-        "type": "bar",
-        "name": "Sessions",
-        "x": [day.isoformat() for day in days],
-        "y": sessions,
-        # A lone day's bar would otherwise be as wide as the plot.
-        "width": 0.7 * DAY_MS,
-        "marker": {"color": "--sessions"},
-        "hovertemplate": "%{y:,}",
-    }
-    return Drawing(
-        "Last minus first event of a session; half of them are shorter than the median, "
-        "19 of 20 than the 95th percentile.",
-        figure(
-            [
-                bars,
-                duration_line("95th percentile", "--p95", p95s),
-                duration_line("Median", "--median", medians),
-            ],
-            xaxis=day_axis(days, view, anchor="y2"),
-            yaxis=count_axis("sessions", sessions, domain=[0.55, 1], nticks=4),
-            yaxis2=value_axis(f"duration, {unit}", domain=[0, 0.43], tickformat=",.2~f", nticks=4),
-        ),
-        height=360,
-        legend=[
-            Key("Sessions", "--sessions", "bar"),
-            Key("Duration, 95th percentile", "--p95", "line"),
-            Key("Duration, median", "--median", "line"),
-        ],
     )
 
 
@@ -334,34 +226,16 @@ def _quality(frame: pd.DataFrame) -> Drawing:
         ),
         height=70 + 26 * max(len(frame), 2),
         legend=[Key(label, color, "bar") for label, (color, _) in fates.items()],
-        table=_table(
+        table=table_html(
             ["Source", "Rows in", *fates],
-            sources,
-            [rows_in, *(rows for _, rows in fates.values())],
+            [
+                [str(source), *(f"{count:,}" for count in row)]
+                for source, *row in zip(
+                    sources, rows_in, *(rows for _, rows in fates.values()), strict=True
+                )
+            ],
         ),
     )
-
-
-def _table(
-    headings: Sequence[str], sources: Sequence[object], columns: Sequence[Sequence[int]]
-) -> str:
-    """Return the HTML of a table with a row for each source."""
-    head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
-    body = "".join(
-        f'<tr><th scope="row">{source_html(source)}</th>'
-        + "".join(f"<td>{count:,}</td>" for count in row)
-        + "</tr>"
-        for source, *row in zip(sources, *columns, strict=True)
-    )
-    return (
-        f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def source_html(source: object) -> str:
-    """Return ``source.entity``, which may break after the dot on a narrow screen."""
-    return escape(str(source)).replace(".", ".<wbr>")
 
 
 def _quarantine(frame: pd.DataFrame) -> Drawing:

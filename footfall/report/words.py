@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 
@@ -32,6 +32,30 @@ def seconds_text(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def interval_text(above: float | None, up_to: float | None) -> str:
+    """Return an interval of whole seconds in the largest unit that fits both edges."""
+    if up_to == 0:
+        return "0 s"
+    size, unit = next(
+        (size, unit)
+        for size, unit in ((3600, "h"), (60, "min"), (1, "s"))
+        if all((edge or 0) % size == 0 for edge in (above, up_to))
+    )
+    first, last = ("" if edge is None else f"{edge / size:,.0f}" for edge in (above, up_to))
+    if up_to is None:
+        return f"over {first} {unit}"
+    return f"{first}–{last} {unit}" if above else f"up to {last} {unit}"
+
+
+def whole_share_text(share: float) -> str:
+    """Return a whole percentage that hides neither a few nor the last, for a narrow cell."""
+    if 0 < share < 0.01:
+        return "<1%"
+    if 0.99 < share < 1:
+        return ">99%"
+    return f"{share:.0%}"
+
+
 def share_text(share: float) -> str:
     """Return a percentage that does not hide the few behind a 0 nor the rest behind a 100."""
     if 0 < share < 0.001:
@@ -45,6 +69,14 @@ def count_text(count: float) -> str:
     return f"{count:,.0f}"
 
 
+def signed_text(count: int) -> str:
+    return f"{'+' if count > 0 else '−' if count < 0 else '±'}{abs(count):,}"
+
+
+def or_dash(text: Callable[[float], str], number: float | None) -> str:
+    return "–" if number is None else text(number)
+
+
 def short_text(count: int) -> str:
     """Return a count with three digits at most where it is large, to stand beside a bar."""
     for size, unit in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
@@ -55,6 +87,18 @@ def short_text(count: int) -> str:
 
 def rows_text(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text without its middle where it is longer, so that both ends stay readable."""
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest // 2]}…{text[-(longest // 2 - 1) :]}"
+
+
+def newest_text(shown: int, count: int, noun: str) -> str:
+    """Return a sentence on what is left out, or nothing."""
+    return f" The newest {shown:,} of {rows_text(count, noun)}." if shown < count else ""
 
 
 def change_text(now: float, before: float | None, day: date, *, points: bool) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from engagement_frames import SEGMENTS, days_to_last, engagement_frames, retention
 
 from footfall.errors import FootfallError
 from footfall.report import build_dashboard, render_dashboard
@@ -24,7 +25,19 @@ if TYPE_CHECKING:
 
 BUILT_AT = datetime(2025, 3, 7, 4, 5, tzinfo=timezone.utc)
 WIDTHS = (1280, 390)
-CHARTS = ("dau", "stickiness", "sessions", "products", "quality", "quarantine")
+CHARTS = (
+    "dau",
+    "stickiness",
+    "definitions",
+    "active_days",
+    "growth",
+    "sessions",
+    "durations",
+    "products",
+    "quality",
+    "quarantine",
+)
+PANELS = (*CHARTS, "retention")
 DAYS = 9
 CHROMIUM_ARGS = [
     "--headless",
@@ -76,6 +89,21 @@ class Shown:
             )
         )
 
+    def choose(self, panel: str, name: str, option: str) -> None:
+        """Choose in a list of a panel, as a person does, by what the option says."""
+        self.page.locator(f"#{panel} select[name={name}]").select_option(label=option)
+
+    def shown(self, panel: str, selector: str) -> list[str]:
+        """Return the texts of what can be seen of a panel."""
+        return self.page.locator(f"#{panel} {selector} >> visible=true").all_text_contents()
+
+    def values(self, panel: str) -> dict[str, list[float]]:
+        """Return what each trace of a panel's chart that can be seen is drawn from."""
+        values: dict[str, list[float]] = self.page.locator(
+            f"#{panel} [data-figure] >> visible=true"
+        ).evaluate("chart => Object.fromEntries(chart.data.map(({ name, y }) => [name, y]))")
+        return values
+
     def overflow(self) -> int:
         """Return by how many pixels the page is wider than its window."""
         return int(
@@ -109,7 +137,7 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Show]:
         one.page.wait_for_function(
             # A function, as the page's policy forbids the evaluation of text.
             "() => [...document.querySelectorAll('[data-figure]')]"
-            ".every(chart => chart.querySelector('.main-svg'))"
+            ".every(chart => chart.closest('[hidden]') || chart.querySelector('.main-svg'))"
         )
         shown.append(one)
         return one
@@ -124,18 +152,10 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Show]:
 @pytest.fixture
 def frames() -> dict[str, pd.DataFrame]:
     """Nine days, four products, two sources."""
-    days = [date(2025, 2, 26) + timedelta(days=number) for number in range(DAYS)]
+    days = days_to_last(DAYS)
     numbers = range(1, DAYS + 1)
     return {
-        "active_users": pd.DataFrame(
-            {
-                "metric_date": days,
-                "dau": [100 * number for number in numbers],
-                "wau": [200 * number for number in numbers],
-                "mau_28": [400 * number for number in numbers],
-                "stickiness": 0.25,
-            }
-        ),
+        **engagement_frames(days),
         "session_metrics": pd.DataFrame(
             {
                 "event_date": days,
@@ -195,6 +215,12 @@ def test_each_panel_draws_every_row(
     assert shown.marks("quality", ".barlayer .trace") == [2] * 3
     assert shown.marks("quarantine", ".barlayer .trace") == [3]
     assert shown.count("#dau .js-line") == 3
+    assert shown.marks("definitions", ".scatterlayer .trace") == [DAYS] * 6
+    assert shown.marks("active_days", ".barlayer .trace") == [28]
+    assert shown.marks("growth", ".barlayer .trace") == [4] * 4
+    assert shown.marks("growth", ".scatterlayer .trace") == [4]
+    assert shown.marks("durations", ".barlayer .trace") == [5, 1]
+    assert len(shown.shown("retention", "td[title]")) == 6
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -212,6 +238,78 @@ def test_the_page_fits_its_window(
         assert chart["width"] > 250
         assert chart["x"] + chart["width"] <= section["x"] + section["width"]
         assert chart["y"] + chart["height"] <= section["y"] + section["height"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_segment_that_is_chosen_is_shown_in_both_panels(
+    show: Show, frames: dict[str, pd.DataFrame], width: int
+) -> None:
+    shown = show(render_dashboard(frames, BUILT_AT), width)
+    names = [segment for segments in SEGMENTS.values() for segment in segments]
+    assert shown.page.locator("#dau option").all_inner_texts() == ["All users", *names]
+    assert shown.values("dau")["DAU"][-1] == 900
+    shown.choose("dau", "segment", "NO")
+    assert shown.values("dau")["DAU"] == [60 * number for number in range(1, DAYS + 1)]
+    assert shown.values("dau")["MAU, 28 days"][-1] == 2160
+    for panel in ("dau", "stickiness"):
+        (summary,) = shown.shown(panel, ".summary")
+        assert "Country NO only" in summary
+        selected = shown.page.locator(f"#{panel} select option:checked").inner_text()
+        assert selected == "NO"
+    shown.choose("stickiness", "segment", "desktop")
+    assert shown.values("dau")["DAU"][-1] == 450
+    shown.choose("stickiness", "segment", "All users")
+    assert shown.values("dau")["DAU"][-1] == 900
+    assert shown.overflow() == 0
+
+
+def test_a_definition_is_chosen_in_all_panels_together(
+    show: Show, frames: dict[str, pd.DataFrame]
+) -> None:
+    shown = show(render_dashboard(frames, BUILT_AT))
+    assert shown.values("growth")["Active"] == [100, 100, 110, 75]
+    shown.choose("retention", "definition", "core")
+    assert shown.values("growth")["Active"] == [50, 50, 55, 37]
+    assert shown.values("active_days")["Users"][0] == 112
+    assert shown.shown("retention", "td[title]") == ["20%", "0%", "2% so far"]
+    shown.choose("retention", "retention", "In that week or later (rolling)")
+    assert shown.shown("retention", "td[title]") == ["20%", "2%", "2% so far"]
+    assert "any later one" in shown.shown("retention", ".summary")[0]
+
+
+def test_a_chart_that_was_hidden_fits_a_window_that_changed_meanwhile(
+    show: Show, frames: dict[str, pd.DataFrame]
+) -> None:
+    shown = show(render_dashboard(frames, BUILT_AT))
+    shown.choose("dau", "segment", "SE")
+    shown.choose("dau", "segment", "All users")
+    shown.page.set_viewport_size({"width": 390, "height": 844})
+    shown.page.emulate_media(color_scheme="dark")
+    shown.choose("dau", "segment", "SE")
+    shown.page.wait_for_function(
+        "() => document.querySelector('#dau [data-choice=country-0] .main-svg').clientWidth < 390"
+    )
+    line = shown.page.locator("#dau [data-choice=country-0] .js-line").last
+    assert line.evaluate("path => getComputedStyle(path).stroke") == "rgb(93, 180, 236)"
+    assert shown.overflow() == 0
+
+
+def test_the_heat_map_scrolls_inside_its_panel_and_keeps_its_cohorts_in_sight(
+    show: Show, frames: dict[str, pd.DataFrame]
+) -> None:
+    users = list(range(27, 0, -1))
+    sizes = [users[:count] for count in range(27, 0, -1)]
+    frames["retention"] = retention({"basic": [(cohort, cohort) for cohort in sizes]})
+    shown = show(render_dashboard(frames, BUILT_AT), 390)
+    assert shown.overflow() == 0
+    scrolled = shown.page.locator("#retention .scroll >> visible=true")
+    cohort = shown.page.locator("#retention tbody th >> visible=true").first
+    before = cohort.bounding_box()
+    assert scrolled.evaluate("box => (box.scrollLeft = box.scrollWidth) && box.scrollLeft") > 200
+    assert cohort.bounding_box() == before
+    assert scrolled.locator("td[title]").evaluate_all(
+        "cells => cells.every(cell => cell.scrollWidth <= cell.clientWidth)"
+    )
 
 
 def test_charts_follow_the_window_and_the_theme(
@@ -261,7 +359,7 @@ def test_nothing_to_draw_is_said_in_words(
     empty = {name: frame.head(0) for name, frame in frames.items()} if exists else {}
     shown = show(render_dashboard(empty, BUILT_AT), width)
     assert shown.count("[data-figure]") == 0
-    for panel in CHARTS:
+    for panel in PANELS:
         assert "dbt build" in shown.page.locator(f"#{panel} .nothing").inner_text()
     assert "footfall demo" in shown.page.locator("#loads .nothing").inner_text()
     assert shown.overflow() == 0
@@ -294,7 +392,14 @@ def test_awkward_data_is_shown_as_text(
         }
     )
     frames["quarantine_reasons"]["reason"] = "<img src=x onerror=alert(3)> " + "long_" * 60
+    frames["active_users_by_segment"] = frames["active_users_by_segment"].replace(
+        {"segment_value": {"SE": ids[1], "NO": ids[5]}}
+    )
     shown = show(render_dashboard(frames, BUILT_AT), width)
+    for position in (0, 1):
+        shown.page.locator("#dau select").select_option(f"country-{position}")
+        assert shown.overflow() == 0
+    assert ids[1] in shown.page.locator("#dau option").all_inner_texts()
     shown.page.locator("#products .bars .point path").first.hover(force=True)
     assert shown.marks("products", ".barlayer .trace") == [10] * 3
     assert shown.count("img") == 0
@@ -345,12 +450,39 @@ def test_the_marts_are_read_as_the_dashboard_needs_them(
         spark.sql(f"create schema {settings.schema_of(layer)}")
     tables = {
         "gold.fct_active_users_daily": """
-            select metric_date, definition, segment_type, 'all' as segment_value,
-                users as dau, users as wau, users as mau_28, cast(1 as double) as stickiness
+            select metric_date, definition, segment_type, segment_value, users as dau,
+                users as wau, users as mau_28, users as mau_30, users as mau_calendar,
+                cast(1 as double) as stickiness
             from values
-                (date'2025-03-02', 'basic', 'all', 7), (date'2025-03-01', 'basic', 'all', 5),
-                (date'2025-03-02', 'core', 'all', 3), (date'2025-03-02', 'basic', 'country', 2)
-            as users(metric_date, definition, segment_type, users)""",
+                (date'2025-03-02', 'basic', 'all', 'all', 7L),
+                (date'2025-03-01', 'basic', 'all', 'all', 5L),
+                (date'2025-03-02', 'core', 'all', 'all', 3L),
+                (date'2025-03-02', 'basic', 'country', 'SE', 2L),
+                (date'2025-03-02', 'core', 'country', 'SE', 1L)
+            as users(metric_date, definition, segment_type, segment_value, users)""",
+        "gold.fct_active_days_histogram": """
+            select * from values
+                (date'2025-03-01', 'basic', 1, 5L), (date'2025-03-02', 'basic', 2, 4L),
+                (date'2025-03-02', 'basic', 1, 3L)
+            as bars(metric_date, definition, active_days, user_count)""",
+        "gold.fct_growth_accounting": """
+            select period_type, period_start, definition, users as active_users,
+                users as new_users, 0L as retained_users, 0L as resurrected_users,
+                0L as churned_users, false as is_complete
+            from values
+                ('week', date'2025-02-24', 'basic', 7L), ('day', date'2025-03-02', 'basic', 7L),
+                ('week', date'2025-02-17', 'basic', 6L)
+            as periods(period_type, period_start, definition, users)""",
+        "gold.fct_retention_cohorts": """
+            select period_type, cohort_start, definition, period_number, 8L as cohort_size,
+                users as bounded_users, users as rolling_users,
+                users / 8D as bounded_retention, users / 8D as rolling_retention,
+                true as is_complete
+            from values
+                ('week', date'2025-02-17', 'basic', 1, 2L),
+                ('week', date'2025-02-17', 'basic', 0, 8L),
+                ('month', date'2025-02-01', 'basic', 0, 8L)
+            as cohorts(period_type, cohort_start, definition, period_number, users)""",
         "gold.fct_user_product": """
             select user_id, if(user_id < 40, 'a', concat('p', lpad(user_id, 2, '0'))) as product_id,
                 2L as view_count, 1L as click_count, 0L as purchase_count
@@ -374,6 +506,19 @@ def test_the_marts_are_read_as_the_dashboard_needs_them(
     frames = read_frames(spark, settings)
     assert "session_metrics" not in frames
     assert frames["active_users"]["dau"].tolist() == [5, 7]
+    by_definition = frames["active_users_by_definition"]
+    assert by_definition[["definition", "mau_calendar"]].values.tolist() == [
+        ["basic", 5],
+        ["basic", 7],
+        ["core", 3],
+    ]
+    by_segment = frames["active_users_by_segment"]
+    assert by_segment[["segment_type", "segment_value", "dau"]].values.tolist() == [
+        ["country", "SE", 2]
+    ]
+    assert frames["active_days"]["user_count"].tolist() == [3, 4]
+    assert frames["growth"]["active_users"].tolist() == [6, 7]
+    assert frames["retention"]["bounded_retention"].tolist() == [1.0, 0.25]
     products = frames["top_products"]
     assert len(products) == 20
     assert products.iloc[0].tolist() == ["a", 80, 40, 0, 26, 195]
@@ -392,12 +537,16 @@ def test_the_marts_are_read_as_the_dashboard_needs_them(
     report = build_dashboard(tmp_path / "page.html", spark, settings)
     assert report.bytes == report.file.stat().st_size
     assert (report.first_day, report.last_day) == (date(2025, 3, 1), date(2025, 3, 2))
-    assert [name for name, state in report.panels.items() if state == "empty"] == ["sessions"]
+    assert [name for name, state in report.panels.items() if state == "empty"] == [
+        "sessions",
+        "durations",
+    ]
 
     spark.sql(
         f"""
         create table {settings.schema_of("gold")}.fct_session_metrics_daily using delta as
         select event_date, outlier_policy, segment_type, sessions as session_count,
+            1L as outlier_count, 70.0D as avg_duration_seconds,
             60.0D as median_duration_seconds, 90.0D as p95_duration_seconds
         from values
             (date'2025-03-02', 'flag', 'all', 9L), (date'2025-03-01', 'flag', 'all', 8L),
@@ -405,7 +554,29 @@ def test_the_marts_are_read_as_the_dashboard_needs_them(
         as sessions(event_date, outlier_policy, segment_type, sessions)
         """
     )
-    assert read_frames(spark, settings)["session_metrics"]["session_count"].tolist() == [8, 9]
+    spark.sql(
+        f"""
+        create table {settings.schema_of("gold")}.fct_session_duration_daily using delta as
+        select * from values
+            (date'2025-03-02', 'outlier', 36000, null, 1L), (date'2025-03-02', '0', null, 0, 2L),
+            (date'2025-02-03', '0', null, 0, 4L), (date'2025-02-02', '0', null, 0, 8L)
+        as buckets(event_date, duration_bucket, above_seconds, up_to_seconds, session_count)
+        """
+    )
+    frames = read_frames(spark, settings)
+    assert frames["session_metrics"]["session_count"].tolist() == [8, 9]
+    policies = frames["outlier_policies"]
+    assert policies[["outlier_policy", "session_count"]].values.tolist() == [
+        ["flag", 8],
+        ["filter", 7],
+        ["flag", 9],
+    ]
+    durations = frames["session_durations"]
+    assert durations[["duration_bucket", "session_count"]].values.tolist() == [
+        ["0", 6],
+        ["outlier", 1],
+    ]
+    assert set(durations["last_date"]) == {date(2025, 3, 2)}
 
     spark.sql(f"alter table {settings.schema_of('gold')}.fct_user_product rename to gone")
     spark.sql(f"create table {settings.schema_of('gold')}.fct_user_product (x int) using delta")

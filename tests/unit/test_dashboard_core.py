@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from engagement_frames import days_to_last, engagement_frames
 
 from footfall.errors import FootfallError, UsageError
 from footfall.report import dashboard, render_dashboard
@@ -59,7 +60,7 @@ def reconciliation(accepted: int, duplicates: int, quarantined: int, rows_in: in
 
 
 def figures(page: str) -> dict[str, dict[str, Any]]:
-    found = re.findall(r'<script type="application/json" id="figure-(\w+)">(.*?)</script>', page)
+    found = re.findall(r'<script type="application/json" id="figure-([\w-]+)">(.*?)</script>', page)
     return {name: json.loads(text) for name, text in found}
 
 
@@ -76,6 +77,7 @@ def with_real_colours(value: Any) -> Any:
 def frames() -> dict[str, pd.DataFrame]:
     first = date(2025, 3, 1)
     return {
+        **engagement_frames(days_to_last(9)),
         "active_users": active_users(first, 10, 20, 30),
         "session_metrics": session_metrics(first, first + timedelta(days=1)),
         "top_products": pd.DataFrame(
@@ -106,7 +108,18 @@ def test_every_figure_uses_only_properties_that_plotly_knows(
     frames: dict[str, pd.DataFrame],
 ) -> None:
     drawn = figures(render_dashboard(frames, BUILT_AT))
-    assert set(drawn) == {"dau", "stickiness", "sessions", "products", "quality", "quarantine"}
+    assert {name.partition("-")[0] for name in drawn} == {
+        "dau",
+        "stickiness",
+        "definitions",
+        "active_days",
+        "growth",
+        "sessions",
+        "durations",
+        "products",
+        "quality",
+        "quarantine",
+    }
     for figure in drawn.values():
         go.Figure(with_real_colours(figure))
 
@@ -181,6 +194,7 @@ def test_nulls_become_gaps() -> None:
 def test_data_cannot_leave_its_place_in_the_page(frames: dict[str, pd.DataFrame]) -> None:
     attack = "</script><script>alert(1)</script>"
     for frame, column in (
+        ("active_users_by_segment", "segment_value"),
         ("top_products", "product_id"),
         ("reconciliation", "source"),
         ("quarantine_reasons", "reason"),
