@@ -83,10 +83,20 @@ class DataSet:
         return f"{self.settings.schema_of(layer)}.{table}"
 
     def table(self, layer: str, table: str) -> pa.Table:
-        """Return all rows of a table."""
+        """Return all rows of a table; of a sketch, whose bytes depend on their order, what it says.
+
+        A sketch that was merged forgets the order in which its values came.
+        """
         name = self.name(layer, table)
         if name not in self._tables:
-            self._tables[name] = self.spark.table(name).toArrow()
+            rows = self.spark.table(name)
+            readable = [
+                f"hll_sketch_estimate(hll_union({column}, {column})) as {column}"
+                if data_type == "binary"
+                else column
+                for column, data_type in rows.dtypes
+            ]
+            self._tables[name] = rows.selectExpr(*readable).toArrow()
         return self._tables[name]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:

@@ -73,6 +73,9 @@ SUBJECTS: dict[str, Subject] = {
         "gold", ("event_date", "duration_bucket"), Oracle.session_durations
     ),
     "fct_user_activity_daily": Subject("gold", ("user_id", "event_date"), Oracle.user_activity),
+    "fct_user_sketches_daily": Subject(
+        "gold", ("event_date", "segment_type", "segment_value"), Oracle.user_sketches
+    ),
     "fct_user_activity_monthly": Subject("gold", ("user_id", "month_start"), Oracle.user_months),
     "fct_active_users_daily": Subject(
         "gold",
@@ -202,7 +205,7 @@ class Family:
 
     def dbt_vars(self, chosen: Mapping[str, int] | None = None) -> tuple[str, str]:
         """Return the option for dbt."""
-        fixed = {"sources": list(self.sources), "optimize_small_files": 12}
+        fixed = {"sources": list(self.sources), "optimize_small_files": 12, "user_sketches": True}
         return "--vars", json.dumps(fixed | vars(self.definitions) | dict(chosen or {}))
 
 

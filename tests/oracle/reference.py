@@ -550,6 +550,20 @@ class Oracle:
                 rows.append((day, policy, *segment, *summary(counted, len(outliers))))
         return table(columns, rows)
 
+    def user_sketches(self) -> pa.Table:
+        """Return the users of each day and segment, and what a sketch of so few of them says."""
+        columns = {
+            "event_date": DATE, "segment_type": STRING, "segment_value": STRING,
+            "active_users": BIGINT, "user_sketch": BIGINT,
+        }  # fmt: skip
+        users = Counter(
+            (day, *segment)
+            for days in self.user_days.values()
+            for day, facts in days.items()
+            for segment in (("all", "all"), *facts.attributes.items())
+        )
+        return table(columns, ((*key, count, count) for key, count in users.items()))
+
     def session_durations(self) -> pa.Table:
         columns = {
             "event_date": DATE, "duration_bucket": STRING, "above_seconds": INT,

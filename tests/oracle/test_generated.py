@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import date
 
 import pytest
@@ -52,7 +53,11 @@ def test_daily_active_users_are_those_of_the_generator(
     assert {day.isoformat(): dau for day, dau in rows} == generated.truth["dau"]
 
 
-@pytest.mark.parametrize("table", WITH_ORACLE)
+SKETCHES = "fct_user_sketches_daily"
+"""Off by default."""
+
+
+@pytest.mark.parametrize("table", [table for table in WITH_ORACLE if table != SKETCHES])
 def test_the_table_is_the_oracles(built: DataSet, generated: Generated, table: str) -> None:
     check(built, table, generated.oracle)
 
@@ -96,6 +101,24 @@ def test_each_analysis_answers_its_question(built: DataSet) -> None:
     assert len(analyses) == 10
     empty = {file.stem for file in analyses if built.spark.sql(file.read_text()).isEmpty()}
     assert empty <= NEED_WEEKS
+
+
+def test_sketches_merge_to_the_distinct_users_of_a_period(
+    built: DataSet, generated: Generated
+) -> None:
+    built.build("--vars", json.dumps({"user_sketches": True}), "--select", SKETCHES)
+    check(built, SKETCHES, generated.oracle)
+    analysis = "how_many_users_came_in_any_period"
+    built.dbt("compile", "--vars", json.dumps({"user_sketches": True}), "--select", analysis)
+    query = next((built.target / "compiled").rglob(f"{analysis}.sql")).read_text()
+    came = Counter(
+        country
+        for days in generated.oracle.user_days.values()
+        for country in {facts.attributes["country"] for facts in days.values()}
+    )
+    answers = [row.asDict() for row in built.spark.sql(query).collect()]
+    assert {answer["country"]: answer["users"] for answer in answers} == came
+    assert all(answer["estimated_users"] == answer["users"] for answer in answers)
 
 
 def test_attributes_changed_and_features_have_month_ends(built: DataSet) -> None:

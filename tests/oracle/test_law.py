@@ -36,7 +36,8 @@ def law_data(data_set: Callable[[str], DataSet]) -> Callable[[str], DataSet]:
 
 
 def test_every_incremental_model_is_under_the_law(tmp_path: Path) -> None:
-    manifest = run_dbt("parse", "--target-path", str(tmp_path), quiet=True)
+    everything = ("--vars", "user_sketches: true")
+    manifest = run_dbt("parse", *everything, "--target-path", str(tmp_path), quiet=True)
     kinds = ("incremental", "snapshot")
     nodes = manifest.nodes.values()
     assert {node.name for node in nodes if node.config.materialized in kinds} == set(SUBJECTS)

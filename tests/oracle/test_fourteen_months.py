@@ -1,0 +1,45 @@
+"""Fourteen generated months, a leap day among them, in three loads: engagement and the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+from data_sets import DataSet
+from law import Family, breaches_of_oracle
+from reference import Oracle
+
+from footfall.generate import generate
+
+START, DAYS = date(2024, 1, 15), 426
+ENDS = (START + timedelta(days=396), START + timedelta(days=424), date.max)
+"""When each load ends: after 13 months, four weeks more, and the two days that remain."""
+FAMILY = Family(("product", "app"))
+
+
+def day_of(file: Path) -> date:
+    """Return the day on which a landing file arrived."""
+    return date.fromisoformat(file.stem[-10:])
+
+
+def test_engagement_is_the_oracles(
+    tmp_path: Path, data_set: Callable[[str], DataSet], new_oracle: Callable[[], Oracle]
+) -> None:
+    generate(tmp_path, days=DAYS, users=120, seed=14, start=START)
+    data, oracle = data_set("fourteen_months"), new_oracle()
+    arrived = date.min
+    for end in ENDS:
+        for name in FAMILY.entities:
+            folder = tmp_path.joinpath(*name.split("."))
+            files = [file for file in sorted(folder.iterdir()) if arrived <= day_of(file) < end]
+            if files:
+                data.ingest(name, *files)
+                names = [str(file) for file in files]
+                oracle.load(name, f"select *, null::varchar[] as errors from read_parquet({names})")
+        data.build(*FAMILY.dbt_vars())
+        arrived = end
+    oracle.judge()
+    assert breaches_of_oracle(data, oracle) == {}
+    days = data.rows("select count(distinct metric_date) from {gold}.fct_active_users_daily")
+    assert days[0][0] > 400
