@@ -92,24 +92,28 @@ def durations(frame: pd.DataFrame, policies: pd.DataFrame | None) -> Drawing:
     ]
     total = sum(sessions)
     shares = [share_text(count / total if total else 0) for count in sessions]
-    is_outlier = frame["duration_bucket"] == OUTLIER
-    legend = {"Sessions": ("--sessions", ~is_outlier), "Outliers": ("--outlier", is_outlier)}
-    if not is_outlier.any():
-        del legend["Outliers"]
+    buckets = list(frame["duration_bucket"])
+    rows_of = {
+        "Sessions": [row for row, bucket in enumerate(buckets) if bucket != OUTLIER],
+        "Outliers": [row for row, bucket in enumerate(buckets) if bucket == OUTLIER],
+    }
+    colors = {"Sessions": "--sessions", "Outliers": "--outlier"}
+    drawn = {name: rows for name, rows in rows_of.items() if rows}
     return Drawing(
         f"Sessions of the {SESSION_DAYS} days to {day_text(max(dates(frame, 'last_date')))} by "
         "duration, last minus first event; an interval includes its upper edge, not its lower one.",
         figure(
             [
                 row_bars(
-                    numbers(frame["session_count"].where(of_kind)),
+                    [sessions[row] for row in rows],
                     name,
-                    color,
-                    labels,
+                    colors[name],
+                    [labels[row] for row in rows],
                     "%{x:,} sessions (%{customdata})",
-                    customdata=shares,
+                    customdata=[shares[row] for row in rows],
+                    y=rows,
                 )
-                for name, (color, of_kind) in legend.items()
+                for name, rows in drawn.items()
             ],
             barmode="overlay",
             hovermode="closest",
@@ -124,7 +128,7 @@ def durations(frame: pd.DataFrame, policies: pd.DataFrame | None) -> Drawing:
             ),
         ),
         height=70 + 21 * len(frame),
-        legend=[Key(name, color, "bar") for name, (color, _) in legend.items()],
+        legend=[Key(name, colors[name], "bar") for name in drawn],
         table=_policies_table(policies)
         + folded(
             table_html(

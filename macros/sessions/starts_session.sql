@@ -1,6 +1,6 @@
-{% macro starts_session(event_time, window) %}
+{% macro starts_session(event_time, previous_event_time) %}
     coalesce(
-        {{ event_time }} >= lag({{ event_time }}) over ({{ window }})
+        {{ event_time }} >= {{ previous_event_time }}
         + interval {{ var('session_gap_minutes') | int }} minutes,
         true
     )

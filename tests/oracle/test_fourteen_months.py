@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
 from data_sets import DataSet
-from law import Family, breaches_of_oracle
+from law import Family, breaches_of_oracle, only_thorough
 from reference import Oracle
 
 from footfall.generate import generate
@@ -23,6 +24,8 @@ def day_of(file: Path) -> date:
     return date.fromisoformat(file.stem[-10:])
 
 
+@only_thorough
+@pytest.mark.timeout(1800)
 def test_engagement_is_the_oracles(
     tmp_path: Path, data_set: Callable[[str], DataSet], new_oracle: Callable[[], Oracle]
 ) -> None:

@@ -318,8 +318,9 @@ def test_of_many_cohorts_the_newest_are_shown() -> None:
 def test_outliers_have_a_bar_and_a_colour_of_their_own(frames: Frames) -> None:
     drawing = drawn(frames, "durations")
     found = traces(drawing)
-    assert found["Sessions"]["x"] == [300, 50, 120, 400, 80, None]
-    assert found["Outliers"]["x"] == [None, None, None, None, None, 7]
+    assert found["Sessions"]["x"] == [300, 50, 120, 400, 80]
+    assert found["Sessions"]["y"] == [0, 1, 2, 3, 4]
+    assert (found["Outliers"]["x"], found["Outliers"]["y"]) == ([7], [5])
     assert found["Sessions"]["marker"] != found["Outliers"]["marker"]
     labels = ["0 s", "up to 10 s", "30–60 s", "1–3 min", "30–60 min", "over 10 h"]
     assert drawing.figure is not None

@@ -17,34 +17,35 @@ def model(dbt, session):
         user_keys.append("event_date")
 
     user_events = Window.partitionBy(*user_keys).orderBy("event_time", "event_key")
-    numbered = events.withColumn(
-        "session_number", F.sum(F.col("starts_session").cast("int")).over(user_events)
+
+    def of_next_session(column, after_the_last):
+        return F.coalesce(F.lead(column).over(user_events), after_the_last)
+
+    # A session lasts until the event before the next one that starts a session.
+    sessions = events.where("starts_session").select(
+        "*",
+        of_next_session("previous_event_time", F.col("last_event_time")).alias("session_end"),
+        of_next_session("event_number", F.col("event_count") + 1).alias("next_event_number"),
+        of_next_session("earlier_duration_ms", F.col("total_duration_ms")).alias(
+            "duration_ms_until_next"
+        ),
     )
 
-    first_event = F.min(F.struct("event_time", "event_key", "event_date"))
-    sessions = numbered.groupBy(*user_keys, "session_number").agg(
-        first_event.alias("first_event"),
-        F.max("event_time").alias("session_end"),
-        F.coalesce(F.sum("duration_ms"), F.lit(0)).cast("bigint").alias("engaged_ms"),
-        F.count("*").alias("action_count"),
-    )
-
-    session_start = F.col("first_event.event_time")
-    duration_micros = F.unix_micros("session_end") - F.unix_micros(session_start)
+    duration_micros = F.unix_micros("session_end") - F.unix_micros("event_time")
     max_minutes = dbt.config.meta_get("session_max_minutes")
     if max_minutes is None:
         is_outlier = F.lit(False)
     else:
         is_outlier = duration_micros > max_minutes * 60 * 1_000_000
     rows = sessions.select(
-        F.md5(F.concat_ws("\u001f", "user_id", "first_event.event_key")).alias("session_id"),
+        F.md5(F.concat_ws("\u001f", "user_id", "event_key")).alias("session_id"),
         "user_id",
-        F.col("first_event.event_date").alias("event_date"),
-        session_start.alias("session_start"),
+        "event_date",
+        F.col("event_time").alias("session_start"),
         "session_end",
         (duration_micros / 1_000_000).cast("double").alias("duration_seconds"),
-        "engaged_ms",
-        "action_count",
+        (F.col("duration_ms_until_next") - F.col("earlier_duration_ms")).alias("engaged_ms"),
+        (F.col("next_event_number") - F.col("event_number")).cast("bigint").alias("action_count"),
         is_outlier.alias("is_outlier"),
     )
     return rows if split_at_midnight else rows.where(dbt.replace_where)
