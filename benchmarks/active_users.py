@@ -7,10 +7,11 @@ of every day and of the 7, 28 and 30 days that end with it. `naive` counts disti
 join of days and user-days. `intervals` adds 1 on an active day and takes it away when the window or
 the user's next active day ends it. All numbers of all engines are compared.
 
-footfall builds `fct_user_activity_monthly` and `fct_active_users_daily`: besides the compared
-numbers (`basic`, `all`) two more definitions of active, the month to date and three kinds of
-segments; dbt's own start and Delta's commits are included. Each engine has two cores and a process
-of its own; Spark has a heap of 4 GiB, or of `FOOTFALL_DRIVER_MEMORY_GIB`.
+footfall builds `fct_user_activity_monthly` and `fct_active_users_daily`: beside the compared series
+(`basic`, `all`) eleven more, since three definitions of active are counted for all and by three
+attributes, and the month to date; dbt's own start and Delta's commits are included. `Spark,
+intervals` is what the one series costs on Spark by footfall's way. Each engine has two cores and a
+process of its own; Spark has a heap of 4 GiB, or of `FOOTFALL_DRIVER_MEMORY_GIB`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
-import duckdb
 import polars as pl
 import typer
 from pyspark.sql import functions as F
@@ -170,8 +170,39 @@ class Footfall(ActiveUsersEngine):
         return f"{get_settings().schema_of('gold')}.{name}"
 
 
+class QueryEngine(ActiveUsersEngine):
+    """Counts by SQL on ``user_days``, those that the given days need."""
+
+    @abstractmethod
+    def query(self, days: Days, sql: str) -> Iterable[tuple[Any, ...]]:
+        """Return the rows of a query."""
+
+
+class OnSpark(QueryEngine):
+    def prepare(self, days: Days) -> None:
+        needed = self.user_days.needed(days)
+        user_days = get_session().read.parquet(str(self.user_days.file))
+        user_days.where(F.col("event_date").between(needed.first, needed.last)).select(
+            "user_id", "event_date"
+        ).createOrReplaceTempView("user_days")
+
+    def query(self, days: Days, sql: str) -> Iterable[tuple[Any, ...]]:
+        return get_session().sql(sql).collect()
+
+
+class OnDuckDB(QueryEngine):
+    def query(self, days: Days, sql: str) -> Iterable[tuple[Any, ...]]:
+        needed = self.user_days.needed(days)
+        with connect_duckdb(self.data.folder) as connection:
+            connection.execute(
+                f"create view user_days as select user_id, event_date from '{self.user_days.file}' "
+                f"where event_date between date '{needed.first}' and date '{needed.last}'"
+            )
+            return connection.execute(sql).fetchall()
+
+
 @dataclass
-class NaiveEngine(ActiveUsersEngine):
+class Naive(QueryEngine):
     """Counts distinct users over a join of days and user-days, one window after the other.
 
     Args:
@@ -190,9 +221,13 @@ class NaiveEngine(ActiveUsersEngine):
         ]
         self.counts = {day: tuple(users.get(day, 0) for users in found) for day in days.dates}
 
-    @abstractmethod
-    def query(self, days: Days, sql: str) -> Iterable[tuple[Any, ...]]:
-        """Return the rows of a query on ``user_days``, those that the given days need."""
+
+class Intervals(QueryEngine):
+    """Counts by a running sum of interval deltas, all windows in one query."""
+
+    def run(self, days: Days) -> None:
+        rows = self.query(days, intervals_sql(days))
+        self.counts = {day: tuple(map(int, users)) for day, *users in rows}
 
 
 def naive_sql(days: Days, length: int) -> str:
@@ -213,84 +248,62 @@ def naive_sql(days: Days, length: int) -> str:
     """
 
 
-class NaiveSpark(NaiveEngine):
+def intervals_sql(days: Days) -> str:
+    """Return the query of the users who are active in each kind of window that ends with days."""
+    windows = ", ".join(f"('{metric}', {length})" for metric, length in WINDOWS.items())
+    every_day = ", ".join(f"(date '{day}')" for day in days.dates)
+    metrics = ", ".join(f"max(users) filter (where metric = '{metric}')" for metric in WINDOWS)
+    return f"""
+        with windows as (select * from (values {windows}) as windows (metric, length)),
+        metric_dates as (select * from (values {every_day}) as metric_dates (metric_date)),
+        user_days_with_next as (
+            select event_date,
+                lead(event_date) over (partition by user_id order by event_date) as next_date
+            from user_days
+        ),
+        intervals as (
+            select event_date, next_date, count(*) as users
+            from user_days_with_next group by event_date, next_date
+        ),
+        deltas as (
+            select metric, event_date as metric_date, users as delta
+            from intervals cross join windows
+            union all
+            select metric, least(event_date + length, next_date), -users
+            from intervals cross join windows
+            union all
+            select metric, metric_date, 0 from metric_dates cross join windows
+        ),
+        daily as (
+            select metric, metric_date, sum(delta) as delta
+            from deltas group by metric, metric_date
+        ),
+        running as (
+            select metric, metric_date,
+                sum(delta) over (partition by metric order by metric_date) as users
+            from daily
+        )
+        select metric_date, {metrics}
+        from running
+        where metric_date between date '{days.first}' and date '{days.last}'
+        group by metric_date
+    """
+
+
+class NaiveSpark(Naive, OnSpark):
     name = "Spark, naive"
 
-    def prepare(self, days: Days) -> None:
-        needed = self.user_days.needed(days)
-        user_days = get_session().read.parquet(str(self.user_days.file))
-        user_days.where(F.col("event_date").between(needed.first, needed.last)).select(
-            "user_id", "event_date"
-        ).createOrReplaceTempView("user_days")
 
-    def query(self, days: Days, sql: str) -> Iterable[tuple[Any, ...]]:
-        return get_session().sql(sql).collect()
+class IntervalsSpark(Intervals, OnSpark):
+    name = "Spark, intervals"
 
 
-def _duckdb_on(user_days: UserDays, days: Days) -> duckdb.DuckDBPyConnection:
-    """Return DuckDB with the view ``user_days`` of those that the given days need."""
-    needed = user_days.needed(days)
-    connection = connect_duckdb(user_days.data.folder)
-    connection.execute(
-        f"create view user_days as select user_id, event_date from '{user_days.file}' "
-        f"where event_date between date '{needed.first}' and date '{needed.last}'"
-    )
-    return connection
-
-
-class NaiveDuckDB(NaiveEngine):
+class NaiveDuckDB(Naive, OnDuckDB):
     name = "DuckDB, naive"
 
-    def query(self, days: Days, sql: str) -> Iterable[tuple[Any, ...]]:
-        with _duckdb_on(self.user_days, days) as connection:
-            return connection.execute(sql).fetchall()
 
-
-class IntervalsDuckDB(ActiveUsersEngine):
+class IntervalsDuckDB(Intervals, OnDuckDB):
     name = "DuckDB, intervals"
-
-    def run(self, days: Days) -> None:
-        windows = ", ".join(f"('{metric}', {length})" for metric, length in WINDOWS.items())
-        metrics = ", ".join(f"max(users) filter (metric = '{metric}')" for metric in WINDOWS)
-        query = f"""
-            with windows (metric, length) as (values {windows}),
-            user_days_with_next as (
-                select event_date,
-                    lead(event_date) over (partition by user_id order by event_date) as next_date
-                from user_days
-            ),
-            intervals as (
-                select event_date, next_date, count(*) as users
-                from user_days_with_next group by all
-            ),
-            deltas as (
-                select metric, event_date as metric_date, users as delta
-                from intervals cross join windows
-                union all
-                select metric, least(event_date + length, next_date), -users
-                from intervals cross join windows
-                union all
-                select metric, cast(unnest(generate_series(
-                    date '{days.first}', date '{days.last}', interval 1 day
-                )) as date), 0
-                from windows
-            ),
-            daily as (
-                select metric, metric_date, sum(delta) as delta from deltas group by all
-            ),
-            running as (
-                select metric, metric_date,
-                    sum(delta) over (partition by metric order by metric_date) as users
-                from daily
-            )
-            select metric_date, {metrics}
-            from running
-            where metric_date between date '{days.first}' and date '{days.last}'
-            group by metric_date
-        """
-        with _duckdb_on(self.user_days, days) as connection:
-            rows = connection.execute(query).fetchall()
-        self.counts = {day: tuple(map(int, users)) for day, *users in rows}
 
 
 class IntervalsPolars(ActiveUsersEngine):
@@ -333,7 +346,7 @@ def main(
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
 ) -> None:
-    """Measure active users of a year, and of the day after it, by five ways.
+    """Measure active users of a year, and of the day after it, by six ways.
 
     With `--naive-days` a row says what the naive engines would take for all days, in proportion.
 
@@ -349,6 +362,7 @@ def main(
         engines = [
             footfall,
             NaiveSpark(data, at_most=naive_days),
+            IntervalsSpark(data),
             NaiveDuckDB(data, at_most=naive_days),
             IntervalsDuckDB(data),
             IntervalsPolars(data),
