@@ -12,6 +12,9 @@ df.createOrReplaceTempView("{{ target_relation.identifier }}")
     df.write.mode("overwrite")
     .format("{{ config.get('file_format', 'delta') }}")
     .option("overwriteSchema", "true")
+    {%- for name, value in config.get('tblproperties', {}).items() %}
+    .option("{{ name }}", "{{ value }}")
+    {%- endfor %}
     {%- set partition_by = config.get('partition_by', []) %}
     .partitionBy(*{{ [partition_by] if partition_by is string else partition_by | list }})
     .saveAsTable("{{ target_relation }}")
