@@ -6,6 +6,8 @@ import importlib
 import json
 from pathlib import Path
 
+import typer
+
 from benchmarks.harness import Row, markdown_table
 
 RESULTS = Path(__file__).parent / "results"
@@ -37,11 +39,14 @@ def section(report_file: Path) -> str:
 
 
 def main() -> None:
-    """Write the page."""
+    """Write docs/benchmarks.md from the reports in benchmarks/results.
+
+    Example: `python -m benchmarks.publish`
+    """
     reports = sorted(RESULTS.glob("*.json"))
     PAGE.write_text(HEAD + "".join(section(report) for report in reports))
     print(f"{PAGE}: {len(reports)} reports")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)
