@@ -7,20 +7,38 @@
         where {{ in_dates('month_start', affected_months(active_user_inputs(affected, active_user_reach()))) }}
     ),
 
-    last_active_days as (
+    newest_days as (
         select
             metric_dates.metric_date,
-            planes.definition,
-            user_months.user_id,
+            user_months.user_id
+            {%- for definition in activity_definitions() %},
             max({{ newest_active_day(
-                'planes.active_days', 'user_months.month_start', 'metric_dates.metric_date'
-            ) }}) as active_date
+                'user_months.' ~ definition ~ '_days',
+                'user_months.month_start',
+                'metric_dates.metric_date'
+            ) }}) as newest_{{ definition }}_date
+            {%- endfor %}
         from metric_dates
         inner join user_months
             on user_months.month_start between
                 trunc(date_sub(metric_dates.metric_date, 30), 'MM') and metric_dates.metric_date
-        lateral view {{ active_planes() }} planes as definition, active_days
-        group by metric_dates.metric_date, planes.definition, user_months.user_id
+        group by metric_dates.metric_date, user_months.user_id
+    ),
+
+    last_active_days as (
+        select
+            newest_days.metric_date,
+            newest_days.user_id,
+            definitions.definition,
+            definitions.active_date
+        from newest_days
+        lateral view inline(array(
+            {%- for definition in activity_definitions() %}
+            struct('{{ definition }}' as definition, newest_{{ definition }}_date as active_date)
+            {{- ',' if not loop.last }}
+            {%- endfor %}
+        )) definitions as definition, active_date
+        where definitions.active_date >= date_sub(newest_days.metric_date, 30)
     ),
 
     with_attributes as (
@@ -51,6 +69,5 @@
         {%- endfor %},
         count_if(active_date >= trunc(metric_date, 'MM')) as mau_calendar
     from with_attributes
-    where active_date >= date_sub(metric_date, 30)
     group by metric_date, definition, {{ attributes | join(', ') }}
 {% endmacro %}

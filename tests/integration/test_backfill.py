@@ -38,7 +38,7 @@ MODELS = [
     "fct_user_product_daily",
     "fct_user_product",
     "fct_sessions",
-    "fct_session_metrics_daily",
+    "fct_session_duration_daily",
 ]
 TABLES = [f"{PREFIX}_gold.{model}" for model in MODELS]
 DAILY = f"{PREFIX}_gold.fct_user_product_daily"
@@ -131,7 +131,7 @@ def test_gaps_finds_the_missing_days_and_mends_them(project: Project, backfill: 
         ("fct_user_product_daily", "missing"): ["2025-08-02", "2025-08-04"],
         ("fct_user_product", "follows"): ["2025-08-02", "2025-08-04"],
         ("fct_sessions", "missing"): ["2025-08-03"],
-        ("fct_session_metrics_daily", "follows"): ["2025-08-03"],
+        ("fct_session_duration_daily", "follows"): ["2025-08-03"],
     }
     assert {name: version(project, name) for name in TABLES} == versions
     assert not project.spark.catalog.tableExists(RECORD)
