@@ -11,6 +11,20 @@ from typing import NamedTuple
 
 import pandas as pd
 
+CHARTS = (
+    "dau",
+    "stickiness",
+    "definitions",
+    "active_days",
+    "growth",
+    "sessions",
+    "durations",
+    "products",
+    "quality",
+    "quarantine",
+)
+"""The panels that hold a figure where every mart has rows."""
+
 LAST_DAY = date(2025, 3, 6)
 SHARE_OF_BASIC = {"basic": 1.0, "core": 0.5, "engaged": 0.25}
 SEGMENTS = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from engagement_frames import SEGMENTS, days_to_last, engagement_frames, retention
+from engagement_frames import CHARTS, SEGMENTS, days_to_last, engagement_frames, retention
 
 from footfall.errors import FootfallError
 from footfall.report import build_dashboard, render_dashboard
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
 
 BUILT_AT = datetime(2025, 3, 7, 4, 5, tzinfo=timezone.utc)
 WIDTHS = (1280, 390)
-CHARTS = (
-    "dau",
-    "stickiness",
-    "definitions",
-    "active_days",
-    "growth",
-    "sessions",
-    "durations",
-    "products",
-    "quality",
-    "quarantine",
-)
 PANELS = (*CHARTS, "retention")
 DAYS = 9
 CHROMIUM_ARGS = [

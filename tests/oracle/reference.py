@@ -388,8 +388,12 @@ class Oracle:
         """Add the landing files of all entities."""
         for name in ENTITIES:
             source, entity = name.split(".")
-            files = folder / source / entity / "*.parquet"
-            self.load(name, f"select *, null::varchar[] as errors from read_parquet('{files}')")
+            self.load_files(name, [folder / source / entity / "*.parquet"])
+
+    def load_files(self, name: str, files: Sequence[Path]) -> None:
+        """Add the landing files of an entity; a name may be a pattern."""
+        names = [str(file) for file in files]
+        self.load(name, f"select *, null::varchar[] as errors from read_parquet({names})")
 
     def judge(self) -> None:
         """Split the input: ``judged_*`` has reasons and key, ``accepted_*`` the first of a key."""

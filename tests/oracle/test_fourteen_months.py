@@ -38,8 +38,7 @@ def test_engagement_is_the_oracles(
             files = [file for file in sorted(folder.iterdir()) if arrived <= day_of(file) < end]
             if files:
                 data.ingest(name, *files)
-                names = [str(file) for file in files]
-                oracle.load(name, f"select *, null::varchar[] as errors from read_parquet({names})")
+                oracle.load_files(name, files)
         data.build(*FAMILY.dbt_vars())
         arrived = end
     oracle.judge()
