@@ -12,13 +12,17 @@ footfall builds `fct_user_activity_monthly` and `fct_active_users_daily`: beside
 attributes, and the month to date; dbt's own start and Delta's commits are included. `Spark,
 intervals` is what the one series costs on Spark by footfall's way. Each engine has two cores and a
 process of its own; Spark has a heap of 4 GiB, or of `FOOTFALL_DRIVER_MEMORY_GIB`.
+
+The last rows say what one more day costs after only the last days of that year: a day's cost does
+not depend on history.
 """
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -338,11 +342,22 @@ class IntervalsPolars(ActiveUsersEngine):
         self.counts = {day: tuple(users[day] for users in found) for day in days.dates}
 
 
+def loaded_footfall(data: Interactions) -> Footfall:
+    """Return footfall with the user-days of a period in tables of their own."""
+    os.environ["FOOTFALL_DB_SCHEMA"] = f"days_{len(data.period)}"
+    footfall = Footfall(data)
+    in_own_process(footfall.load)
+    return footfall
+
+
 def main(
     scale: Annotated[float, typer.Option(help="1 is 20 million interactions.")] = 1.0,
     days: Annotated[int, typer.Option(min=1, help="Days that are counted at once.")] = DAYS,
     naive_days: Annotated[
         int | None, typer.Option(min=1, help="Give the naive engines only the last days.")
+    ] = None,
+    history: Annotated[
+        list[int] | None, typer.Option(help="Measure footfall after only the last days, too.")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
 ) -> None:
@@ -350,17 +365,15 @@ def main(
 
     With `--naive-days` a row says what the naive engines would take for all days, in proportion.
 
-    Example: `python -m benchmarks.active_users --scale 0.02 --naive-days 30`
+    Example: `python -m benchmarks.active_users --scale 0.02 --naive-days 30 --history 90`
     """
     use_two_cores()
     with temporary_home() as folder:
         data = Interactions(folder, days, scale)
         data.write()
         UserDays(data).write()
-        footfall = Footfall(data)
-        in_own_process(footfall.load)
         engines = [
-            footfall,
+            loaded_footfall(data),
             NaiveSpark(data, at_most=naive_days),
             IntervalsSpark(data),
             NaiveDuckDB(data, at_most=naive_days),
@@ -368,6 +381,10 @@ def main(
             IntervalsPolars(data),
         ]
         rows = compare("active users", data, engines)
+        for known_days in history or []:
+            shorter = replace(data, left_out=days - known_days)
+            *_, day = compare("active users", shorter, [loaded_footfall(shorter)])
+            rows.append(replace(day, step=f"one more day after {known_days} days"))
     write_report("active_users", rows, json)
 
 

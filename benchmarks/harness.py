@@ -31,6 +31,8 @@ SAMPLE_SECONDS = 0.05
 LAST_SECONDS = 60
 """How long the processes that a step started may take to end."""
 
+PROGRESS = Console(stderr=True)
+
 T = TypeVar("T")
 
 
@@ -107,10 +109,15 @@ def io_bytes() -> tuple[int, int]:
 
 
 class PeakMemory:
-    """Samples the memory of this process and all its children while the context is open."""
+    """Samples the memory of this process and all its children while the context is open.
+
+    A process counts from its second sample on: one that is just being spawned shares all memory of
+    its parent (Java's, say) until it runs its own program.
+    """
 
     def __init__(self) -> None:
         self.gib = 0.0
+        self._known: set[int] = set()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -135,9 +142,12 @@ class PeakMemory:
 
     def _sample(self) -> None:
         total = 0
-        for process in _process_tree():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                total += process.memory_info().rss
+        processes = _process_tree()
+        for process in processes:
+            if process.pid in self._known:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    total += process.memory_info().rss
+        self._known = {process.pid for process in processes}
         self.gib = max(self.gib, total / GIB)
 
 
@@ -161,6 +171,7 @@ def measure(step: str, engine: str, function: Callable[[], Work | None], runs: i
             cpu_seconds.append(_cpu_seconds() - cpu_started)
     work = work or Work()
     median = statistics.median(seconds)
+    PROGRESS.log(f"{engine}: {step}: {median:.1f} s, peak {peak.gib:.1f} GiB")
     return Row(
         step=step,
         engine=engine,

@@ -83,11 +83,13 @@ class Interactions:
         folder: where the file lies.
         days: how many days, without the one that follows.
         scale: 1.0 is 20 million interactions of a million users in the days.
+        left_out: how many of the days, the first ones, are in the file but not in the period.
     """
 
     folder: Path
     days: int
     scale: float
+    left_out: int = 0
 
     @property
     def file(self) -> Path:
@@ -95,7 +97,8 @@ class Interactions:
 
     @property
     def period(self) -> Days:
-        return Days(START, START + timedelta(days=self.days - 1))
+        first = START + timedelta(days=self.left_out)
+        return Days(first, START + timedelta(days=self.days - 1))
 
     @property
     def new_day(self) -> Days:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -106,6 +107,7 @@ class Shop:
             day=self.first_day,
             folder=(self.folder / "history").as_uri(),
         )
+        shutil.rmtree(self.folder / "history")
 
     def let_days_pass(self, days: range) -> None:
         """Copy the first day's segments to days, and rankings to the days after them."""
@@ -138,7 +140,9 @@ class Shop:
 
 def _measure(shop: Shop, window: int) -> Iterator[Row]:
     def row(step: str, function: Callable[[], Work | None]) -> Row:
-        return measure(step, "footfall", function)
+        # Shuffle files are deleted with the Java objects that stand for them.
+        cast(Any, get_session().sparkContext)._jvm.System.gc()
+        return measure(f"{shop.history_days} days: {step}", "footfall", function)
 
     yield row("generate three raw days and a year's checkpoint", shop.generate)
     yield row("ingest a day", lambda: shop.ingest(actions_of=0))
@@ -186,17 +190,18 @@ def main(
     Example: `python -m benchmarks.sequences --scale 0.1 --history 30 --history 365`
     """
     rows: list[Row] = []
-    with temporary_home() as folder:
-        for days in history or [365]:
-            os.environ["FOOTFALL_DB_SCHEMA"] = f"history_{days}"
-            get_settings.cache_clear()
-            get_session()
-            landing = folder / f"landing_{days}"
-            shop = Shop(get_settings(), landing, scale, days, grid_date(START))
-            rows += [
-                replace(row, step=f"{days} days: {row.step}") for row in _measure(shop, window)
-            ]
-    write_report("sequences", rows, json)
+    try:
+        with temporary_home() as folder:
+            for days in history or [365]:
+                os.environ["FOOTFALL_DB_SCHEMA"] = f"history_{days}"
+                get_settings.cache_clear()
+                get_session()
+                landing = folder / f"landing_{days}"
+                shop = Shop(get_settings(), landing, scale, days, grid_date(START))
+                for row in _measure(shop, window):
+                    rows.append(row)
+    finally:
+        write_report("sequences", rows, json)
 
 
 if __name__ == "__main__":

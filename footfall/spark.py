@@ -41,6 +41,9 @@ _prepared_home: Path | None = None
 # pays for twice.
 LINUX_JAVA_OPTIONS = " -XX:+UseTransparentHugePages" if sys.platform == "linux" else ""
 
+LARGE_SHUFFLE_PARTITIONS = 64
+"""As many as the checkpoints have buckets: a task then reads whole buckets."""
+
 LOG4J = """\
 rootLogger.level = error
 rootLogger.appenderRef.console.ref = console
@@ -94,6 +97,11 @@ def session_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.sql.sources.default": "delta",
         "spark.sql.shuffle.partitions": str(shuffle_partitions),
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+        # A large shuffle is read in many tasks, so that each fits the memory; a small one's merge.
+        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(
+            max(LARGE_SHUFFLE_PARTITIONS, shuffle_partitions)
+        ),
+        "spark.shuffle.sort.bypassMergeThreshold": str(shuffle_partitions),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "10000000",
         "spark.databricks.delta.snapshotPartitions": "2",

@@ -13,7 +13,7 @@
             {%- do wanted.update({first + modules.datetime.timedelta(days=offset): true}) -%}
         {%- endfor -%}
     {%- endfor -%}
-    {%- set existing = run_query('select metric_date from ' ~ this).columns[0].values() -%}
+    {%- set existing = run_query('select distinct metric_date from ' ~ this).columns[0].values() -%}
     {%- set dates = {} -%}
     {%- for day in (dates_between(edges[0], edges[1]) if edges[0] else []) -%}
         {%- set day_date = modules.datetime.date.fromisoformat(day) -%}

@@ -32,12 +32,7 @@
             definitions.definition,
             definitions.active_date
         from newest_days
-        lateral view inline(array(
-            {%- for definition in activity_definitions() %}
-            struct('{{ definition }}' as definition, newest_{{ definition }}_date as active_date)
-            {{- ',' if not loop.last }}
-            {%- endfor %}
-        )) definitions as definition, active_date
+        lateral view {{ by_definition('newest_*_date') }} definitions as definition, active_date
         where definitions.active_date >= date_sub(newest_days.metric_date, 30)
     ),
 

@@ -181,6 +181,8 @@ TIMES = tuple(
     for text in (
         "00:00:00", "00:00:00.000001", "00:10:00", "12:00:00", "12:00:00", "12:29:59.999999",
         "12:30:00", "12:59:59.999999", "23:35:00", "23:59:59.999999",
+        # Before and after midnight in New York, where it is winter until 9 March.
+        "04:58:30", "04:59:59.999999", "05:00:00", "05:01:00",
     )
 )  # fmt: skip
 USERS = tuple(f"U{number}" for number in range(12))

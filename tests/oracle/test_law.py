@@ -8,17 +8,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import date, datetime, timezone
 from pathlib import Path
 
 import pytest
 from data_sets import DataSet
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
-from law import FAMILIES, SUBJECTS, only_thorough, run_schedule, schedules
+from law import (
+    FAMILIES,
+    SUBJECTS,
+    Row,
+    Schedule,
+    breaches_of_oracle,
+    only_thorough,
+    play,
+    run_schedule,
+    schedules,
+)
 
 from footfall.dbt import run_dbt
 
-ALWAYS = ("engagement_elsewhere", "training")
+NOT_SPLIT = "engagement_elsewhere"
+ALWAYS = (NOT_SPLIT, "training")
 EXAMPLES = int(os.environ.get("FOOTFALL_LAW_EXAMPLES", "1"))
 
 
@@ -41,6 +53,34 @@ def test_every_incremental_model_is_under_the_law(tmp_path: Path) -> None:
     kinds = ("incremental", "snapshot")
     nodes = manifest.nodes.values()
     assert {node.name for node in nodes if node.config.materialized in kinds} == set(SUBJECTS)
+
+
+def test_a_session_that_grows_past_midnight_changes_the_day_on_which_it_began(
+    law_data: Callable[[str], DataSet],
+) -> None:
+    """Its user is engaged on the last day of February once a row of March makes it long enough."""
+
+    def view(moment: str) -> Row:
+        return {
+            "event_time": datetime.fromisoformat(moment).replace(tzinfo=timezone.utc),
+            "user_id": "U", "product_id": "P", "interaction_type": "view",
+        }  # fmt: skip
+
+    # Midnight in New York is at 05:00 UTC.
+    schedule = Schedule(
+        FAMILIES[NOT_SPLIT],
+        (
+            {"product.interactions": [view("2025-03-01 04:58:30"), view("2025-03-01 04:59:30")]},
+            {"product.interactions": [view("2025-03-01 05:01:00")]},
+        ),
+        builds=(0, 1),
+    )
+    data = law_data(NOT_SPLIT)
+    assert breaches_of_oracle(data, play(data, schedule)) == {}
+    engaged = data.rows(
+        "select month_start, engaged_days from {gold}.fct_user_activity_monthly order by 1"
+    )
+    assert engaged == [(date(2025, 2, 1), 1 << 27), (date(2025, 3, 1), 0)]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 {% set window_days = active_user_windows().mau_28 %}
 {% set days_before = window_days - 1 %}
 {% set affected = active_user_dates(
-    affected_dates(['fct_user_activity_daily', 'fct_user_activity_monthly']),
+    session_dates(affected_dates(['fct_user_activity_daily', 'fct_user_activity_monthly'])),
     days_before + core_window_days()
 ) %}
 {% set input_months = affected_months(active_user_inputs(affected, window_days)) %}
@@ -35,7 +35,7 @@ user_months as (
         planes.definition,
         planes.active_days
     from {{ ref('fct_user_activity_monthly') }}
-        lateral view {{ active_planes() }} planes as definition, active_days
+        lateral view {{ by_definition('*_days') }} planes as definition, active_days
     where
         planes.active_days > 0
         and {{ in_dates('month_start', input_months) }}

@@ -5,7 +5,9 @@
 
 {% set metrics = active_user_metrics() %}
 {% set affected = active_user_dates(
-    new_attribute_dates(affected_dates(['fct_user_activity_daily', 'fct_user_activity_monthly'])),
+    new_attribute_dates(session_dates(affected_dates(
+        ['fct_user_activity_daily', 'fct_user_activity_monthly']
+    ))),
     active_user_reach()
 ) %}
 {% set bitmap_days = var('active_users_bitmap_days') %}

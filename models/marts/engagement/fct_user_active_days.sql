@@ -5,7 +5,7 @@ with definitions as (
         planes.definition,
         planes.active_days
     from {{ ref('fct_user_activity_monthly') }}
-        lateral view {{ active_planes() }} planes as definition, active_days
+        lateral view {{ by_definition('*_days') }} planes as definition, active_days
 ),
 
 days_of_month as (

@@ -1,32 +1,47 @@
 {{ config(partition_by=['month_start']) }}
 
 {% set days_before = core_window_days() - 1 %}
-{% set affected = affected_months(affected_dates(['fct_user_activity_daily']), days_before) %}
+{% set planes = ['basic_days', 'core_once_days', 'core_twice_days', 'engaged_days'] %}
+{% set changed_days = session_dates(affected_dates(['fct_user_activity_daily'])) %}
+{% set affected = affected_months(changed_days, days_before) %}
 {{ replace_where('month_start', affected) }}
 
 with user_days as (
     select
         user_id,
         trunc(event_date, 'MM') as month_start,
-        {{ day_bit('event_date') }} as day_bit,
-        core_action_count,
-        longest_session_seconds
+        {{ day_bit('event_date') }} as basic_days,
+        if(core_action_count >= 1, basic_days, 0) as core_once_days,
+        if(core_action_count >= 2, basic_days, 0) as core_twice_days,
+        if(
+            longest_session_seconds > {{ var('engaged_session_seconds') }}, basic_days, 0
+        ) as engaged_days
     from {{ ref('fct_user_activity_daily') }}
-    where {{ in_dates('event_date', days_of_months(affected, days_before)) }}
+    where {{ in_dates('event_date', changed_days) }}
+    {%- if not affected.first %}
+    union all
+    select
+        user_id,
+        month_start,
+        {%- for plane in planes %}
+        {{ plane }} & ~({{ bits_of_dates('month_start', changed_days) }}) as {{ plane }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from {{ this }}
+    where {{ in_dates('month_start', affected_months(affected, -days_before)) }}
+    {%- endif %}
 ),
 
 user_months as (
     select
         user_id,
         month_start,
-        bit_or(day_bit) as basic_days,
-        bit_or(if(core_action_count >= 1, day_bit, 0)) as core_once_days,
-        bit_or(if(core_action_count >= 2, day_bit, 0)) as core_twice_days,
-        bit_or(
-            if(longest_session_seconds > {{ var('engaged_session_seconds') }}, day_bit, 0)
-        ) as engaged_days
+        {%- for plane in planes %}
+        bit_or({{ plane }}) as {{ plane }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from user_days
     group by user_id, month_start
+    having bit_or(basic_days) > 0
 ),
 
 with_month_before as (

@@ -1,7 +1,7 @@
-{% macro active_planes() -%}
+{% macro by_definition(column_pattern) -%}
     inline(array(
         {%- for definition in activity_definitions() %}
-        struct('{{ definition }}' as definition, {{ definition }}_days as active_days)
+        struct('{{ definition }}' as definition, {{ column_pattern | replace('*', definition) }} as value)
         {{- ',' if not loop.last }}
         {%- endfor %}
     ))
