@@ -138,7 +138,7 @@ class Shop:
         return Work(rows=manifest.rows(samples), bytes_written=folder_bytes(out))
 
 
-def _measure(shop: Shop, window: int) -> Iterator[Row]:
+def _measure(shop: Shop, window: int, only_a_day: bool) -> Iterator[Row]:
     def row(step: str, function: Callable[[], Work | None]) -> Row:
         # Shuffle files are deleted with the Java objects that stand for them.
         cast(Any, get_session().sparkContext)._jvm.System.gc()
@@ -155,6 +155,8 @@ def _measure(shop: Shop, window: int) -> Iterator[Row]:
     yield row("checkpoint: nothing due", lambda: shop.run(CHECKPOINTS))
     yield row("samples of a day", lambda: shop.run(SAMPLES))
     yield row("sequences of a day, 2 segments since the checkpoint", lambda: shop.run(SEQUENCES))
+    if only_a_day:
+        return
     shop.let_days_pass(range(RAW_DAYS - 1, COMPACTED + 1))
     last = (COMPACTED + 1,)
     yield row(
@@ -183,11 +185,14 @@ def main(
         list[int] | None, typer.Option(help="Days of history; by default 365.")
     ] = None,
     window: Annotated[int, typer.Option(help="Days of sequences in one run; 0 for none.")] = 14,
+    only_a_day: Annotated[
+        bool, typer.Option("--only-a-day", help="Leave out what is not done on every day.")
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
 ) -> None:
     """Measure each step of a day, in one home and one session.
 
-    Example: `python -m benchmarks.sequences --scale 0.1 --history 30 --history 365`
+    Example: `python -m benchmarks.sequences --scale 0.1 --history 30 --history 365 --only-a-day`
     """
     rows: list[Row] = []
     try:
@@ -198,7 +203,7 @@ def main(
                 get_session()
                 landing = folder / f"landing_{days}"
                 shop = Shop(get_settings(), landing, scale, days, grid_date(START))
-                for row in _measure(shop, window):
+                for row in _measure(shop, window, only_a_day):
                     rows.append(row)
     finally:
         write_report("sequences", rows, json)
