@@ -3,7 +3,8 @@
 The history before the first day is drawn as a checkpoint (``footfall generate --workload
 training``); two days of raw rows follow, through ingestion and staging. Later days are copies of
 the first day's segments and of a day's rankings. Bytes read and written count everything that the
-processes read and wrote, shuffles included; an export's are its files.
+processes read and wrote, shuffles included; an export's are its files. The reports were made with
+``FOOTFALL_DRIVER_MEMORY_GIB=8``.
 """
 
 from __future__ import annotations
