@@ -9,24 +9,23 @@
 with user_days as (
     select
         user_id,
-        trunc(event_date, 'MM') as month_start,
         {{ day_bit('event_date') }} as basic_days,
         if(core_action_count >= 1, basic_days, 0) as core_once_days,
         if(core_action_count >= 2, basic_days, 0) as core_twice_days,
         if(
             longest_session_seconds > {{ var('engaged_session_seconds') }}, basic_days, 0
-        ) as engaged_days
+        ) as engaged_days,
+        trunc(event_date, 'MM') as month_start
     from {{ ref('fct_user_activity_daily') }}
     where {{ in_dates('event_date', changed_days) }}
     {%- if not affected.first %}
     union all
     select
         user_id,
-        month_start,
         {%- for plane in planes %}
-        {{ plane }} & ~({{ bits_of_dates('month_start', changed_days) }}) as {{ plane }}
-        {{- ',' if not loop.last }}
+        {{ plane }} & ~({{ bits_of_dates('month_start', changed_days) }}) as {{ plane }},
         {%- endfor %}
+        month_start
     from {{ this }}
     where {{ in_dates('month_start', affected_months(affected, -days_before)) }}
     {%- endif %}
@@ -35,10 +34,10 @@ with user_days as (
 user_months as (
     select
         user_id,
-        month_start,
         {%- for plane in planes %}
-        bit_or({{ plane }}) as {{ plane }}{{ ',' if not loop.last }}
+        bit_or({{ plane }}) as {{ plane }},
         {%- endfor %}
+        month_start
     from user_days
     group by user_id, month_start
     having bit_or(basic_days) > 0
