@@ -196,18 +196,15 @@ def main(
     Example: `python -m benchmarks.sequences --scale 0.1 --history 30 --history 365 --only-a-day`
     """
     rows: list[Row] = []
-    try:
-        with temporary_home() as folder:
-            for days in history or [365]:
-                os.environ["FOOTFALL_DB_SCHEMA"] = f"history_{days}"
-                get_settings.cache_clear()
-                get_session()
-                landing = folder / f"landing_{days}"
-                shop = Shop(get_settings(), landing, scale, days, grid_date(START))
-                for row in _measure(shop, window, only_a_day):
-                    rows.append(row)
-    finally:
-        write_report("sequences", rows, json)
+    with temporary_home() as folder:
+        for days in history or [365]:
+            os.environ["FOOTFALL_DB_SCHEMA"] = f"history_{days}"
+            get_settings.cache_clear()
+            get_session()
+            landing = folder / f"landing_{days}"
+            shop = Shop(get_settings(), landing, scale, days, grid_date(START))
+            rows += _measure(shop, window, only_a_day)
+    write_report("sequences", rows, json)
 
 
 if __name__ == "__main__":
