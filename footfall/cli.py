@@ -149,10 +149,15 @@ def setup() -> None:
 
     Example: `footfall setup`
     """
-    from footfall.spark import prepare
+    from footfall.java import find_java_home
+    from footfall.spark import prepare, prepare_archive
 
     settings = prepare()
-    out.print(f"Ready: Java at {os.environ['JAVA_HOME']}, state in {settings.home}")
+    fast = prepare_archive(settings)
+    out.print(
+        f"Ready: Java at {find_java_home()}"
+        f"{'' if fast else ', without a class-data archive'}, state in {settings.home}"
+    )
 
 
 @app.command()

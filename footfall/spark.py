@@ -7,6 +7,7 @@ session comes out the same whether dbt-spark's ``session`` method starts it or :
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import threading
 import time
@@ -14,9 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from footfall.class_archive import archive_file, archive_options, ensure_archive
 from footfall.errors import FootfallError
 from footfall.jars import ensure_jars
-from footfall.java import find_java_home
+from footfall.java import find_java_home, quiet_java_home
 from footfall.settings import Settings, get_settings
 from footfall.shared_session import (
     POLL_SECONDS,
@@ -44,6 +46,8 @@ LINUX_JAVA_OPTIONS = " -XX:+UseTransparentHugePages" if sys.platform == "linux" 
 LARGE_SHUFFLE_PARTITIONS = 64
 """As many as the checkpoints have buckets: a task then reads whole buckets."""
 
+LARGEST_LOG_BYTES = 10 * 1024**2
+
 LOG4J = """\
 rootLogger.level = error
 rootLogger.appenderRef.console.ref = console
@@ -62,12 +66,29 @@ logger.windowexec.level = error
 """
 
 
-def session_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
+def java_options(settings: Settings) -> str:
+    """Return the options of Spark's Java, but for its heap and its class-data archive.
+
+    Args:
+        settings: the home and how far Java compiles.
+    """
+    home = settings.home
+    return (
+        f"-Dderby.system.home={home} -Dderby.stream.error.file={home / 'derby.log'} "
+        f"-Dlog4j2.configurationFile={(home / 'conf' / 'log4j2.properties').as_uri()} "
+        f"-XX:+UseParallelGC -XX:TieredStopAtLevel={settings.jit_level} "
+        # Below level 4 Java's default is 48 MB, which Spark's generated code fills in minutes.
+        f"-XX:ReservedCodeCacheSize=512m{LINUX_JAVA_OPTIONS}"
+    )
+
+
+def session_conf(settings: Settings, jars: list[Path], archive: list[str]) -> dict[str, str]:
     """Return Spark's configuration for one small machine.
 
     Args:
         settings: home, cores and driver memory.
         jars: Delta's jars, for the class path.
+        archive: Java's options for its class-data archive.
     """
     home = settings.home
     shuffle_partitions = max(4, 2 * settings.cores)
@@ -78,12 +99,7 @@ def session_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraJavaOptions": (
-            f"-Dderby.system.home={home} -Dderby.stream.error.file={home / 'derby.log'} "
-            f"-XX:+UseParallelGC -XX:TieredStopAtLevel={settings.jit_level} "
-            # Below level 4 Java's default is 48 MB, which Spark's generated code fills in minutes.
-            f"-XX:ReservedCodeCacheSize=512m{LINUX_JAVA_OPTIONS}"
-        ),
+        "spark.driver.extraJavaOptions": " ".join([java_options(settings), *archive]),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.catalogImplementation": "hive",
@@ -130,25 +146,61 @@ def prepare(settings: Settings | None = None) -> Settings:
             return settings
         try:
             conf_dir = settings.home / "conf"
+            empty_conf_dir = settings.cache / "conf"
             conf_dir.mkdir(parents=True, exist_ok=True)
-            (settings.home / "tmp").mkdir(exist_ok=True)
+            for folder in (settings.home / "tmp", settings.home / "logs", empty_conf_dir):
+                folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FootfallError(
                 f"FOOTFALL_HOME {settings.home} cannot be written: {error.strerror}.",
                 "Set FOOTFALL_HOME to a folder of yours.",
             ) from error
-        java_home = find_java_home(settings)
+        java_home = find_java_home()
         jars = ensure_jars(settings, java_home)
-        lines = [f"{key} {value}\n" for key, value in session_conf(settings, jars).items()]
+        archive = archive_options(archive_file(settings, java_home, jars))
+        lines = [f"{key} {value}\n" for key, value in session_conf(settings, jars, archive).items()]
         _write_if_changed(conf_dir / "spark-defaults.conf", "".join(lines))
         _write_if_changed(conf_dir / "log4j2.properties", LOG4J)
-        os.environ["JAVA_HOME"] = str(java_home)
-        os.environ["SPARK_CONF_DIR"] = str(conf_dir)
+        os.environ["JAVA_HOME"] = str(quiet_java_home(settings, java_home))
+        # On the class path, where Java accepts a class-data archive only beside an empty folder.
+        os.environ["SPARK_CONF_DIR"] = str(empty_conf_dir)
+        os.environ["PYSPARK_SUBMIT_ARGS"] = submit_arguments(
+            conf_dir / "spark-defaults.conf", os.environ.get("PYSPARK_SUBMIT_ARGS")
+        )
+        os.environ["FOOTFALL_SPARK_LOG"] = str(spark_log(settings))
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
         os.environ["FOOTFALL_HOME"] = str(settings.home)
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         _prepared_home = settings.home
     return settings
+
+
+def prepare_archive(settings: Settings) -> bool:
+    """Make Java's class-data archive where it is missing, and return whether there is one now."""
+    java_home = find_java_home()
+    jars = ensure_jars(settings, java_home)
+    return ensure_archive(settings, archive_file(settings, java_home, jars), java_home)
+
+
+def submit_arguments(properties: Path, given: str | None) -> str:
+    """Return PYSPARK_SUBMIT_ARGS with footfall's properties file before what was given.
+
+    Args:
+        properties: the file that :func:`prepare` writes.
+        given: the variable as it was; a properties file of an earlier call is replaced.
+    """
+    arguments = shlex.split(given or "pyspark-shell")
+    if arguments[0] == "--properties-file":
+        arguments = arguments[2:]
+    return shlex.join(["--properties-file", str(properties), *arguments])
+
+
+def spark_log(settings: Settings) -> Path:
+    """Return the file that takes what Java prints; a large one is set aside first."""
+    file = settings.home / "logs" / "spark.log"
+    if file.is_file() and file.stat().st_size > LARGEST_LOG_BYTES:
+        file.replace(file.with_suffix(".log.1"))
+    return file
 
 
 def _write_if_changed(file: Path, text: str) -> None:

