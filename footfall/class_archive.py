@@ -82,7 +82,9 @@ def ensure_archive(settings: Settings, archive: Path, java_home: Path) -> bool:
             "FOOTFALL_JIT_LEVEL": "1",
             "FOOTFALL_DRIVER_MEMORY_GIB": "1",
         }
-        command = [sys.executable, "-m", "footfall.warm_up", str(fresh), str(java_home)]
+        base = base_of(archive)
+        parts = [str(part) for part in (fresh, base, java_home)]
+        command = [sys.executable, "-m", "footfall.warm_up", *parts]
         try:
             subprocess.run(
                 command, env=environment, timeout=SECONDS_TO_MAKE, check=True, capture_output=True
@@ -91,10 +93,8 @@ def ensure_archive(settings: Settings, archive: Path, java_home: Path) -> bool:
             return False
         if not fresh.is_file():
             return False
-        for old in archive.parent.glob("*.jsa"):
-            old.unlink(missing_ok=True)
-            base_of(old).unlink(missing_ok=True)
-        if (base := base_of(fresh)).is_file():
-            base.replace(base_of(archive))
+        for old in archive.parent.iterdir():
+            if old.is_file() and old != base:
+                old.unlink(missing_ok=True)
         fresh.replace(archive)
     return True

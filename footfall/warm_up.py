@@ -11,7 +11,7 @@ from pathlib import Path
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from footfall.class_archive import SECONDS_TO_MAKE, base_of
+from footfall.class_archive import SECONDS_TO_MAKE
 from footfall.spark import java_options, prepare
 
 BASE_ARCHIVE = Path("lib", "server", "classes.jsa")
@@ -55,13 +55,16 @@ STATEMENTS = (
 )
 
 
-def _make_base(java: Path, file: Path) -> None:
+def _make_base(java: Path, base: Path) -> None:
+    """Make the archive of Java's own classes, in its final place: the other one names it."""
+    fresh = base.with_suffix(".new")
     subprocess.run(
-        [str(java), "-Xshare:dump", f"-XX:SharedArchiveFile={file}", "-XX:+UseParallelGC"],
+        [str(java), "-Xshare:dump", f"-XX:SharedArchiveFile={fresh}", "-XX:+UseParallelGC"],
         check=True,
         capture_output=True,
         timeout=SECONDS_TO_MAKE,
     )
+    fresh.replace(base)
 
 
 def _run_statements(session: SparkSession) -> None:
@@ -75,17 +78,17 @@ def _run_statements(session: SparkSession) -> None:
             session.read.format(file_format).load(target).collect()
 
 
-def make_archive(file: Path, java_home: Path) -> None:
+def make_archive(file: Path, base: Path, java_home: Path) -> None:
     """Run Spark on statements like the project's, and have Java archive its classes at its end.
 
     Args:
         file: the archive to write.
+        base: where the archive of Java's own classes belongs, if the runtime ships none.
         java_home: the Java that Spark runs on.
     """
     settings = prepare()
     options = java_options(settings)
     if not (java_home / BASE_ARCHIVE).is_file():
-        base = base_of(file)
         _make_base(java_home / "bin" / "java", base)
         options += f" -XX:SharedArchiveFile={base}"
     options += f" -XX:ArchiveClassesAtExit={file}"
@@ -102,4 +105,4 @@ def make_archive(file: Path, java_home: Path) -> None:
 
 
 if __name__ == "__main__":
-    make_archive(Path(sys.argv[1]), Path(sys.argv[2]))
+    make_archive(*map(Path, sys.argv[1:4]))
