@@ -21,7 +21,11 @@ WRAPPER = """\
 #!/bin/sh
 for argument do
   shift
-  [ "$argument" = "{unsupported}" ] || set -- "$@" "$argument"
+  case $argument in
+    {unsupported}) continue ;;
+    *:*/slf4j-api-*:*/jars/\\*) argument=$(printf '%s' "$argument" | sed 's|:[^:]*/slf4j-api-[^:]*||') ;;
+  esac
+  set -- "$@" "$argument"
 done
 case "${{FOOTFALL_SPARK_LOG:+$*}}" in
   *org.apache.spark.launcher.Main*) exec {java} "$@" 2>>"$FOOTFALL_SPARK_LOG" ;;
@@ -86,7 +90,8 @@ def quiet_java_home(settings: Settings, home: Path) -> Path:
     """Return a Java home whose ``bin/java`` starts another's, quietly; made on first use.
 
     Spark asks for a module that the wheel's runtime lacks and that makes any other print a warning
-    at each start: the wrapper leaves it out. What Spark's Java prints goes to the file that
+    at each start: the wrapper leaves it out, and the first of two mentions of a jar on the class
+    path, for which Java 21 refuses its class-data archive. What Spark's Java prints goes to the file that
     FOOTFALL_SPARK_LOG names.
 
     Args:
