@@ -23,7 +23,8 @@ for argument do
   shift
   case $argument in
     {unsupported}) continue ;;
-    *:*/slf4j-api-*:*/jars/\\*) argument=$(printf '%s' "$argument" | sed 's|:[^:]*/slf4j-api-[^:]*||') ;;
+    *:*/slf4j-api-*:*/jars/\\*)
+      argument=$(printf '%s' "$argument" | sed 's|:[^:]*/slf4j-api-[^:]*||') ;;
   esac
   set -- "$@" "$argument"
 done
@@ -91,8 +92,8 @@ def quiet_java_home(settings: Settings, home: Path) -> Path:
 
     Spark asks for a module that the wheel's runtime lacks and that makes any other print a warning
     at each start: the wrapper leaves it out, and the first of two mentions of a jar on the class
-    path, for which Java 21 refuses its class-data archive. What Spark's Java prints goes to the file that
-    FOOTFALL_SPARK_LOG names.
+    path, for which Java 21 refuses its class-data archive. What Spark's Java prints goes to the
+    file that FOOTFALL_SPARK_LOG names.
 
     Args:
         settings: the cache, which holds the wrapper.
