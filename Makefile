@@ -1,4 +1,4 @@
-# Every target works on a fresh machine with python3 (3.10+) and make.
+# Every target works on a fresh machine with python3 (3.10 to 3.13) and make.
 PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/sh
@@ -13,7 +13,7 @@ SAMPLE := $(QUICK) FOOTFALL_HOME=$(SAMPLE_HOME) FOOTFALL_CACHE=$(CURDIR)/.footfa
 TORCH ?=
 WITH_TORCH := $(if $(TORCH),--torch)
 
-.PHONY: help demo test setup setup-dev lint types sql-lint parse unit check build-sample docs lock clean
+.PHONY: help demo test setup setup-dev lint types sql-lint parse unit check build-sample pythons docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ build-sample: ## the demo on a small sample, then a plain dbt build with the uni
 	rm -rf $(SAMPLE_HOME)
 	$(SAMPLE) $(BIN)/footfall demo --days 3 --users 200
 	$(SAMPLE) $(BIN)/dbt build
+
+pythons: ## set-up, lint, types and parse on each Python that this machine has
+	@$(PYTHON) scripts/check_pythons.py
 
 docs: ## dbt's documentation in target/
 	$(BIN)/dbt docs generate

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import typer
 
@@ -43,7 +44,7 @@ def draw_months(users: int) -> tuple[pa.Table, int]:
     share = rng.beta(0.5, 5, users)
     joined = rng.integers(0, DAYS, users)
     left = joined + rng.exponential(DAYS / 2, users)
-    planes: dict[date, list[np.ndarray]] = {}
+    planes: dict[date, list[npt.NDArray[np.int32]]] = {}
     user_days = 0
     for number in range(DAYS):
         day = START + timedelta(days=number)

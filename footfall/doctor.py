@@ -34,9 +34,9 @@ class Check(BaseModel):
 def check_python(settings: Settings) -> Check:
     return Check(
         name="Python",
-        ok=sys.version_info >= (3, 10),
+        ok=(3, 10) <= sys.version_info < (3, 14),
         found=f"{platform.python_version()} at {sys.executable}",
-        fix="Install Python 3.10 or newer and run `make setup`.",
+        fix="Install Python 3.10 to 3.13 and run `make setup`.",
     )
 
 

@@ -4,11 +4,12 @@
     python3 scripts/setup.py --dev   and what `make test` needs
     python3 scripts/setup.py --torch and PyTorch, for footfall.sequences.torch; also with --dev
 
-Needs nothing but Python 3.10+. Does nothing where all is in place.
+Needs nothing but a Python that pyproject.toml allows. Does nothing where all is in place.
 """
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -46,6 +47,18 @@ def make_venv() -> None:
     run("make .venv", sys.executable, "-m", "venv", "--clear", VENV)
 
 
+def require_python() -> None:
+    project = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    bounds = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', project)
+    first, after = (3, int(bounds.group(1))), (3, int(bounds.group(2)))
+    if not first <= sys.version_info[:2] < after:
+        versions = f"3.{first[1]} to 3.{after[1] - 1}"
+        stop(
+            f"Python {sys.version.split()[0]} is not supported, footfall needs {versions}.",
+            f"Name such a one: make demo PYTHON=python3.{after[1] - 1}",
+        )
+
+
 def digest(*inputs: bytes) -> str:
     return hashlib.sha256(b"".join(inputs)).hexdigest()
 
@@ -65,11 +78,7 @@ def install_torch() -> None:
 
 
 def main() -> None:
-    if sys.version_info < (3, 10):  # noqa: UP036, this file runs before the project is installed
-        stop(
-            f"Python {sys.version.split()[0]} is too old, footfall needs 3.10.",
-            "Name a newer one: make demo PYTHON=python3.12",
-        )
+    require_python()
     dev = "--dev" in sys.argv[1:]
     lock = PROJECT / ("requirements-dev.lock" if dev else "requirements.lock")
     project = (PROJECT / "pyproject.toml").read_bytes()

@@ -33,7 +33,7 @@ def spark_hash(values: Array) -> Array:
         int32, of the same length.
     """
     words = np.ascontiguousarray(values, dtype="<i8").view("<u4").reshape(-1, 2)
-    state = np.full(len(words), SPARK_SEED, dtype=np.uint32)
+    state: Array = np.full(len(words), SPARK_SEED, dtype=np.uint32)
     state = _add_word(_add_word(state, words[:, 0]), words[:, 1])
     state ^= np.uint32(8)
     state = (state ^ (state >> np.uint32(16))) * np.uint32(0x85EBCA6B)

@@ -216,7 +216,7 @@ def app_interactions(entity: Entity, world: World, day: int, rows: Columns) -> C
 def app_users(world: World) -> Columns:
     """Return a row for each user at joining, and one for each later change of an attribute."""
     users = world.users
-    positions = [np.arange(len(users))]
+    positions: list[Array] = [np.arange(len(users))]
     times = [users.joined_at]
     for name in ATTRIBUTES:
         changing = np.flatnonzero(users.changed_at[name] < world.period.end)

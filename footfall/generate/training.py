@@ -95,14 +95,15 @@ def _times(day: int, share: tuple[float, float], size: int, rng: np.random.Gener
 
 def _repeated(rows: Columns) -> Array:
     """Return the positions of rows that repeat an earlier one; the rows are sorted by time."""
-    found = [np.empty(0, dtype=np.int64)]
+    found: list[Array] = [np.empty(0, dtype=np.int64)]
     lag = 1
     while (same := rows["time"][lag:] == rows["time"][:-lag]).any():
         same &= rows["user"][lag:] == rows["user"][:-lag]
         same &= rows["item"][lag:] == rows["item"][:-lag]
         found.append(np.flatnonzero(same) + lag)
         lag += 1
-    return np.unique(np.concatenate(found))
+    positions: Array = np.unique(np.concatenate(found))
+    return positions
 
 
 class _Day:

@@ -210,7 +210,8 @@ def daily_rhythm(quantiles: Array) -> Array:
     """Return the times after midnight in microseconds until which these shares of a day happen."""
     edges = np.concatenate([[0.0], np.cumsum(HOURLY_STARTS)]) / sum(HOURLY_STARTS)
     hours = np.interp(quantiles, edges, np.arange(25))
-    return (hours * HOUR).astype(np.int64)
+    times: Array = (hours * HOUR).astype(np.int64)
+    return times
 
 
 def time_of_day(size: int, rng: np.random.Generator) -> Array:

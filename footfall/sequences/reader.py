@@ -133,7 +133,8 @@ class SequenceReader:
         return self._read(epoch, range(start + worker, len(self), workers), workers)
 
     def _read(self, epoch: int, batches: range, workers: int) -> Iterator[Batch]:
-        current, order = -1, np.zeros(0, np.int32)
+        current = -1
+        order: npt.NDArray[np.int32] = np.zeros(0, np.int32)
         for number in batches:
             among_all = number * self.world_size + self.rank
             index = bisect_right(self._ends, among_all)
