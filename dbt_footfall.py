@@ -1,8 +1,9 @@
 """dbt plugin of footfall, found by dbt through its name.
 
 It gives dbt-spark's ``session`` method what it lacks: a prepared environment before Spark starts, a
-session that several processes share, a second try for writes that lost against another run, and a
-submission method ``session`` for Python models.
+session that several processes share, a second try for writes that lost against another run, errors
+without Java's traces, an end by one message at Ctrl-C, and a submission method ``session`` for
+Python models.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 import linecache
 import re
 import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from dbt.adapters.base import PythonJobHelper
@@ -19,14 +23,18 @@ from dbt.adapters.spark.connections import SparkConnectionManager, SparkConnecti
 from dbt.adapters.spark.impl import SparkAdapter
 from dbt.adapters.spark.session import Cursor
 from dbt.plugins.manager import dbtPlugin
+from dbt.task.runnable import GraphRunnableTask, mark_node_as_skipped
 from dbt_common.exceptions import DbtRuntimeError
-from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 
+from footfall import interrupts
 from footfall.conflicts import retry_conflicts, table_of
-from footfall.errors import FootfallError, without_java_stack
-from footfall.shared_session import holder_ended, is_lost
+from footfall.errors import FootfallError
+from footfall.explain import explain
+from footfall.settings import get_settings
 from footfall.spark import get_session
+from footfall.trace_log import log_trace, trace_of
+from footfall.words import count
 
 log = AdapterLogger("Spark")
 
@@ -67,7 +75,7 @@ class SessionPythonJobHelper(PythonJobHelper):
             line = _line_in(self.file_name, error)
             raise DbtRuntimeError(
                 f"Python model {self.model_name} failed at {self.file_name}:{line}: "
-                f"{type(error).__name__}: {error}"
+                f"{_explained(error)}"
             ) from error
 
 
@@ -87,20 +95,43 @@ def execute(self: Cursor, sql: str, *parameters: Any) -> None:
     another process's Spark refuses that. An OPTIMIZE that fails only warns: the rows are there.
 
     Raises:
-        DbtRuntimeError: Spark refused the statement, or the conflict lasted.
+        FootfallError: Spark refused the statement, or the conflict lasted.
     """
     statement = sql % parameters if parameters else sql
     session = _configured_session(self.server_side_parameters)
     try:
         self._df = retry_conflicts(lambda: session.sql(statement), table_of(statement))
-    except (FootfallError, PySparkException) as error:
-        if isinstance(error, PySparkException) and is_lost(error):
-            raise DbtRuntimeError(str(holder_ended())) from error
-        message = without_java_stack(error)
+    except Exception as error:
         if not OPTIMIZE.match(statement):
-            raise DbtRuntimeError(message) from error
-        log.warning(f"{table_of(statement)} was not compacted, a later run will: {message}")
+            raise _explained(error) from error
+        told = explain(error)
+        log.warning(f"{table_of(statement)} was not compacted, a later run will: {told.message}")
         self._df = session.sql("select 'not optimized' as result")
+
+
+def fetchall(self: Cursor) -> list[Row] | None:
+    """Return the statement's rows. A query runs only now, so that it may fail here.
+
+    Raises:
+        FootfallError: Spark could not run the query.
+    """
+    if self._rows is None and self._df is not None:
+        try:
+            self._rows = self._df.collect()
+        except Exception as error:
+            raise _explained(error) from error
+    rows: list[Row] | None = self._rows
+    return rows
+
+
+def _explained(error: Exception) -> FootfallError:
+    """Return an error as the user reads it, naming the log that has the trace."""
+    if isinstance(error, FootfallError):
+        return error
+    told = explain(error)
+    log.debug(trace_of(error))
+    file = log_trace(error, "dbt")
+    return FootfallError(told.message, f"{told.fix}\n  Trace: {file}" if file else told.fix)
 
 
 def _say(line: str) -> None:
@@ -114,9 +145,29 @@ def _configured_session(parameters: dict[str, Any]) -> SparkSession:
     return builder.getOrCreate()
 
 
+def _standing(task: GraphRunnableTask) -> interrupts.Standing:
+    """Record what a task has finished, as dbt does at its end: ``dbt retry`` then runs the rest."""
+    finished = list(task.node_results)
+    ids = {result.node.unique_id for result in finished}
+    rest = [node for node in task._flattened_nodes or [] if node.unique_id not in ids]
+    message = f"dbt had finished {len(finished)} of {count(len(finished) + len(rest), 'node')}"
+    again = interrupts.CONTINUES
+    try:
+        results = [*finished, *(mark_node_as_skipped(node, ids, "Interrupted") for node in rest)]
+        seconds = time.time() - task.started_at
+        task.get_result(results, seconds, datetime.now(timezone.utc).replace(tzinfo=None)).write(
+            task.result_path()
+        )
+        again = "The same command continues; `dbt retry` runs only what was not finished."
+    except Exception as error:
+        log.debug(f"run_results.json was not written: {error}")
+    return interrupts.Standing(f"{message}; what is finished is kept.", again)
+
+
 def _install() -> None:
     cluster_helpers = SparkAdapter.python_submission_helpers.fget
     open_connection = SparkConnectionManager.open.__func__
+    execute_all = GraphRunnableTask.execute_nodes
 
     def python_submission_helpers(self: SparkAdapter) -> dict[str, type[PythonJobHelper]]:
         return {**cluster_helpers(self), "session": SessionPythonJobHelper}
@@ -129,15 +180,33 @@ def _install() -> None:
                 raise DbtRuntimeError(str(error)) from error
         return open_connection(cls, connection)
 
+    def execute_nodes(self: GraphRunnableTask) -> Any:
+        if getattr(self.config.credentials, "method", None) == SparkConnectionMethod.SESSION:
+            with interrupts.working(lambda: _standing(self)):
+                return execute_all(self)
+        # Statements on a cluster outlive this process: dbt cancels them.
+        with interrupts.suspended():
+            return execute_all(self)
+
     SparkAdapter.python_submission_helpers = property(python_submission_helpers)
     SparkConnectionManager.open = classmethod(open)
     Cursor.execute = execute
+    Cursor.fetchall = fetchall
+    GraphRunnableTask.execute_nodes = execute_nodes
 
 
 class FootfallPlugin(dbtPlugin):
     """Installs the extensions into dbt-spark."""
 
     def initialize(self) -> None:
+        """Check the settings and install the extensions, once in a process.
+
+        Raises:
+            UsageError: a setting is not valid.
+        """
+        get_settings()
+        if Path(sys.argv[0]).name == "dbt":
+            interrupts.install()
         if not getattr(SparkAdapter, "_footfall_installed", False):
             _install()
             SparkAdapter._footfall_installed = True

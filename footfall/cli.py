@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import structlog
 import typer
@@ -21,9 +21,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from footfall import __version__
-from footfall.errors import FootfallError, UsageError, without_java_stack
+from footfall import __version__, interrupts
+from footfall.errors import FootfallError, UsageError
+from footfall.explain import explain
 from footfall.settings import get_settings
+from footfall.trace_log import hide, log_trace, trace_of
+from footfall.words import count
 
 if TYPE_CHECKING:
     from footfall.backfill import BackfillReport
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="footfall",
     no_args_is_help=True,
+    pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Interaction logs in, exact analytics and training data out, on Spark and Delta.",
@@ -39,6 +43,7 @@ app = typer.Typer(
 out = Console()
 log = Console(stderr=True)
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 ProgressCallback = Callable[[int, int, str], None]
 
@@ -67,7 +72,10 @@ class SequenceFormat(str, Enum):
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[ProgressCallback]:
-    """Show a bar on a terminal; stay quiet where there is none (CI, a pipe)."""
+    """Show a bar on a terminal; stay quiet where there is none (CI, a pipe).
+
+    An interrupt tells how far it is.
+    """
     columns = (
         TextColumn("[bold]{task.fields[title]}"),
         BarColumn(),
@@ -77,11 +85,20 @@ def progress_bar(title: str) -> Iterator[ProgressCallback]:
     )
     with Progress(*columns, console=log, transient=True, disable=not log.is_terminal) as progress:
         task = progress.add_task("", title=title, total=None)
+        finished, of = 0, 0
 
         def update(done: int, total: int, label: str) -> None:
+            nonlocal finished, of
+            finished, of = done, total
             progress.update(task, completed=done, total=total, description=escape(label))
 
-        yield update
+        def standing() -> interrupts.Standing:
+            progress.stop()
+            steps = f"{finished} of {count(of, 'step')}" if of else "no step yet"
+            return interrupts.Standing(f"{title} had finished {steps}; what is finished is kept.")
+
+        with interrupts.working(standing):
+            yield update
 
 
 def print_json(value: Any) -> None:
@@ -124,20 +141,31 @@ def print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class _Options:
+    """The options that stand before the command."""
+
+    debug = False
+
+
 @app.callback()
 def configure(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Print the trace of an error too.")
+    ] = False,
     version: Annotated[
         bool,
         typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True),
     ] = False,
 ) -> None:
-    level = os.environ.get("FOOTFALL_LOG_LEVEL", "WARNING").upper()
+    _Options.debug = debug
+    level = os.environ.get("FOOTFALL_LOG_LEVEL") or "WARNING"
+    if level.upper() not in LOG_LEVELS:
+        raise UsageError(
+            f"FOOTFALL_LOG_LEVEL={level} is not valid; allowed: {', '.join(LOG_LEVELS)}.",
+            "Correct or unset FOOTFALL_LOG_LEVEL.",
+        )
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping().get(level, logging.WARNING)
-            if hasattr(logging, "getLevelNamesMapping")
-            else getattr(logging, level, logging.WARNING)
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         # Looked up at each use: whoever calls the command line may have put another in its place.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
@@ -358,17 +386,17 @@ def ingest(
         print_json(report.model_dump())
     else:
         out.print(
-            f"{entity}: {report.rows:,} rows from {len(report.loaded)} files loaded, "
-            f"{len(report.skipped)} files loaded before, {len(report.rejected)} rejected."
+            f"{entity}: {count(report.rows, 'row')} from {count(len(report.loaded), 'file')} "
+            f"loaded, {count(len(report.skipped), 'file')} loaded before, "
+            f"{len(report.rejected)} rejected."
         )
         if report.rows_not_selected:
-            out.print(f"{report.rows_not_selected:,} rows belong to other entities (where).")
+            left_out = count(report.rows_not_selected, "row")
+            out.print(f"{left_out} left out: the mapping's where does not select them.")
         if report.ignored_columns:
             out.print(f"Columns that nothing uses: {', '.join(report.ignored_columns)}.")
         for rejected in report.rejected:
-            log.print(
-                f"[red]rejected[/red] {escape(rejected.source_file)}: {escape(rejected.reason)}"
-            )
+            log.print(f"[red]rejected[/red] {escape(rejected.reason)}", soft_wrap=True)
     if report.rejected:
         raise typer.Exit(1)
 
@@ -484,7 +512,8 @@ def _print_verified(exports: list[Verified], as_json: bool) -> None:
             )
     if findings:
         raise FootfallError(
-            f"{len(findings)} findings in {sum(bool(e.findings) for e in exports)} exports.",
+            f"{count(len(findings), 'finding')} in "
+            f"{count(sum(bool(e.findings) for e in exports), 'export')}.",
             "Remove the broken files, and run the command that wrote them: it writes them again.",
         )
 
@@ -567,7 +596,8 @@ def backfill(
     if report.failed:
         first = report.failed[0]
         raise FootfallError(
-            f"{len(report.failed)} of {len(report.chunks)} runs failed; the first: {first.error}",
+            f"{len(report.failed)} of {count(len(report.chunks), 'run')} failed; "
+            f"the first: {first.error}",
             f"Mend the cause, then `footfall backfill --resume {report.backfill_id}`.",
         )
 
@@ -660,6 +690,7 @@ def erase(
     from footfall.erase import erase as erase_person
     from footfall.spark import get_session
 
+    hide(user, customer)
     if check:
         entries = check_erased(get_session(), user=user, customer=customer)
         if as_json:
@@ -715,16 +746,10 @@ def query(
 
     Example: `footfall query "select * from footfall_gold.fct_sessions limit 5" --format csv`
     """
-    from pyspark.errors import PySparkException
-
     from footfall.spark import get_session
 
-    try:
-        frame = get_session(join_others=True).sql(sql)
-        rows = [row.asDict(recursive=True) for row in frame.collect()]
-    except PySparkException as error:
-        message = without_java_stack(error)
-        raise FootfallError(message, "`footfall status` lists the tables.") from None
+    frame = get_session(join_others=True).sql(sql)
+    rows = [row.asDict(recursive=True) for row in frame.collect()]
     if output is OutputFormat.json:
         print_json(rows)
     elif output is OutputFormat.csv:
@@ -816,15 +841,38 @@ def dashboard(
         out.print(f"Written: {out_file}", soft_wrap=True)
 
 
+def _fail(error: Exception) -> NoReturn:
+    """Print one message, keep the trace in the log, and exit."""
+    command = " ".join(["footfall", *(name for name in sys.argv[1:] if name in _commands())][:2])
+    told = error if isinstance(error, FootfallError) else explain(error)
+    log.print(f"[red]Error:[/red] {escape(told.message)}", soft_wrap=True)
+    if told.fix:
+        log.print(f"  → {escape(told.fix)}", soft_wrap=True)
+    if told is not error or (error.__cause__ and told.exit_code == 1):
+        file = log_trace(error, command)
+        if file and not _Options.debug:
+            log.print(f"  Trace: {escape(str(file))}", soft_wrap=True)
+    if _Options.debug:
+        print(trace_of(error), file=sys.stderr)
+    sys.exit(told.exit_code)
+
+
+def _commands() -> set[str]:
+    return {
+        str(known.name or known.callback.__name__)
+        for known in app.registered_commands
+        if known.callback
+    }
+
+
 def main() -> None:
-    """Run the command line; an error that the user can mend is printed without a traceback."""
-    try:
-        app()
-    except FootfallError as error:
-        log.print(f"[red]Error:[/red] {escape(error.message)}", soft_wrap=True)
-        if error.fix:
-            log.print(f"  → {escape(error.fix)}", soft_wrap=True)
-        sys.exit(error.exit_code)
+    """Run the command line. An error is one message; its trace goes to the log of the home."""
+    _Options.debug = False
+    with interrupts.installed():
+        try:
+            app()
+        except Exception as error:
+            _fail(error)
 
 
 if __name__ == "__main__":

@@ -19,11 +19,6 @@ class FootfallError(Exception):
         self.exit_code = exit_code
 
 
-def without_java_stack(error: Exception) -> str:
-    """Return what Spark says of a failed statement, without the Java stack behind it."""
-    return str(error).split("\n\nJVM stacktrace")[0].strip()
-
-
 class UsageError(FootfallError):
     """A wrong argument or setting: exit code 2."""
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, get_args
 
 import psutil
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from footfall.errors import UsageError
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 GIB = 1024**3
@@ -80,6 +83,34 @@ class Settings(BaseSettings):
         description="Keys the hashes of erased ids; by default a random key kept in the home.",
     )
 
+    @field_validator("project_dir")
+    @classmethod
+    def _holds_the_project(cls, folder: Path) -> Path:
+        if not (folder / "dbt_project.yml").is_file():
+            raise ValueError("a folder with dbt_project.yml")
+        return folder
+
+    @field_validator("home", "cache")
+    @classmethod
+    def _is_no_file(cls, folder: Path, info: ValidationInfo) -> Path:
+        if folder.expanduser().is_file():
+            raise ValueError("a folder; this is a file")
+        return folder
+
+    @field_validator("ivy_settings")
+    @classmethod
+    def _is_a_file(cls, file: Path | None) -> Path | None:
+        if file is not None and not file.is_file():
+            raise ValueError("a file that exists")
+        return file
+
+    @field_validator("driver_memory_gib")
+    @classmethod
+    def _fits_the_machine(cls, gib: int) -> int:
+        if gib > max(1.0, usable_memory_gib()):
+            raise ValueError(f"at most what this machine has: {usable_memory_gib():.1f} GiB")
+        return gib
+
     def model_post_init(self, _context: object) -> None:
         self.home = self.home.expanduser().absolute()
         # The class path names it, and a class-data archive fits one class path only.
@@ -103,7 +134,53 @@ class Settings(BaseSettings):
         return self.cache / "jars"
 
 
+ALLOWED = {
+    bool: "true or false",
+    str: "a lower-case letter, then lower-case letters, digits and _",
+}
+"""What a setting accepts, by its type."""
+
+
+def _allowed(field: str) -> str:
+    known = Settings.model_fields[field]
+    limits: dict[str, Any] = {}
+    for constraint in known.metadata:
+        limits |= {
+            k: getattr(constraint, k) for k in ("ge", "le", "min_length") if hasattr(constraint, k)
+        }
+    if known.annotation is int:
+        to = f" to {limits['le']}" if "le" in limits else " or more"
+        return f"a whole number, {limits['ge']}{to}"
+    if "min_length" in limits:
+        return f"{limits['min_length']} characters or more"
+    return ALLOWED.get(known.annotation, "a path")  # type: ignore[arg-type]
+
+
+def _explain(error: ValidationError) -> UsageError:
+    """Return which environment variables are wrong, with their values and what is allowed."""
+    wrong, names = [], []
+    for found in error.errors():
+        if found["type"] == "default_factory_not_called":
+            continue
+        field = str(found["loc"][0])
+        name = f"FOOTFALL_{field.upper()}"
+        secret = SecretStr in get_args(Settings.model_fields[field].annotation)
+        own = found["type"] == "value_error"
+        allowed = str(found["ctx"]["error"]) if own else _allowed(field)
+        value = "" if secret else f"={found['input']}"
+        wrong.append(f"{name}{value} is not valid; allowed: {allowed}.")
+        names.append(name)
+    return UsageError("\n  ".join(wrong), f"Correct or unset {', '.join(names)}.")
+
+
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Return the settings of this process, read from the environment once."""
-    return Settings()
+    """Return the settings of this process, read from the environment once.
+
+    Raises:
+        UsageError: an environment variable has a value that is not allowed.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise _explain(error) from None

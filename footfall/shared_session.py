@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from footfall.errors import FootfallError
+from footfall.explain import silence_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -215,13 +216,10 @@ def _url(holder: Holder) -> str:
 
 
 def _connect(holder: Holder) -> SparkSession:
-    import logging
-
-    # pyspark logs each failed statement with its Java stack; whoever called reports the error.
-    logging.getLogger("SQLQueryContextLogger").disabled = True
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
+    silence_spark()
     os.environ["SPARK_REMOTE"] = _url(holder)
     os.environ["SPARK_CONNECT_AUTHENTICATE_TOKEN"] = holder.token
     session = SparkSession.builder.getOrCreate()

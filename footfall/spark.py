@@ -15,8 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from footfall import interrupts
 from footfall.class_archive import archive_file, archive_options, ensure_archive
 from footfall.errors import FootfallError
+from footfall.explain import explain, silence_spark
 from footfall.jars import ensure_jars
 from footfall.java import find_java_home, quiet_java_home
 from footfall.settings import Settings, get_settings
@@ -255,8 +257,10 @@ def get_session(
 def _own_session(home: Path, serves: bool) -> SparkSession:
     from pyspark.sql import SparkSession
 
-    session = SparkSession.builder.enableHiveSupport().getOrCreate()
+    silence_spark()
     try:
+        session = SparkSession.builder.enableHiveSupport().getOrCreate()
+        interrupts.reinstall()
         session.sql("show databases").collect()
     except Exception as error:
         raise explain_start_failure(error) from error
@@ -272,4 +276,8 @@ def explain_start_failure(error: Exception) -> FootfallError:
     signs = ("XSDB6", "Another instance of Derby", "SessionHiveMetaStoreClient")
     if any(sign in text for sign in signs):
         return taken(home, None)
-    return FootfallError(f"Spark could not start: {text.splitlines()[0]}", "Run `footfall doctor`.")
+    told = explain(error)
+    return FootfallError(
+        f"Spark could not start: {told.message}",
+        f"Run `footfall doctor`; Java's own words are in {home / 'logs' / 'spark.log'}.",
+    )

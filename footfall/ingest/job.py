@@ -178,7 +178,7 @@ class _Job:
         self._advance(f"skipped {Path(path).name}")
 
     def _reject(self, file: Path, reason: str, offer: Offer | None = None) -> FileRecord:
-        log.warning("file_rejected", source=self.contract.name, reason=reason)
+        log.info("file_rejected", source=self.contract.name, reason=reason)
         self.report.rejected.append(RejectedFile(source_file=str(file), reason=reason))
         self._advance(f"rejected {file.name}")
         if offer is not None:
@@ -423,6 +423,4 @@ class _Job:
             if offer.path not in settled:
                 self._skip(offer.path, "it was read from the queue before")
         if report.ignored_columns:
-            log.warning(
-                "columns_ignored", source=self.contract.name, columns=report.ignored_columns
-            )
+            log.info("columns_ignored", source=self.contract.name, columns=report.ignored_columns)

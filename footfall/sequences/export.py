@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 
 from footfall import __version__
 from footfall.dbt import project_vars
-from footfall.errors import FootfallError, UsageError, without_java_stack
+from footfall.errors import FootfallError, UsageError
+from footfall.explain import explain
 from footfall.sequences.days import Days, find_days
 from footfall.sequences.manifest import (
     ExportFormat,
@@ -135,7 +136,7 @@ def _explained(out: Path) -> Iterator[None]:
         raise unwritable(out, error) from error
     except (PySparkException, Py4JJavaError) as error:
         raise FootfallError(
-            f"Spark could not write to {out}: {without_java_stack(error)}",
+            f"Spark could not write to {out}: {explain(error).message}",
             "Mend the cause and run the same command: what was finished is kept.",
         ) from error
 

@@ -1,0 +1,103 @@
+"""Ctrl-C and SIGTERM: one message, then the process ends at once.
+
+Every job can be killed at any point and continued by the same command, so nothing has to be undone
+first. What runs in Java ends with the process, whose pipe it holds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NamedTuple
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+CONTINUES = "The same command continues where this one stopped."
+
+
+class Standing(NamedTuple):
+    """How far the work is: ``done`` says what is finished, ``fix`` how to go on."""
+
+    done: str = "what was finished is kept."
+    fix: str = CONTINUES
+
+
+_work: list[Callable[[], Standing]] = []
+_installed = False
+
+
+@contextmanager
+def working(standing: Callable[[], Standing]) -> Iterator[None]:
+    """While this is open, an interrupt tells what ``standing`` returns.
+
+    Args:
+        standing: called in the signal's handler, in the middle of the work.
+    """
+    _work.append(standing)
+    try:
+        yield
+    finally:
+        _work.remove(standing)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    try:
+        standing = _work[-1]() if _work else Standing()
+        how = "Interrupted" if number == signal.SIGINT else "Terminated"
+        # Not by print: the signal may have come in the middle of one.
+        os.write(2, f"{how}: {standing.done}\n  → {standing.fix}\n".encode())
+    finally:
+        os._exit(128 + number)
+
+
+def install() -> None:
+    """End this process by one message at Ctrl-C and SIGTERM.
+
+    Spark sets a handler of its own when it starts, so this is called again then. Only the main
+    thread may set a handler; elsewhere nothing happens.
+    """
+    global _installed
+    _installed = True
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            signal.signal(number, _end)
+
+
+def reinstall() -> None:
+    """Set the handlers again, where :func:`install` was called before."""
+    if _installed:
+        install()
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Install the handlers, and put back those that were there before."""
+    global _installed
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    already = _installed
+    install()
+    try:
+        yield
+    finally:
+        _installed = already
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def suspended() -> Iterator[None]:
+    """Give Ctrl-C and SIGTERM back to Python's own handlers for a while."""
+    if not _installed or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        install()
