@@ -776,28 +776,36 @@ def status(as_json: JsonOption = False) -> None:
     from footfall.tables import table_status
 
     statuses = table_status(get_session(join_others=True))
+    broken = [table for table in statuses if table.problem]
     if as_json:
         print_json([table.model_dump() for table in statuses])
-        return
-    if not statuses:
+    elif not statuses:
         raise FootfallError(
             f"There are no tables in {get_settings().home} yet.", "Run `footfall demo`."
         )
-    print_table(
-        "",
-        ["table", "rows", "last load", "updated (UTC)", "age (hours)", "bytes"],
-        [
+    else:
+        print_table(
+            "",
+            ["table", "rows", "last load", "updated (UTC)", "age (hours)", "bytes"],
             [
-                table.table,
-                table.rows,
-                table.last_load,
-                f"{table.updated_at:%Y-%m-%d %H:%M}",
-                table.age_hours,
-                table.size_bytes,
-            ]
-            for table in statuses
-        ],
-    )
+                [
+                    f"{table.table} ✗" if table.problem else table.table,
+                    table.rows,
+                    table.last_load,
+                    f"{table.updated_at:%Y-%m-%d %H:%M}" if table.updated_at else None,
+                    table.age_hours,
+                    table.size_bytes,
+                ]
+                for table in statuses
+            ],
+        )
+    if broken:
+        problems = "\n  ".join(f"{table.problem}" for table in broken)
+        fixes = dict.fromkeys(table.fix for table in broken if table.fix)
+        raise FootfallError(
+            f"{len(broken)} of {count(len(statuses), 'table')} cannot be read.\n  {problems}",
+            "\n  → ".join(fixes),
+        )
 
 
 @app.command()

@@ -6,8 +6,10 @@ import re
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
+from footfall.settings import PROJECT_DIR
 
 TABLE_IN_PATH = re.compile(r"/(\w+\.db/\w+)/")
+TABLE_IN_TEXT = re.compile(r"[Tt]able (`?\w+`?\.`?\w+`?)")
 LOG_FILE = re.compile(r"(?:file:)?(/[^\n'\"`]*?/_delta_log/[\w.]+\.(?:json|crc|parquet))")
 DATA_FILE = re.compile(r"(?:file:)?(/[^\n'\"`]*?\.parquet)\b")
 JAVA_TYPE = re.compile(r"^(?:Caused by: |: )?(?:[a-z]\w*\.)+[A-Z][\w$]*: ")
@@ -34,6 +36,8 @@ def _fault(signs: str, what: str, fix: str, file: re.Pattern[str] = DATA_FILE) -
 
 
 REBUILD = "Rebuild the table from its upstream: `dbt build --full-refresh --select {model}+`."
+RESTORE = "Restore its folder from a backup, or load the files again into a new FOOTFALL_HOME."
+"""What dbt does not build (bronze, records) has no upstream to be built from."""
 
 FAULTS = (
     _fault(
@@ -84,7 +88,6 @@ FIXES = {
     "TABLE_OR_VIEW_NOT_FOUND": "`footfall status` lists the tables.",
     "SCHEMA_NOT_FOUND": "`footfall status` lists the tables.",
     "UNRESOLVED_COLUMN": "Correct the name; `describe TABLE` lists a table's columns.",
-    "PARSE_SYNTAX_ERROR": "Correct the statement.",
 }
 """The next step, by the beginning of Spark's error condition."""
 
@@ -97,25 +100,28 @@ def silence_spark() -> None:
         PySparkLogger.getLogger(name).disabled = True
 
 
-def explain(error: BaseException) -> FootfallError:
+def explain(error: BaseException, table: str = "") -> FootfallError:
     """Return an error as one message: what is wrong, where, and the next step.
 
     Args:
         error: of Spark, Delta, Java, the operating system, or one that nobody expected.
+        table: ``schema.table`` that was read or written, where the caller knows.
     """
     if isinstance(error, FootfallError):
         return error
     text = str(error)
     for fault in FAULTS:
         if fault.signs.search(text):
-            return _known(fault, text)
+            return _known(fault, text, table)
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return FootfallError(f"{place}{error.strerror}.", "Mend it, then run the command again.")
     if _is_sparks(error):
         sentence, condition = first_sentence(text)
         fix = next((fix for sign, fix in FIXES.items() if condition.startswith(sign)), "")
-        return FootfallError(sentence, fix or "Correct the cause, then run it again.")
+        analysis = type(error).__name__ in ("AnalysisException", "ParseException")
+        default = "Correct the statement." if analysis else "Mend the cause, then run it again."
+        return FootfallError(sentence, fix or default)
     return FootfallError(
         f"Unexpected {type(error).__name__}: {_shortened(text)}",
         "This is a fault of footfall: please report it, with the trace.",
@@ -126,17 +132,25 @@ def _is_sparks(error: BaseException) -> bool:
     return type(error).__module__.startswith(("pyspark.", "py4j."))
 
 
-def _known(fault: _Fault, text: str) -> FootfallError:
+def _known(fault: _Fault, text: str, table: str) -> FootfallError:
     found = fault.file.search(text)
-    file = found.group(1) if found else ""
-    named = TABLE_IN_PATH.search(file or text)
-    table = named.group(1).replace(".db/", ".") if named else "a table"
+    file = "/" + found.group(1).lstrip("/") if found else ""
+    if named := TABLE_IN_PATH.search(file) or TABLE_IN_PATH.search(text):
+        table = named.group(1).replace(".db/", ".")
+    elif named := TABLE_IN_TEXT.search(text):
+        table = named.group(1).replace("`", "")
     values = {
-        "table": table,
-        "model": table.rpartition(".")[2] if named else "MODEL",
+        "table": table or "a table",
+        "model": table.rpartition(".")[2] or "MODEL",
         "at_file": f": {file}" if file else "",
     }
-    return FootfallError(fault.what.format(**values), fault.fix.format(**values))
+    fix = RESTORE if fault.fix == REBUILD and not _is_model(values["model"]) else fault.fix
+    return FootfallError(fault.what.format(**values), fix.format(**values))
+
+
+def _is_model(name: str) -> bool:
+    folders = (PROJECT_DIR / "models", PROJECT_DIR / "snapshots", PROJECT_DIR / "seeds")
+    return any(next(folder.rglob(f"{name}.*"), None) for folder in folders)
 
 
 def first_sentence(text: str) -> tuple[str, str]:

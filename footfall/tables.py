@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from footfall.contracts import load_contracts
+from footfall.explain import explain
 from footfall.settings import Settings, get_settings
+from footfall.trace_log import log_trace
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -19,15 +21,20 @@ LAYERS = ("bronze", "silver", "gold", "training", "quality")
 
 
 class TableStatus(BaseModel):
-    """One table of the project: volume, last load, freshness (hours since the last commit)."""
+    """One table of the project: volume, last load, freshness (hours since the last commit).
+
+    ``problem`` says why a table cannot be read, ``fix`` what to do; it then has no figures.
+    """
 
     layer: str
     table: str
-    rows: int
-    last_load: int | None
-    updated_at: datetime
-    age_hours: float
-    size_bytes: int
+    rows: int | None = None
+    last_load: int | None = None
+    updated_at: datetime | None = None
+    age_hours: float | None = None
+    size_bytes: int | None = None
+    problem: str | None = None
+    fix: str | None = None
 
 
 def list_tables(spark: SparkSession, settings: Settings | None = None) -> list[tuple[str, str]]:
@@ -61,11 +68,20 @@ def table_status(spark: SparkSession, settings: Settings | None = None) -> list[
     """Return the status of each table, in the order of the layers.
 
     ``last_load`` is the newest load id that the table holds (bronze) or reflects (everything else;
-    recorded by the models as table properties ``footfall.loads.<source>.<entity>``).
+    recorded by the models as table properties ``footfall.loads.<source>.<entity>``). A table that
+    cannot be read has a ``problem`` and stops none of the others.
     """
     now = datetime.now(timezone.utc)
 
     def status_of(layer: str, table: str) -> TableStatus:
+        try:
+            return read_status(layer, table)
+        except Exception as error:
+            told = explain(error, table)
+            log_trace(error, f"status of {table}")
+            return TableStatus(layer=layer, table=table, problem=told.message, fix=told.fix)
+
+    def read_status(layer: str, table: str) -> TableStatus:
         detail = spark.sql(f"describe detail {table}").first()
         assert detail is not None
         loads = [

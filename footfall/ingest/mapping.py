@@ -195,7 +195,12 @@ def load_mapping(file: Path, contract: Contract) -> Mapping:
             "Pass the path of a YAML file; footfall's own lie in mappings/.",
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"The mapping {file} is no YAML: {error}.", "Mend the file.") from error
+        mark = getattr(error, "problem_mark", None)
+        place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        problem = getattr(error, "problem", None) or error
+        raise UsageError(
+            f"The mapping {file} is no YAML: {problem}{place}.", "Mend the file."
+        ) from error
     if not isinstance(content, dict):
         raise UsageError(
             f"The mapping {file} is not a map with the key `columns`.",
