@@ -395,6 +395,8 @@ def ingest(
             out.print(f"{left_out} left out: the mapping's where does not select them.")
         if report.ignored_columns:
             out.print(f"Columns that nothing uses: {', '.join(report.ignored_columns)}.")
+        if report.conversions:
+            out.print(f"Converted: {escape('; '.join(report.conversions))}.")
         for rejected in report.rejected:
             log.print(f"[red]rejected[/red] {escape(rejected.reason)}", soft_wrap=True)
     if report.rejected:

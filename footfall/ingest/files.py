@@ -10,7 +10,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -20,7 +20,15 @@ import pyarrow.parquet as pq
 from footfall.contracts import Column, Contract
 from footfall.errors import UsageError
 from footfall.ingest.mapping import ColumnMapping, CsvOptions, FileFormat, Mapping
-from footfall.ingest.types import contract_type, converts_by_row, fits, is_list, is_text, value_type
+from footfall.ingest.types import (
+    contract_type,
+    converts_by_row,
+    fits,
+    is_list,
+    is_same,
+    is_text,
+    value_type,
+)
 from footfall.ingest.types import spark_read_type as read_type
 
 SUFFIXES: dict[str, FileFormat] = {
@@ -87,12 +95,19 @@ class ColumnPlan:
 
 @dataclass(frozen=True)
 class ReadPlan:
-    """How files of one shape become rows of the contract."""
+    """How files of one shape become rows of the contract.
+
+    Attributes:
+        ignored: columns of the file that nothing uses.
+        conversions: columns that are stored as another type than the contract's, for example
+            ``user_id: int64 read as string``.
+    """
 
     shape: FileShape
     columns: tuple[ColumnPlan, ...]
     where: tuple[PhysicalColumn, ...]
-    ignored: tuple[str, ...]
+    ignored: tuple[str, ...] = ()
+    conversions: tuple[str, ...] = ()
 
     def used(self) -> list[PhysicalColumn]:
         """Return the physical columns that the plan reads, each once."""
@@ -341,10 +356,21 @@ def plan_read(file: Path, shape: FileShape, contract: Contract, mapping: Mapping
             where.append(present[name])
     if problems:
         raise FileRejectedError(f"{file}: " + "; ".join(problems))
-    plan = ReadPlan(shape, tuple(plans), tuple(where), ())
+    plan = ReadPlan(shape, tuple(plans), tuple(where))
     used = {column.name for column in plan.used()}
     ignored = tuple(column.name for column in shape.columns if column.name not in used)
-    return ReadPlan(shape, plan.columns, plan.where, ignored)
+    return replace(plan, ignored=ignored, conversions=tuple(_conversions(plan)))
+
+
+def _conversions(plan: ReadPlan) -> Iterable[str]:
+    if plan.shape.file_format != "parquet":
+        return
+    for column_plan in plan.columns:
+        column = column_plan.column
+        if column_plan.mapped is None:
+            for source in column_plan.sources:
+                if not is_same(source.type, contract_type(column.data_type)):
+                    yield f"{column.name}: {source.type} read as {column.data_type}"
 
 
 def _missing(column: Column, names: list[str], present: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from footfall.contracts import Contract, get_contract
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest.files import (
     FileRejectedError,
+    FileShape,
     ReadPlan,
     damage,
     expand_paths,
@@ -125,6 +126,7 @@ class _Job:
         self.known_content: dict[tuple[str, int, int], str] = {}
         self.offers: dict[str, Offer] = {}
         self.ignored: dict[str, None] = {}
+        self.conversions: dict[str, None] = {}
         self.failure: Exception | None = None
         self.done = 0
         self.total = 0
@@ -165,8 +167,7 @@ class _Job:
             self._skip(str(file), f"it has the same content as {self.offers[sha256].path}")
             return
         shape = inspect(file, file_format, mapping.csv)
-        plan = plan_read(file, shape, self.contract, mapping)
-        self.ignored.update(dict.fromkeys(plan.ignored))
+        self._plan(file, shape, mapping)
         path, size, modified = identity
         offer = Offer(path, sha256, size, modified, file_format, mapping.canonical())
         self.offers[sha256] = offer
@@ -285,9 +286,14 @@ class _Job:
             )
         mapping = Mapping.model_validate_json(offer.mapping)
         shape = inspect(file, cast(FileFormat, offer.file_format), mapping.csv)
+        plan = self._plan(file, shape, mapping)
+        return _Entry(offer, mapping, plan)
+
+    def _plan(self, file: Path, shape: FileShape, mapping: Mapping) -> ReadPlan:
         plan = plan_read(file, shape, self.contract, mapping)
         self.ignored.update(dict.fromkeys(plan.ignored))
-        return _Entry(offer, mapping, plan)
+        self.conversions.update(dict.fromkeys(plan.conversions))
+        return plan
 
     def _read(self, session: SparkSession, entries: Sequence[_Entry]) -> DataFrame:
         groups: dict[tuple[object, ...], list[_Entry]] = {}
@@ -417,6 +423,7 @@ class _Job:
         report.rows_with_errors = sum(file.rows_with_errors for file in report.loaded)
         report.rows_not_selected = sum(file.file_rows - file.rows for file in report.loaded)
         report.ignored_columns = list(self.ignored)
+        report.conversions = list(self.conversions)
         settled = {file.source_file for file in report.loaded}
         settled |= {file.source_file for file in report.rejected}
         for offer in self.offers.values():
@@ -424,3 +431,5 @@ class _Job:
                 self._skip(offer.path, "it was read from the queue before")
         if report.ignored_columns:
             log.info("columns_ignored", source=self.contract.name, columns=report.ignored_columns)
+        if report.conversions:
+            log.info("columns_converted", source=self.contract.name, columns=report.conversions)

@@ -47,6 +47,8 @@ class IngestReport(BaseModel):
         rows_not_selected: rows that ``where`` of the mapping left out.
         load_ids: the loads that this call committed.
         ignored_columns: columns of the files that nothing uses.
+        conversions: columns that are stored as another type than the contract's, for example
+            ``user_id: int64 read as string``.
     """
 
     source: str
@@ -59,3 +61,4 @@ class IngestReport(BaseModel):
     rows_not_selected: int = 0
     load_ids: list[int] = []
     ignored_columns: list[str] = []
+    conversions: list[str] = []

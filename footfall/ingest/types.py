@@ -73,13 +73,18 @@ def is_list(kind: Any) -> bool:
     )
 
 
+def is_whole(kind: Any) -> bool:
+    """Tell whether a type holds whole numbers only."""
+    return bool(pa.types.is_integer(kind) or (pa.types.is_decimal128(kind) and kind.scale == 0))
+
+
 def _integer_bits(kind: Any) -> int:
     """Return the signed bits that hold every value of an integer type."""
     return int(kind.bit_width) + int(pa.types.is_unsigned_integer(kind))
 
 
 def fits(source: Any, target: Any) -> bool:
-    """Tell whether every value of a source type is a value of the target type.
+    """Tell whether every value of a source type can be held by the target type unchanged.
 
     Floating point counts as fitting a decimal: money often comes that way.
     """
@@ -97,8 +102,11 @@ def fits(source: Any, target: Any) -> bool:
             for field in target
         )
     if pa.types.is_string(target):
-        return is_text(source) or bool(pa.types.is_binary(source))
+        # A floating-point id would become '12.0': no id that anybody meant.
+        return is_text(source) or is_whole(source) or bool(pa.types.is_binary(source))
     if pa.types.is_integer(target):
+        if pa.types.is_decimal128(source):
+            return is_whole(source) and source.precision <= (9 if target.bit_width == 32 else 18)
         return bool(pa.types.is_integer(source)) and _integer_bits(source) <= target.bit_width
     if pa.types.is_decimal(target):
         return bool(
@@ -108,16 +116,28 @@ def fits(source: Any, target: Any) -> bool:
             or pa.types.is_decimal128(source)
         )
     if pa.types.is_floating(target):
-        return bool(
-            pa.types.is_float32(source)
-            or pa.types.is_float64(source)
-            or (pa.types.is_integer(source) and _integer_bits(source) <= 33)
-        )
+        if pa.types.is_integer(source):
+            return _integer_bits(source) <= (25 if pa.types.is_float32(target) else 54)
+        return bool(pa.types.is_float32(source) or source == target)
     if pa.types.is_date(target):
         return bool(pa.types.is_date(source))
     if pa.types.is_timestamp(target):
-        return bool(pa.types.is_timestamp(source))
+        return bool(pa.types.is_timestamp(source) or pa.types.is_date(source))
     return bool(source == target)
+
+
+def is_same(source: Any, target: Any) -> bool:
+    """Tell whether a source type says the same as the target type, however Arrow holds it."""
+    source = value_type(source)
+    if is_list(target):
+        return is_list(source) and is_same(source.value_type, target.value_type)
+    if pa.types.is_struct(target):
+        return bool(pa.types.is_struct(source)) and all(
+            source.get_field_index(field.name) >= 0
+            and is_same(source.field(field.name).type, field.type)
+            for field in target
+        )
+    return bool(source == target) or (pa.types.is_string(target) and is_text(source))
 
 
 def converts_by_row(source: Any, target: Any, column: ColumnMapping) -> bool:
@@ -144,13 +164,7 @@ def converts_by_row(source: Any, target: Any, column: ColumnMapping) -> bool:
     if column.values or is_text(source):
         return not (pa.types.is_nested(source) or pa.types.is_nested(target))
     if pa.types.is_string(target):
-        # A floating-point id would become '12.0': no id that anybody meant.
-        return bool(
-            pa.types.is_integer(source)
-            or pa.types.is_boolean(source)
-            or pa.types.is_date(source)
-            or (pa.types.is_decimal(source) and source.scale == 0)
-        )
+        return is_whole(source) or bool(pa.types.is_boolean(source) or pa.types.is_date(source))
     if pa.types.is_date(target) or pa.types.is_timestamp(target):
         if pa.types.is_date(source) or pa.types.is_timestamp(source):
             return True

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
@@ -385,6 +386,53 @@ def test_a_csv_without_header_takes_its_names_from_the_mapping(
     assert bad["_ingest_errors"] == [
         "customer_id_unreadable: 'X5'",
         "impressions_unreadable: 'N7-1 N08-0'",
+    ]
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv", "jsonl"])
+def test_whole_numbers_as_ids_are_the_same_text_from_every_format(
+    spark: SparkSession, tmp_path: Path, file_format: str
+) -> None:
+    ids = [1, 2**63, None]
+    rows = pa.table(
+        {
+            "event_time": pa.array([date(2024, 1, 1)] * 3),
+            "user_id": pa.array(ids, pa.uint64()),
+            "product_id": pa.array([7, -7, 0], pa.int8()),
+            "interaction_type": ["view"] * 3,
+        }
+    )
+    file = tmp_path / f"ids.{file_format}"
+    if file_format == "parquet":
+        pq.write_table(rows, file)
+    elif file_format == "csv":
+        pacsv.write_csv(rows, file)
+    else:
+        lines = [json.dumps(row, default=str) for row in rows.to_pylist()]
+        file.write_text("\n".join(lines) + "\n")
+    read = read_rows(spark, [file], "product.interactions", {})
+    assert [row["user_id"] for row in read] == ["1", str(2**63), None]
+    assert [row["product_id"] for row in read] == ["7", "-7", "0"]
+    assert {row["event_time"] for row in read} == {datetime(2024, 1, 1)}
+    assert {row["_ingest_errors"] for row in read} == {None}
+
+
+def test_the_conversion_of_a_column_is_said_once(spark: SparkSession, tmp_path: Path) -> None:
+    for name, kind in (("a", pa.int64()), ("b", pa.int64()), ("c", pa.string())):
+        column = pa.array([name.encode().hex()] if kind == pa.string() else [1], kind)
+        rows = {
+            "event_id": column,
+            "customer_id": pa.array([1], pa.int32()),
+            "event_type": ["search"],
+            "event_timestamp": pa.array([utc(2024, 1, 1)], pa.timestamp("us", tz="UTC")),
+            "extra": [name],
+        }
+        pq.write_table(pa.table(rows), tmp_path / f"{name}.parquet")
+    report = load("crm.events", tmp_path)
+    assert (report.rows, report.rejected) == (3, [])
+    assert report.conversions == [
+        "event_id: int64 read as string",
+        "customer_id: int32 read as bigint",
     ]
 
 

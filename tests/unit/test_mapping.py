@@ -177,7 +177,21 @@ def test_a_path_without_files_or_format_is_a_usage_error(tmp_path: Path) -> None
         (pa.uint16(), "int", True),
         (pa.dictionary(pa.int32(), pa.string()), "string", True),
         (pa.large_string(), "string", True),
-        (pa.int64(), "string", False),
+        (pa.int64(), "string", True),
+        (pa.uint64(), "string", True),
+        (pa.decimal128(38, 0), "string", True),
+        (pa.decimal128(38, 2), "string", False),
+        (pa.float64(), "string", False),
+        (pa.bool_(), "string", False),
+        (pa.decimal128(18, 0), "bigint", True),
+        (pa.decimal128(19, 0), "bigint", False),
+        (pa.float32(), "double", True),
+        (pa.float64(), "float", False),
+        (pa.int32(), "double", True),
+        (pa.int64(), "double", False),
+        (pa.int32(), "float", False),
+        (pa.date32(), "timestamp", True),
+        (pa.decimal128(10, 2), "decimal(18,2)", True),
         (pa.string(), "bigint", False),
         (pa.timestamp("ns"), "timestamp", True),
         (pa.timestamp("s", tz="Asia/Tokyo"), "timestamp", True),
@@ -220,6 +234,22 @@ def test_a_wrong_type_is_refused_with_column_types_and_fix(tmp_path: Path) -> No
     assert "column 'item_id' is int64, expected int for item_id" in text
     assert "`item_id: {from: item_id}`" in text
     assert plan_of(file, "shop.clicks", {"columns": {"item_id": "item_id"}})
+
+
+def test_a_conversion_that_loses_nothing_is_made_and_named(tmp_path: Path) -> None:
+    columns = {
+        "event_time": pa.array([NOON.date()]),
+        "user_id": pa.array([1], pa.uint64()),
+        "product_id": pa.array(["P"]).dictionary_encode(),
+        "interaction_type": pa.array(["view"], pa.large_string()),
+    }
+    assert plan_of(parquet(tmp_path, **columns), "product.interactions").conversions == (
+        "event_time: date32[day] read as timestamp",
+        "user_id: uint64 read as string",
+    )
+    mapped = {"columns": {"event_time": "event_time", "user_id": "user_id"}}
+    plan = plan_of(parquet(tmp_path, **columns), "product.interactions", mapped)
+    assert plan.conversions == ()
 
 
 def test_a_number_as_time_is_refused_until_its_unit_is_given(tmp_path: Path) -> None:
