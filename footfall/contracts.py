@@ -24,7 +24,8 @@ LOAD_COLUMNS = {
 class Column(BaseModel):
     """One column of a contract.
 
-    ``required`` means: a file without it is rejected, a row with a null in it is quarantined.
+    ``required`` means: a file without it is rejected, a row with a null in it is quarantined, and
+    so is one whose id is blank.
     ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive. ``identifies`` says that the
     column holds a person's identifier, and in which space: the id of a user is not that of a
     customer.
@@ -63,6 +64,21 @@ class Contract(BaseModel):
 
     def staging_table(self, settings: Settings) -> str:
         return f"{settings.schema_of('silver')}.{self.staging_model}"
+
+    @property
+    def ids(self) -> list[str]:
+        """The columns that hold ids (macros/staging/id_columns.sql agrees).
+
+        They are required strings without accepted values, in the key or named ``*_id``.
+        """
+        return [
+            column.name
+            for column in self.columns
+            if column.data_type == "string"
+            and column.required
+            and column.accepted_values is None
+            and (column.name in self.key or column.name.endswith("_id"))
+        ]
 
     @property
     def staging_model(self) -> str:

@@ -1,4 +1,4 @@
-"""Rows as columns: a dict of numpy arrays of one length, with one convention for null."""
+"""Rows as columns: a dict of numpy arrays of one length, with one convention for null and blank."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ DAY = 24 * HOUR
 def null_of(values: Array) -> int:
     """Return the number that stands for null in an integer column: the smallest of its type."""
     return int(np.iinfo(values.dtype).min)
+
+
+def blank_of(values: Array) -> int:
+    """Return the number that stands for a blank in a column of ids: the smallest but one."""
+    return null_of(values) + 1
 
 
 def row_count(columns: Columns) -> int:

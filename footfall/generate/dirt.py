@@ -12,6 +12,7 @@ from footfall.contracts import Column, Contract
 from footfall.generate.columns import (
     Array,
     Columns,
+    blank_of,
     null_of,
     round_at_random,
     row_count,
@@ -35,7 +36,10 @@ class DirtShares(BaseModel):
     duplicates: float = Field(default=0.01, ge=0, le=1)
     late: float = Field(default=0.02, ge=0, le=1)
     null_keys: float = Field(
-        default=0.003, ge=0, le=1, description="Shared by the required columns of an entity."
+        default=0.003,
+        ge=0,
+        le=1,
+        description="Shared by the required columns of an entity; every other id is blank.",
     )
     unknown_types: float = Field(default=0.002, ge=0, le=1)
     below_minimum: float = Field(default=0.002, ge=0, le=1, description="Negative durations.")
@@ -53,6 +57,7 @@ class Rule:
     kind: str
     reason: str
     share: float
+    is_id: bool = False
 
 
 def rules_of(contract: Contract, shares: DirtShares) -> list[Rule]:
@@ -65,7 +70,8 @@ def rules_of(contract: Contract, shares: DirtShares) -> list[Rule]:
         name = column.name
         if column.required:
             share = shares.null_keys / required
-            rules.append(Rule(column, "missing", f"{name}_missing", share))
+            is_id = name in contract.ids
+            rules.append(Rule(column, "missing", f"{name}_missing", share, is_id))
         if column.accepted_values:
             rules.append(Rule(column, "unknown", f"{name}_unknown", shares.unknown_types))
         if column.minimum is not None:
@@ -86,6 +92,9 @@ def _break(rule: Rule, values: Array, rows: Array, rng: np.random.Generator) -> 
     broken: Array | int
     if rule.kind == "missing":
         broken = null_of(values)
+        if rule.is_id:
+            values[rows[::2]] = blank_of(values)
+            rows = rows[1::2]
     elif rule.kind == "unknown":
         # The entity's vocabulary ends with the unknown value, after the accepted ones.
         broken = len(column.accepted_values or [])

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from footfall.contracts import Contract
@@ -19,6 +20,7 @@ from footfall.generate.columns import (
     MINUTE,
     Array,
     Columns,
+    blank_of,
     concatenate,
     null_of,
     random_stream,
@@ -32,6 +34,7 @@ from footfall.generate.world import Period
 
 ARRIVAL_MINUTE = "_arrival_minute"
 MINUTES_A_DAY = 1440
+BLANK = " \t"
 ROWS_A_GROUP = 1_000_000
 DUPLICATES_IN_SAME_FILE = 0.6
 
@@ -67,6 +70,16 @@ def _impressions(cells: Array) -> Any:
     )
 
 
+def _strings(codes: Array, encoder: StringEncoder) -> Any:
+    blank = codes == blank_of(codes)
+    if not blank.any():
+        return encoder.encode(codes)
+    array = encoder.encode(np.where(blank, null_of(codes), codes))
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return pc.if_else(blank, BLANK, array)
+
+
 def encode(contract: Contract, columns: Columns, strings: dict[str, StringEncoder]) -> Any:
     """Return the rows as an Arrow table with exactly the contract's columns and types.
 
@@ -77,7 +90,7 @@ def encode(contract: Contract, columns: Columns, strings: dict[str, StringEncode
     for column in contract.columns:
         values = columns[column.name]
         if column.data_type == "string":
-            array = strings[column.name].encode(values)
+            array = _strings(values, strings[column.name])
         elif column.data_type == "timestamp":
             array = _nullable(values, pa.timestamp("us", tz="UTC"))
         elif column.data_type == "date":

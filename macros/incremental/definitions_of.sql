@@ -37,18 +37,14 @@
 
 
 {% macro rules_checksum(contract) %}
-    {%- set rules = {} -%}
-    {%- for column in contract.columns.values() -%}
-        {%- set rule = {} -%}
-        {%- for name in ['required', 'accepted_values', 'minimum', 'maximum', 'above']
-            if name in column.config.meta -%}
-            {%- do rule.update({name: column.config.meta[name]}) -%}
-        {%- endfor -%}
-        {%- if rule or column.name in contract.config.meta.key -%}
-            {%- do rules.update({column.name: [column.data_type, rule]}) -%}
-        {%- endif -%}
+    {#- Of the checks as they are rendered: a rule that changes here changes it too. -#}
+    {%- set types = {} -%}
+    {%- for column in contract.columns.values()
+        if column.config.meta or column.name in contract.config.meta.key -%}
+        {%- do types.update({column.name: column.data_type}) -%}
     {%- endfor -%}
     {{ return(local_md5(tojson(
-        [contract.config.meta.event_time, contract.config.meta.key, rules], sort_keys=true
+        [contract.config.meta.event_time, event_key(contract), types, reject_checks(contract)],
+        sort_keys=true
     ))[:12]) }}
 {% endmacro %}

@@ -1,8 +1,17 @@
 {% macro reject_checks(contract) %}
     {%- set checks = [] -%}
+    {%- set ids = id_columns(contract) -%}
     {%- for column in contract.columns.values() -%}
         {%- set rule = column.config.meta -%}
-        {%- if rule.required -%}
+        {%- if column.name in ids -%}
+            {%- do checks.append((
+                column.name ~ ' is null or ' ~ is_blank(column.name), column.name ~ '_missing'
+            )) -%}
+            {%- do checks.append((
+                'length(' ~ column.name ~ ') > ' ~ var('id_max_characters'),
+                column.name ~ '_too_long'
+            )) -%}
+        {%- elif rule.required -%}
             {%- do checks.append((column.name ~ ' is null', column.name ~ '_missing')) -%}
         {%- endif -%}
         {%- if rule.accepted_values is defined -%}

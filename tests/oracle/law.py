@@ -187,6 +187,7 @@ TIMES = tuple(
 )  # fmt: skip
 USERS = tuple(f"U{number}" for number in range(12))
 CUSTOMERS = range(1, 9)
+NO_IDS = (None, "", " ", "\u2003\t\r\n\u00a0", "x" * 513)
 
 
 @dataclass(frozen=True)
@@ -265,11 +266,14 @@ def random_row(name: str, rng: random.Random) -> Row:
     item = rng.randrange(1, 6)
     match name:
         case "product.interactions":
-            kind = "hover" if bad else rng.choice(("view", "click", "purchase"))
-            return {
+            row = {
                 "event_time": moment, "user_id": user, "product_id": f"P{item % 3}",
-                "interaction_type": kind,
+                "interaction_type": rng.choice(("view", "click", "purchase")),
             }  # fmt: skip
+            wrong = rng.choice(
+                ({"interaction_type": "hover"}, *({"user_id": text} for text in NO_IDS))
+            )
+            return row | wrong if bad else row
         case "app.interactions":
             return {
                 "event_time": moment, "user_id": user,
@@ -279,7 +283,7 @@ def random_row(name: str, rng: random.Random) -> Row:
             }  # fmt: skip
         case "app.users":
             return {
-                "user_id": None if bad else user,
+                "user_id": rng.choice(NO_IDS) if bad else user,
                 "join_date": at(rng.choice((-400, -30, 0)), clock).date(),
                 "country": rng.choice(("SE", "NO", None)),
                 "device_type": rng.choice(("mobile", "desktop")),

@@ -30,6 +30,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROS = 1_000_000
 DAY = timedelta(days=1)
 LONGEST_SEQUENCE = 1000
+LONGEST_ID = 512
 ACTION_CODES = {"clicks": 1, "add_to_carts": 2, "orders": 3}
 PRODUCT_ACTIONS = ("view", "click", "purchase")
 APP_ACTIONS = ("page_view", "edit", "create", "delete", "share")
@@ -50,9 +51,16 @@ class Entity:
 
 
 def _entity(time: str, key: str, required: str, columns: str, *rejects: tuple[str, str]) -> Entity:
-    missing = tuple((f"{name} is null", f"{name}_missing") for name in required.split())
-    pairs = [column.strip().split(" ", 1) for column in columns.split(";")]
-    return Entity(dict(pairs), time, tuple(key.split()), missing + rejects)
+    types = dict(column.strip().split(" ", 1) for column in columns.split(";"))
+    with_vocabulary = {reason.removesuffix("_unknown") for _, reason in rejects}
+    found = []
+    for name in required.split():
+        missing = f"{name} is null"
+        if types[name] == "varchar" and name not in with_vocabulary:
+            missing += rf" or regexp_full_match({name}, '[\s\v\x{{85}}\p{{Z}}]*')"
+            found.append((f"length({name}) > {LONGEST_ID}", f"{name}_too_long"))
+        found.append((missing, f"{name}_missing"))
+    return Entity(types, time, tuple(key.split()), (*found, *rejects))
 
 
 ENTITIES = {

@@ -36,7 +36,9 @@ def _broken_rules(column: Column) -> list[tuple[str, str]]:
     name = column.name
     rules = []
     if column.required:
-        rules.append((f"{name} is null", f"{name}_missing"))
+        is_id = column.data_type == "string" and not column.accepted_values
+        blank = f" or regexp_full_match({name}, '\\s*')" if is_id else ""
+        rules.append((f"{name} is null{blank}", f"{name}_missing"))
     if column.accepted_values:
         values = ", ".join(f"'{value}'" for value in column.accepted_values)
         rules.append((f"{name} not in ({values})", f"{name}_unknown"))
@@ -162,6 +164,14 @@ def test_every_rule_of_the_contract_is_broken_somewhere(dirty: Dataset, name: st
     contract = load_contracts()[name]
     reasons = {reason for column in contract.columns for _, reason in _broken_rules(column)}
     assert set(dirty.truth["entities"][name]["rejects"]) == reasons
+
+
+def test_missing_ids_are_null_or_blank(dirty: Dataset) -> None:
+    found = dirty.rows(
+        "select user_id is null, count(*) from product_interactions "
+        "where list_contains(reasons, 'user_id_missing') group by 1"
+    )
+    assert {is_null for is_null, _ in found} == {False, True}
 
 
 @pytest.mark.parametrize("name", EVENT_ENTITIES)
