@@ -9,7 +9,6 @@ the full refresh alone.
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,22 +18,17 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pytest
 from data_sets import DataSet
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 from reference import Definitions, Oracle, core_actions, differences
+from thorough import THOROUGH
 
 from footfall.contracts import load_contracts
 from footfall.ingest.types import contract_type
 from footfall.settings import PROJECT_DIR
 from footfall.tables import list_tables
 
-THOROUGH = os.environ.get("FOOTFALL_THOROUGH", "") not in ("", "0")
-"""Whether tests take all sources and all cuts of the real data, and not a few of each kind."""
-only_thorough = pytest.mark.skipif(
-    not THOROUGH, reason="takes minutes, and others cover it in part: set FOOTFALL_THOROUGH=1"
-)
 LOAD_COLUMNS = frozenset({"_load_id", "load_id", "ingested_at", "_ingested_at"})
 """What tells how the rows arrived, and not what they say."""
 Row = dict[str, Any]

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from data_sets import DataSet
 from databricks_on_spark import databricks_on_spark
-from law import FAMILIES, Schedule, breaches_of_oracle, only_thorough, play, random_row
+from law import FAMILIES, Schedule, breaches_of_oracle, play, random_row
+from thorough import only_thorough
 
 
 @only_thorough

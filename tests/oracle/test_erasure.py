@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from data_sets import DataSet
-from law import breaches_of_full_refresh, breaches_of_oracle, only_thorough
+from law import breaches_of_full_refresh, breaches_of_oracle
 from reference import Oracle
+from thorough import only_thorough
 
 import footfall.erase.job as job
 from footfall.contracts import load_contracts

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from data_sets import DataSet
-from law import Family, breaches_of_oracle, only_thorough
+from law import Family, breaches_of_oracle
 from reference import Oracle
+from thorough import only_thorough
 
 from footfall.generate import generate
 

@@ -21,11 +21,11 @@ from law import (
     Row,
     Schedule,
     breaches_of_oracle,
-    only_thorough,
     play,
     run_schedule,
     schedules,
 )
+from thorough import only_thorough
 
 from footfall.dbt import run_dbt
 

@@ -16,10 +16,10 @@ from law import (
     append_loads,
     breaches_of_full_refresh,
     breaches_of_oracle,
-    only_thorough,
     table_contents,
 )
 from reference import Oracle
+from thorough import only_thorough
 
 from footfall.contracts import load_contracts
 

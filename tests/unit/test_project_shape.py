@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from thorough import only_thorough
 
 from footfall.settings import PROJECT_DIR
 
+SOURCES = ("product", "app", "shop", "crm")
+SUBSETS = [
+    pytest.param(chosen, marks=[only_thorough] if 1 < size < 4 else [])
+    for size in range(1, 5)
+    for chosen in combinations(SOURCES, size)
+]
 LAYERS_THAT_READ_SOURCES = {"staging", "quality"}
 
 
@@ -150,13 +159,18 @@ def test_the_contracts_in_unit_tests_are_those_of_the_sources(manifest: dict[str
     assert checked >= 3
 
 
-@pytest.mark.parametrize("source", ["product", "app", "shop", "crm"])
+@pytest.mark.parametrize("sources", SUBSETS)
 def test_models_of_sources_that_are_left_out_vanish_without_a_warning(
-    source: str, tmp_path: Path
+    sources: tuple[str, ...], tmp_path: Path
 ) -> None:
-    alone = parse(tmp_path, "--vars", json.dumps({"sources": [source]}))
-    staged = {node["fqn"][2] for node in nodes(alone, "model") if layer(node) == "staging"}
-    assert staged == {source}
+    delivered = parse(tmp_path, "--vars", json.dumps({"sources": sources}))
+    staged = {node["fqn"][2] for node in nodes(delivered, "model") if layer(node) == "staging"}
+    assert staged == set(sources)
+    models = {node["name"] for node in nodes(delivered, "model", "snapshot", "seed")}
+    for unit_test in delivered["unit_tests"].values():
+        for given in unit_test["given"]:
+            if name := re.match(r"ref\('(\w+)'\)", given["input"]):
+                assert name[1] in models, unit_test["name"]
 
 
 @pytest.mark.parametrize("target", ["thrift", "databricks"])

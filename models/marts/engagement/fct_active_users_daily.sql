@@ -1,5 +1,5 @@
 -- depends_on: {{ ref('fct_user_activity_monthly') }}
-{% if 'app' in var('sources') %}
+{% if 'app' in var('sources') and not is_unit_test() %}
 -- depends_on: {{ ref('dim_users') }}
 {% endif %}
 
