@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from footfall.errors import FootfallError
+from footfall.explain import explain
 from footfall.jars import missing_jars
 from footfall.java import find_java_home, java_major
 from footfall.settings import Settings, usable_cores, usable_memory_gib
@@ -148,7 +149,7 @@ def check_spark(settings: Settings) -> Check:
         return Check(
             name="Spark",
             ok=False,
-            found=str(error).splitlines()[0],
+            found=explain(error).message,
             fix="Mend what failed above, then run `footfall doctor` again.",
         )
     return Check(name="Spark", ok=True, found=f"started: {answer[0] if answer else ''}")

@@ -49,7 +49,7 @@ FAULTS = (
         r"FAILED_READ_FILE[^\n]*/_delta_log/|DELTA_STATE_RECOVER_ERROR"
         r"|DELTA_TRUNCATED_TRANSACTION_LOG|DELTA_LOG_|/_delta_log/[^\n]*(Json|Checksum)\w*Exception",
         "The Delta log of {table} is damaged{at_file}.",
-        REBUILD,
+        "Remove the table's folder, then: `dbt build --full-refresh --select {model}+`.",
         LOG_FILE,
     ),
     _fault(
@@ -83,6 +83,8 @@ FAULTS = (
         "Run it again.",
     ),
 )
+
+MEND = "Mend the cause, then run it again."
 
 FIXES = {
     "TABLE_OR_VIEW_NOT_FOUND": "`footfall status` lists the tables.",
@@ -120,7 +122,7 @@ def explain(error: BaseException, table: str = "") -> FootfallError:
         sentence, condition = first_sentence(text)
         fix = next((fix for sign, fix in FIXES.items() if condition.startswith(sign)), "")
         analysis = type(error).__name__ in ("AnalysisException", "ParseException")
-        default = "Correct the statement." if analysis else "Mend the cause, then run it again."
+        default = "Correct the statement." if analysis else MEND
         return FootfallError(sentence, fix or default)
     return FootfallError(
         f"Unexpected {type(error).__name__}: {_shortened(text)}",
@@ -144,7 +146,8 @@ def _known(fault: _Fault, text: str, table: str) -> FootfallError:
         "model": table.rpartition(".")[2] or "MODEL",
         "at_file": f": {file}" if file else "",
     }
-    fix = RESTORE if fault.fix == REBUILD and not _is_model(values["model"]) else fault.fix
+    rebuilt = "{model}" in fault.fix
+    fix = RESTORE if rebuilt and not _is_model(values["model"]) else fault.fix
     return FootfallError(fault.what.format(**values), fix.format(**values))
 
 

@@ -31,7 +31,7 @@ _installed = False
 
 @contextmanager
 def working(standing: Callable[[], Standing]) -> Iterator[None]:
-    """While this is open, an interrupt tells what ``standing`` returns.
+    """While this is open, an interrupt tells what ``standing`` returns; the innermost speaks.
 
     Args:
         standing: called in the signal's handler, in the middle of the work.
@@ -47,10 +47,10 @@ def _end(number: int, _frame: FrameType | None) -> None:
     for other in SIGNALS:
         signal.signal(other, signal.SIG_IGN)
     try:
-        standing = _work[-1]() if _work else Standing()
+        standings = [standing() for standing in reversed(_work)] or [Standing()]
         how = "Interrupted" if number == signal.SIGINT else "Terminated"
         # Not by print: the signal may have come in the middle of one.
-        os.write(2, f"{how}: {standing.done}\n  → {standing.fix}\n".encode())
+        os.write(2, f"{how}: {standings[0].done}\n  → {standings[0].fix}\n".encode())
     finally:
         os._exit(128 + number)
 

@@ -17,11 +17,13 @@ from footfall.backfill.models import load_project
 from footfall.backfill.plan import Chunk, Request, State, plan_days, plan_gaps
 from footfall.backfill.record import Record
 from footfall.backfill.workers import Event, Workers
-from footfall.errors import FootfallError, UsageError
+from footfall.errors import UsageError
+from footfall.interrupts import Standing, working
 from footfall.settings import Settings, get_settings
 from footfall.shared_session import await_guests
 from footfall.spark import get_session
 from footfall.tables import vars_as_built
+from footfall.words import count
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -147,7 +149,8 @@ class _Job:
         with self.record.lock(backfill_id):
             chunks = self.record.chunks(backfill_id)
             undone = sum(chunk.state is not State.done for chunk in chunks)
-            self.say(f"Continuing backfill {backfill_id}: {undone} of {len(chunks)} chunks to do.")
+            all_chunks = count(len(chunks), "chunk")
+            self.say(f"Continuing backfill {backfill_id}: {undone} of {all_chunks} to do.")
             self._execute(backfill_id, chunks, parallel)
         return BackfillReport(backfill_id=backfill_id, resumed=True, gaps=None, chunks=chunks)
 
@@ -168,19 +171,22 @@ class _Job:
 
     def _execute(self, backfill_id: str, chunks: Sequence[Chunk], parallel: int) -> None:
         folder = self.record.locks / backfill_id
-        try:
-            with Workers(parallel, folder, self.variables) as workers:
-                for step in sorted({chunk.step for chunk in chunks}):
-                    todo = [c for c in chunks if c.step == step and c.state is not State.done]
-                    for event in workers.run(todo):
-                        self._note(backfill_id, chunks, event)
-                    if any(chunk.state is State.failed for chunk in todo):
-                        return
-        except KeyboardInterrupt:
-            raise FootfallError(
-                f"Backfill {backfill_id} was interrupted; chunks that were done stay done.",
+
+        def standing() -> Standing:
+            done = sum(chunk.state is State.done for chunk in chunks)
+            return Standing(
+                f"backfill {backfill_id} had finished {done} of {count(len(chunks), 'chunk')}; "
+                "what is finished is kept.",
                 f"`footfall backfill --resume {backfill_id}` continues it.",
-            ) from None
+            )
+
+        with working(standing), Workers(parallel, folder, self.variables) as workers:
+            for step in sorted({chunk.step for chunk in chunks}):
+                todo = [c for c in chunks if c.step == step and c.state is not State.done]
+                for event in workers.run(todo):
+                    self._note(backfill_id, chunks, event)
+                if any(chunk.state is State.failed for chunk in todo):
+                    return
 
     def _note(self, backfill_id: str, chunks: Sequence[Chunk], event: Event) -> None:
         chunk, now = event.chunk, datetime.now(timezone.utc)

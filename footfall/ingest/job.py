@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from footfall.checksum import sha256_of
 from footfall.contracts import Contract, get_contract
 from footfall.errors import FootfallError, UsageError
+from footfall.explain import MEND, explain, first_sentence
 from footfall.ingest.files import (
     FileRejectedError,
     FileShape,
@@ -217,11 +218,14 @@ class _Job:
             failure = self.failure or error
             if isinstance(failure, FootfallError):
                 raise failure from error
-            first_line = (str(failure).splitlines() or [type(failure).__name__])[0]
-            raise FootfallError(
-                f"Loading into {self.record.bronze} failed: {first_line}",
+            told = explain(failure, self.record.bronze)
+            again = (
                 "Run the command again: nothing is loaded twice. If it repeats, remove "
-                f"{self.queue.checkpoint} first.",
+                f"{self.queue.checkpoint} first."
+            )
+            raise FootfallError(
+                f"Loading into {self.record.bronze} failed: {told.message}",
+                again if told.fix == MEND else told.fix,
             ) from failure
         finally:
             query.stop()
@@ -370,9 +374,9 @@ class _Job:
             try:
                 self._read(session, [entry]).write.format("noop").mode("overwrite").save()
             except Exception as error:
-                first_line = str(error).splitlines()[0]
+                reason, _ = first_sentence(str(error))
                 bad[entry.offer.sha256] = (
-                    f"{entry.file}: Spark cannot read it: {first_line}. Write it anew."
+                    f"{entry.file}: Spark cannot read it: {reason.rstrip('.')}. Write it anew."
                 )
         # If Spark reads no file at all, the files are not to blame.
         return bad if len(bad) < len(entries) or len(entries) == 1 else {}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from footfall import __version__
+from footfall import __version__, words
 from footfall.dbt import project_vars
 from footfall.errors import FootfallError, UsageError
 from footfall.explain import explain
@@ -117,7 +117,7 @@ def export_sequences(
             return complete
         staging.open()
         if staging.kept:
-            say(f"{day}: continues; {len(staging.kept)} shards were finished before.")
+            say(f"{day}: continues; finished before: {words.count(len(staging.kept), 'shard')}.")
         shards = Preparation(spark, days, staging, progress).run()
         finished = _finish(staging, shards, settings.cores, progress)
         manifest = _manifest(staging, finished, days.samples[day])

@@ -254,7 +254,7 @@ def test_an_interrupt_is_one_message_with_the_shell_s_exit_code(
     out = tmp_path / "landing"
     with subprocess.Popen(
         [
-            sys.executable, "-m", "footfall.cli", "generate", "--out", str(out),
+            sys.executable, "-m", "footfall", "generate", "--out", str(out),
             "--days", "40", "--users", "40000",
         ],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
