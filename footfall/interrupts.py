@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,18 @@ def working(standing: Callable[[], Standing]) -> Iterator[None]:
         _work.remove(standing)
 
 
+def _release_semaphores() -> None:
+    """Remove the semaphores of dbt's locks: otherwise Python warns of them behind the message."""
+    synchronize = sys.modules.get("multiprocessing.synchronize")
+    if synchronize is None:
+        return
+    from multiprocessing import util
+
+    for finalizer in list(util._finalizer_registry.values()):  # type: ignore[attr-defined]
+        if finalizer._callback is synchronize.SemLock._cleanup:
+            finalizer()
+
+
 def _end(number: int, _frame: FrameType | None) -> None:
     for other in SIGNALS:
         signal.signal(other, signal.SIG_IGN)
@@ -51,6 +64,7 @@ def _end(number: int, _frame: FrameType | None) -> None:
         how = "Interrupted" if number == signal.SIGINT else "Terminated"
         # Not by print: the signal may have come in the middle of one.
         os.write(2, f"{how}: {standings[0].done}\n  → {standings[0].fix}\n".encode())
+        _release_semaphores()
     finally:
         os._exit(128 + number)
 

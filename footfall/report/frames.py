@@ -10,6 +10,7 @@ import pandas as pd
 
 from footfall.contracts import load_contracts
 from footfall.errors import FootfallError
+from footfall.explain import explain
 from footfall.settings import Settings
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ def _read_mart(spark: SparkSession, table: str, query: str) -> pd.DataFrame:
         ).toPandas()
     except AnalysisException as error:
         raise FootfallError(
-            f"{table} cannot be read: {str(error).splitlines()[0]}",
+            f"{table} cannot be read: {explain(error, table).message}",
             f"Rebuild it with `dbt build --full-refresh --select {table.rpartition('.')[2]}`.",
         ) from error
 
