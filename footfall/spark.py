@@ -153,9 +153,10 @@ def prepare(settings: Settings | None = None) -> Settings:
             for folder in (settings.home / "tmp", settings.home / "logs", empty_conf_dir):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            setting = "HOME" if str(settings.home) in str(error.filename) else "CACHE"
             raise FootfallError(
-                f"FOOTFALL_HOME {settings.home} cannot be written: {error.strerror}.",
-                "Set FOOTFALL_HOME to a folder of yours.",
+                f"FOOTFALL_{setting}: {error.filename} cannot be written: {error.strerror}.",
+                f"Set FOOTFALL_{setting} to a folder of yours.",
             ) from error
         java_home = find_java_home()
         jars = ensure_jars(settings, java_home)

@@ -213,6 +213,17 @@ def write_bad_files(folder: Path, good: Path) -> None:
     (folder / "folder_without_files").mkdir(exist_ok=True)
 
 
+def write_broken_java(folder: Path) -> None:
+    """A Java that tells its version and nothing else."""
+    java = folder / "bin" / "java"
+    java.parent.mkdir(parents=True, exist_ok=True)
+    java.write_text(
+        '#!/bin/sh\n[ "$1" = -version ] && echo \'openjdk version "17.0.1"\' && exit\n'
+        "echo 'Error: Could not reserve enough space' >&2\nexit 1\n"
+    )
+    java.chmod(0o755)
+
+
 # ---------- cases
 
 
@@ -280,8 +291,12 @@ CASES: list[Case] = [
         env={"FOOTFALL_HOME": "/proc/footfall"},
     ),
     Case(
-        "cache that cannot be written, footfall status", "footfall status", 1, ("/proc/footfall",),
+        "cache that cannot be written, footfall status", "footfall status", 1, ("FOOTFALL_CACHE",),
         env={"FOOTFALL_CACHE": "/proc/footfall"},
+    ),
+    Case(
+        "Java that does not start, footfall query", ("footfall", "query", "select 1"), 1,
+        ("Spark could not start", "spark.log"), env={"JAVA_HOME": "{work}/java"},
     ),
     argument("footfall no-such-command", "no-such-command"),
     argument("footfall query", "sql"),
@@ -319,7 +334,7 @@ CASES: list[Case] = [
     argument("footfall export-sequences --out {work}/export --start 2025-08-03", "--end"),
     argument("footfall export-sequences --out {work}/export --date yesterday", "yesterday"),
     argument("footfall export-sequences --out s3://bucket/x --date 2025-08-01", "s3"),
-    argument("footfall export-sequences --verify --out {work}/none", "none"),
+    argument("footfall export-sequences --verify --out {work}/none", "none", exit_code=1),
     argument("footfall export-sequences --verify --shard-rows 5 --out {work}", "--verify"),
     argument("footfall backfill"),
     argument("footfall backfill --start 2025-08-03 --end 2025-08-01"),
@@ -478,6 +493,7 @@ def build(home: Home, with_tables: bool) -> None:
         run("footfall generate --out {work}/more --days 20 --users 4000 --seed 5")
         good = next((home.landing / "product" / "interactions").rglob("*.parquet"))
         write_bad_files(home.work / "bad", good)
+        write_broken_java(home.work / "java")
     if with_tables:
         if not home.pristine.is_dir():
             run(INGEST)
