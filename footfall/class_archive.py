@@ -18,6 +18,7 @@ import pyspark
 
 from footfall.settings import Settings
 
+ARCHIVES = "class-archive"
 SECONDS_TO_MAKE = 300
 
 
@@ -33,7 +34,7 @@ def archive_file(settings: Settings, java_home: Path, jars: list[Path]) -> Path:
     for file in (java_home / "lib" / "modules", *jars, *_spark_jars()):
         state = file.stat() if file.exists() else None
         digest.update(f"{file} {state and (state.st_size, state.st_mtime_ns)}\n".encode())
-    return settings.cache / "class-archive" / f"{digest.hexdigest()[:16]}.jsa"
+    return settings.cache / ARCHIVES / f"{digest.hexdigest()[:16]}.jsa"
 
 
 def _spark_jars() -> list[Path]:

@@ -1,0 +1,144 @@
+"""Commands in a new shell: ``python -m benchmarks.cold_start --json FILE``.
+
+`footfall status`, `dbt build` with nothing new, and the smallest query, on the demo's tables. Each
+run is a process of its own, with a Java of its own. The time ends when the command does, the
+processor time when its Java has ended too. The engines are footfall as it is, footfall
+without its class-data archive and, with `--before`, an older checkout on a copy of the same tables.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.harness import PROGRESS, Row, temporary_home, write_report
+from footfall.class_archive import ARCHIVES
+from footfall.settings import PROJECT_DIR, get_settings
+
+PR_SET_CHILD_SUBREAPER = 36
+COMMANDS = {
+    "footfall query, one row": ("footfall", "query", "select 1 as one"),
+    "footfall status": ("footfall", "status"),
+    "dbt build, nothing new": ("dbt", "--quiet", "build"),
+}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A checkout with its virtual environment, and the cache that its Java starts from."""
+
+    name: str
+    project: Path
+    cache: Path
+    home: Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one command took, in seconds, and the most memory of one of its processes in GiB."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_gib: float
+
+
+def run_command(engine: Engine, command: tuple[str, ...], folder: Path) -> Run:
+    """Run a command to its end, and wait for the Java that outlives it."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = os.environ | {
+        "FOOTFALL_HOME": str(engine.home),
+        "FOOTFALL_CACHE": str(engine.cache),
+        "DBT_TARGET_PATH": str(folder / f"target-{engine.home.name}"),
+        "DBT_PROJECT_DIR": str(engine.project),
+        "DBT_PROFILES_DIR": str(engine.project),
+    }
+    program = engine.project / ".venv" / "bin" / command[0]
+    started = time.perf_counter()
+    subprocess.run(
+        [str(program), *command[1:]],
+        cwd=engine.project,
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    seconds = time.perf_counter() - started
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            break
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(seconds, cpu, after.ru_maxrss / 1024**2)
+
+
+def measure_engines(engines: list[Engine], runs: int, folder: Path) -> list[Row]:
+    """Measure all commands by all engines, taking turns; the first turn warms the disk's cache."""
+    rows = []
+    for step, command in COMMANDS.items():
+        found: dict[str, list[Run]] = {engine.name: [] for engine in engines}
+        for turn in range(runs + 1):
+            for engine in engines:
+                run = run_command(engine, command, folder)
+                PROGRESS.log(f"{step}, {engine.name}: {run.seconds:.1f} s")
+                if turn:
+                    found[engine.name].append(run)
+        for name, taken in found.items():
+            ordered = sorted(run.seconds for run in taken)
+            rows.append(
+                Row(
+                    step=step,
+                    engine=name,
+                    seconds=round(ordered[runs // 2], 2),
+                    runs=[round(run.seconds, 2) for run in taken],
+                    cpu_seconds=round(sorted(run.cpu_seconds for run in taken)[runs // 2], 2),
+                    peak_rss_gib=round(max(run.peak_gib for run in taken), 2),
+                )
+            )
+    return rows
+
+
+def main(
+    before: Annotated[
+        Path | None, typer.Option(help="An older checkout, set up, to measure beside this one.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each command, an odd number.")] = 5,
+    json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
+) -> None:
+    """Measure commands that start Spark, with and without the class-data archive.
+
+    Example: `python -m benchmarks.cold_start --runs 3`
+    """
+    if sys.platform == "linux":
+        # A Java whose command has ended becomes this process's child, which waits for it.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    os.environ["FOOTFALL_JIT_LEVEL"] = "1"
+    with temporary_home() as folder:
+        settings = get_settings()
+        now = Engine("footfall", PROJECT_DIR, settings.cache, settings.home)
+        demo = ("footfall", "demo")
+        run_command(now, demo, folder)
+        bare = folder / "cache without an archive"
+        shutil.copytree(settings.cache, bare, ignore=shutil.ignore_patterns(ARCHIVES, "ivy"))
+        engines = [now, Engine("footfall, no archive", PROJECT_DIR, bare, settings.home)]
+        if before:
+            home = folder / "before"
+            older = Engine("before", before.absolute(), before / ".footfall" / "cache", home)
+            run_command(older, demo, folder)
+            engines.append(older)
+        rows = measure_engines(engines, runs, folder)
+    write_report("cold_start", rows, json)
+
+
+if __name__ == "__main__":
+    typer.run(main)
