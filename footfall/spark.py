@@ -179,7 +179,12 @@ def prepare(settings: Settings | None = None) -> Settings:
 
 
 def prepare_archive(settings: Settings) -> bool:
-    """Make Java's class-data archive where it is missing, and return whether there is one now."""
+    """Make Java's class-data archive where it is missing, and return whether there is one now.
+
+    FOOTFALL_CLASS_ARCHIVE=false makes none.
+    """
+    if not settings.class_archive:
+        return False
     java_home = find_java_home()
     jars = ensure_jars(settings, java_home)
     return ensure_archive(settings, archive_file(settings, java_home, jars), java_home)

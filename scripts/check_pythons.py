@@ -44,6 +44,7 @@ def check(version: str, python: str, folder: Path) -> bool:
         shutil.copytree(jars, folder / ".footfall/cache/jars")
     ours = ("FOOTFALL_HOME", "FOOTFALL_CACHE")
     environment = {key: value for key, value in os.environ.items() if key not in ours}
+    environment["FOOTFALL_CLASS_ARCHIVE"] = "false"
     started = time.monotonic()
     for step in STEPS:
         done = subprocess.run(
