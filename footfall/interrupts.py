@@ -16,6 +16,7 @@ from types import FrameType
 from typing import NamedTuple
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LONGEST_SECONDS = 10
 CONTINUES = "The same command continues where this one stopped."
 
 
@@ -59,6 +60,10 @@ def _release_semaphores() -> None:
 def _end(number: int, _frame: FrameType | None) -> None:
     for other in SIGNALS:
         signal.signal(other, signal.SIG_IGN)
+    # The work may have been interrupted with a lock in hand that a standing waits for.
+    last = threading.Timer(LONGEST_SECONDS, os._exit, [128 + number])
+    last.daemon = True
+    last.start()
     try:
         standings = [standing() for standing in reversed(_work)] or [Standing()]
         how = "Interrupted" if number == signal.SIGINT else "Terminated"
@@ -72,8 +77,7 @@ def _end(number: int, _frame: FrameType | None) -> None:
 def install() -> None:
     """End this process by one message at Ctrl-C and SIGTERM.
 
-    Spark sets a handler of its own when it starts, so this is called again then. Only the main
-    thread may set a handler; elsewhere nothing happens.
+    Only the main thread may set a handler; elsewhere nothing happens.
     """
     global _installed
     _installed = True
@@ -82,10 +86,18 @@ def install() -> None:
             signal.signal(number, _end)
 
 
-def reinstall() -> None:
-    """Set the handlers again, where :func:`install` was called before."""
-    if _installed:
-        install()
+@contextmanager
+def kept() -> Iterator[None]:
+    """Keep the handlers, where they are installed, through a block that sets others."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if _installed:
+            _end(signal.SIGINT, None)
+        raise
+    finally:
+        if _installed:
+            install()
 
 
 @contextmanager

@@ -265,8 +265,9 @@ def _own_session(home: Path, serves: bool) -> SparkSession:
 
     silence_spark()
     try:
-        session = SparkSession.builder.enableHiveSupport().getOrCreate()
-        interrupts.reinstall()
+        # Spark sets a handler of its own for Ctrl-C.
+        with interrupts.kept():
+            session = SparkSession.builder.enableHiveSupport().getOrCreate()
         session.sql("show databases").collect()
     except Exception as error:
         raise explain_start_failure(error) from error

@@ -231,6 +231,46 @@ def test_a_wrong_setting_ends_a_command_with_two_lines_and_exit_code_2(
     assert not home.exists()
 
 
+def test_a_log_level_that_does_not_exist_is_refused() -> None:
+    ended = run(MAIN + "cli.main()", "doctor", FOOTFALL_LOG_LEVEL="loud")
+    assert ended.returncode == 2
+    assert "FOOTFALL_LOG_LEVEL=loud" in ended.stderr
+    assert "WARNING" in ended.stderr
+
+
+STUCK = (
+    "import signal, sys, threading, time\n"
+    "from footfall import interrupts\n"
+    "interrupts.LONGEST_SECONDS = 1\n"
+    "lock = threading.Lock(); lock.acquire()\n"
+    "with interrupts.installed(), interrupts.working(lock.acquire):\n"
+    "    signal.raise_signal(signal.SIGTERM)\n"
+)
+
+
+def test_an_interrupt_ends_the_process_even_where_the_work_holds_a_lock() -> None:
+    assert run(STUCK).returncode == 143
+
+
+KEPT = (
+    "import signal\n"
+    "from footfall import interrupts\n"
+    "with interrupts.installed():\n"
+    "    with interrupts.kept():\n"
+    "        signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "    signal.raise_signal(signal.SIGINT)\n"
+)
+
+
+def test_an_interrupt_is_one_message_after_spark_has_set_its_own_handler() -> None:
+    ended = run(KEPT)
+    assert ended.returncode == 130
+    assert ended.stderr.startswith("Interrupted: ")
+    within = run(KEPT.replace("\n    signal.raise", "\n        signal.raise"))
+    assert within.returncode == 130
+    assert len(within.stderr.splitlines()) == 2
+
+
 def test_a_wrong_setting_ends_dbt_with_one_message(home: Path, tmp_path: Path) -> None:
     dbt = Path(sys.executable).with_name("dbt")
     ended = subprocess.run(
