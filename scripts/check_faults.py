@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -25,7 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -397,7 +398,7 @@ CASES: list[Case] = [
 
 @dataclass(frozen=True)
 class Outcome:
-    case: Case
+    name: str
     exit_code: int
     lines: int
     seconds: float
@@ -464,7 +465,7 @@ def run_case(case: Case, home: Home) -> Outcome:
     problems += [f"does not say {said!r}" for said in case.says if said not in text]
     if not unchanged and not case.changes:
         problems.append("the state changed")
-    return Outcome(case, code, len(lines), seconds, unchanged, problems, text)
+    return Outcome(case.name, code, len(lines), seconds, unchanged, problems, text)
 
 
 def await_moment(process: subprocess.Popen[bytes], output: Path, after: float | str) -> None:
@@ -509,7 +510,7 @@ def table_of(outcomes: list[Outcome]) -> str:
     ]
     for outcome in outcomes:
         state = "as before" if outcome.unchanged else "a whole step further"
-        name = outcome.case.name.replace("|", "\\|").replace("`", "'")
+        name = outcome.name.replace("|", "\\|").replace("`", "'")
         seconds = f"{outcome.seconds:.1f}"
         rows.append(f"| {name} | {outcome.exit_code} | {outcome.lines} | {seconds} | {state} |")
     return "\n".join(rows)
@@ -520,40 +521,55 @@ def write_page(outcomes: list[Outcome]) -> None:
     PAGE.write_text(f"{text}{MARK}\n\n{table_of(outcomes)}\n")
 
 
+def run_cases(cases: list[Case], home: Home) -> Iterator[Outcome]:
+    """Run the cases that have not passed in this folder before, those without Spark first."""
+    file = home.work / "passed.json"
+    passed = json.loads(file.read_text()) if file.is_file() else {}
+    for with_tables in (False, True):
+        chosen = [case for case in cases if case.needs_home == with_tables]
+        if any(case.name not in passed for case in chosen):
+            build(home, with_tables)
+        for case in chosen:
+            if case.name in passed:
+                yield Outcome(**passed[case.name])
+                continue
+            if with_tables:
+                home.restore()
+            outcome = run_case(case, home)
+            if not outcome.problems:
+                passed[case.name] = asdict(outcome)
+                file.write_text(json.dumps(passed))
+            yield outcome
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", metavar="PATTERN", help="cases whose name has this (a regex)")
     parser.add_argument("--list", action="store_true", help="name the cases")
     parser.add_argument("--show", action="store_true", help="print what each case printed")
-    parser.add_argument("--work", type=Path, help="a folder to keep; by default a temporary one")
+    parser.add_argument(
+        "--work", type=Path, help="a folder to keep; the next run there skips what has passed"
+    )
     options = parser.parse_args()
     cases = [case for case in CASES if re.search(options.only or "", case.name)]
     if options.list:
         print("\n".join(case.name for case in cases))
         return
+    outcomes = []
     with tempfile.TemporaryDirectory(prefix="faults-") as temporary:
-        home = Home((options.work or Path(temporary)).absolute())
-        outcomes = []
-        for with_tables in (False, True):
-            chosen = [case for case in cases if case.needs_home == with_tables]
-            if chosen:
-                build(home, with_tables)
-            for case in chosen:
-                if with_tables:
-                    home.restore()
-                outcome = run_case(case, home)
-                outcomes.append(outcome)
-                verdict = "; ".join(outcome.problems) or "ok"
-                print(
-                    f"{verdict[:60]:<4} exit {outcome.exit_code:>4} {outcome.lines:>4} lines "
-                    f"{outcome.seconds:>6.1f} s  {case.name}",
-                    flush=True,
-                )
-                if options.show or outcome.problems:
-                    print("    " + outcome.output[-3000:].strip().replace("\n", "\n    "))
+        for outcome in run_cases(cases, Home((options.work or Path(temporary)).absolute())):
+            outcomes.append(outcome)
+            verdict = "; ".join(outcome.problems) or "ok"
+            print(
+                f"{verdict[:60]:<4} exit {outcome.exit_code:>4} {outcome.lines:>4} lines "
+                f"{outcome.seconds:>6.1f} s  {outcome.name}",
+                flush=True,
+            )
+            if options.show or outcome.problems:
+                print("    " + outcome.output[-3000:].strip().replace("\n", "\n    "))
     failed = [outcome for outcome in outcomes if outcome.problems]
     print(f"{len(outcomes)} cases, {len(failed)} failed")
-    if not options.only:
+    if not options.only and not failed:
         write_page(outcomes)
     sys.exit(bool(failed))
 
