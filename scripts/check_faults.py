@@ -344,7 +344,6 @@ CASES: list[Case] = [
     argument("footfall backfill fct_sessions", "fct_sessions"),
     argument("footfall maintain --retain-hours 1", "168", most_lines=FEW_LINES),
     argument("footfall erase", "--user"),
-    Case("no environment: FOOTFALL_HOME empty, footfall --version", "footfall --version", 0),
     stopped("footfall generate --out {work}/x --days 30 --users 30000", signal.SIGINT, 4.0, False),
     stopped("footfall generate --out {work}/y --days 30 --users 30000", signal.SIGTERM, 4.0, False),
     bad_file("empty.parquet"),
