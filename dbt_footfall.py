@@ -20,7 +20,7 @@ from dbt.adapters.base import PythonJobHelper
 from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.spark.connections import SparkConnectionManager, SparkConnectionMethod
-from dbt.adapters.spark.impl import SparkAdapter
+from dbt.adapters.spark.impl import TABLE_OR_VIEW_NOT_FOUND_MESSAGES, SparkAdapter
 from dbt.adapters.spark.session import Cursor
 from dbt.plugins.manager import dbtPlugin
 from dbt.task.runnable import GraphRunnableTask, mark_node_as_skipped
@@ -129,6 +129,9 @@ def _explained(error: Exception) -> FootfallError:
     if isinstance(error, FootfallError):
         return error
     told = explain(error)
+    if any(sign in told.message for sign in TABLE_OR_VIEW_NOT_FOUND_MESSAGES):
+        # dbt asks for tables that may not exist yet.
+        return told
     log.debug(trace_of(error))
     file = log_trace(error, "dbt")
     return FootfallError(told.message, f"{told.fix}\n  Trace: {file}" if file else told.fix)

@@ -174,7 +174,9 @@ def first_sentence(text: str) -> tuple[str, str]:
     position = POSITION.search(text)
     line = POSITION.sub("", SQLSTATE.sub("", CONDITION.sub("", line))).strip(" ;")
     where = f" (line {position.group(1)}, position {position.group(2)})" if position else ""
-    return _shortened(line) + where, condition.group(1) if condition else ""
+    # Spark's documentation is looked up by the condition, and dbt recognises some by it.
+    named = f" [{condition.group(1)}]" if condition else ""
+    return _shortened(line) + where + named, condition.group(1) if condition else ""
 
 
 def _shortened(text: str) -> str:

@@ -94,7 +94,8 @@ def test_a_query_s_error_is_its_sentence_with_the_place_and_without_the_plan() -
     )
     assert told.message == (
         "A column, variable, or function parameter with name `nope` cannot be resolved. "
-        "Did you mean one of the following? [`user_id`]. (line 1, position 7)"
+        "Did you mean one of the following? [`user_id`]. (line 1, position 7) "
+        "[UNRESOLVED_COLUMN.WITH_SUGGESTION]"
     )
     assert "describe" in told.fix
 
@@ -106,7 +107,23 @@ def test_a_syntax_error_is_one_line_without_the_statement() -> None:
             "(line 1, pos 0)\n\n== SQL ==\nselec 1\n^^^\n"
         )
     )
-    assert told.message == "Syntax error at or near 'selec'. (line 1, position 0)"
+    assert told.message == (
+        "Syntax error at or near 'selec'. (line 1, position 0) [PARSE_SYNTAX_ERROR]"
+    )
+
+
+def test_dbt_still_recognises_that_a_table_does_not_exist() -> None:
+    from dbt.adapters.spark.impl import TABLE_OR_VIEW_NOT_FOUND_MESSAGES
+
+    told = explain(
+        AnalysisException(
+            "[TABLE_OR_VIEW_NOT_FOUND] The table or view `a`.`b` cannot be found. Verify the "
+            "spelling.\nIf you did not qualify the name, verify the current_schema() output. "
+            "SQLSTATE: 42P01; line 1 pos 14;\n'Project [*]"
+        )
+    )
+    assert any(sign in told.message for sign in TABLE_OR_VIEW_NOT_FOUND_MESSAGES)
+    assert "footfall status" in told.fix
 
 
 def test_an_error_of_the_operating_system_names_the_file() -> None:
