@@ -31,7 +31,8 @@ def table(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         spark.sql(f"create table {name} using delta as select id as visit from range(100)")
         spark.sql(f"insert into {name} select id from range(100, 200)")
     yield get_settings().warehouse / "faults_gold.db" / "fct_sessions"
-    spark.sql("drop schema faults_gold cascade")
+    for layer in ("bronze", "gold", "quality"):
+        spark.sql(f"drop schema if exists faults_{layer} cascade")
     monkeypatch.undo()
     get_settings.cache_clear()
 
@@ -116,3 +117,19 @@ def test_a_query_s_error_is_printed_once(table: Path, footfall: Footfall) -> Non
     assert answer.err.count("nope") == 1
     assert "line 1" in answer.err
     assert len(answer.err.splitlines()) <= 3
+
+
+def test_a_rejected_file_is_said_once_and_one_file_is_no_plural(
+    table: Path, footfall: Footfall, tmp_path: Path
+) -> None:
+    header = "event_id,customer_id,event_type,event_timestamp"
+    (tmp_path / "good.csv").write_text(f"{header}\ne1,1,search,2024-01-01T00:00:00Z\n")
+    (tmp_path / "empty.csv").write_text("")
+    answer = footfall("ingest", "crm.events", str(tmp_path))
+    assert answer.exit_code == 1
+    assert "1 row from 1 file loaded, 0 files loaded before, 1 rejected." in answer.out
+    assert len(answer.err.splitlines()) == 1
+    assert answer.err.count("empty.csv") == 1
+    again = footfall("ingest", "crm.events", str(tmp_path / "good.csv"))
+    assert (again.exit_code, again.err) == (0, "")
+    assert "1 file loaded before" in again.out
