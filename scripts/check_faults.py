@@ -382,11 +382,11 @@ CASES: list[Case] = [
         needs_home=True, most_lines=60,
     ),
     Case(
-        "disk full, footfall ingest", "footfall ingest product.interactions {work}/more", 1,
+        "disk full, footfall ingest", "footfall ingest product.interactions {work}/more/product/interactions", 1,
         ("disk is full",), fault=full_disk, needs_home=True, changes=True,
     ),
-    stopped("footfall ingest product.interactions {work}/more", signal.SIGINT, 9.0, True),
-    stopped("footfall ingest product.interactions {work}/more", signal.SIGTERM, 9.0, True),
+    stopped("footfall ingest product.interactions {work}/more/product/interactions", signal.SIGINT, 9.0, True),
+    stopped("footfall ingest product.interactions {work}/more/product/interactions", signal.SIGTERM, 9.0, True),
     stopped(f"{BUILD} --full-refresh", signal.SIGINT, "START", True),
     stopped(f"{BUILD} --full-refresh", signal.SIGTERM, "START", True),
 ]  # fmt: skip
