@@ -265,6 +265,7 @@ def stopped(command: str, number: signal.Signals, after: float | str, needs_home
 
 
 BUILD = f"dbt build --select stg_product__interactions --vars '{SOURCES}'"
+MORE = "footfall ingest product.interactions {work}/more/product/interactions"
 INGEST = "footfall ingest product.interactions {landing}/product/interactions"
 CASES: list[Case] = [
     setting("DRIVER_MEMORY_GIB", "abc", "whole number"),
@@ -382,11 +383,11 @@ CASES: list[Case] = [
         needs_home=True, most_lines=60,
     ),
     Case(
-        "disk full, footfall ingest", "footfall ingest product.interactions {work}/more/product/interactions", 1,
+        "disk full, footfall ingest", MORE, 1,
         ("disk is full",), fault=full_disk, needs_home=True, changes=True,
     ),
-    stopped("footfall ingest product.interactions {work}/more/product/interactions", signal.SIGINT, 9.0, True),
-    stopped("footfall ingest product.interactions {work}/more/product/interactions", signal.SIGTERM, 9.0, True),
+    stopped(MORE, signal.SIGINT, 9.0, True),
+    stopped(MORE, signal.SIGTERM, 9.0, True),
     stopped(f"{BUILD} --full-refresh", signal.SIGINT, "START", True),
     stopped(f"{BUILD} --full-refresh", signal.SIGTERM, "START", True),
 ]  # fmt: skip
