@@ -6,20 +6,23 @@ SHELL := /bin/sh
 # statistics of data files pay off.
 QUICK := FOOTFALL_JIT_LEVEL=1 FOOTFALL_DATA_SKIPPING=false
 # make test keeps its tables apart from yours, and starts from none.
-SAMPLE_HOME := $(CURDIR)/target/sample
-SAMPLE := $(QUICK) FOOTFALL_HOME=$(SAMPLE_HOME) FOOTFALL_CACHE=$(CURDIR)/.footfall/cache
+SAMPLE_HOME := target/sample
+SAMPLE := $(QUICK) FOOTFALL_HOME="$$PWD/$(SAMPLE_HOME)" FOOTFALL_CACHE="$$PWD/.footfall/cache"
+
+# make demo DEMO="--days 3 --users 200" is a small one.
+DEMO ?=
 
 # make test TORCH=1 (any target that sets up) also installs PyTorch: about 5 GB on Linux.
 TORCH ?=
 WITH_TORCH := $(if $(TORCH),--torch)
 
-.PHONY: help demo test setup setup-dev lint types sql-lint parse unit check build-sample pythons docs lock clean
+.PHONY: help demo test setup setup-dev lint types sql-lint parse unit check build-sample pythons odd-paths docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: setup ## set everything up and run the main job on generated data
-	@$(QUICK) $(BIN)/footfall demo
+	@$(QUICK) $(BIN)/footfall demo $(DEMO)
 
 test: setup-dev lint types sql-lint parse check build-sample ## set everything up and pass every check
 	@$(BIN)/python -c "import torch" 2>/dev/null \
@@ -62,6 +65,9 @@ build-sample: ## the demo on a small sample, then a plain dbt build with the uni
 
 pythons: ## set-up, lint, types and parse on each Python that this machine has
 	@$(PYTHON) scripts/check_pythons.py
+
+odd-paths: ## make demo and make test in a clone with spaces, brackets and umlauts in its path
+	@scripts/check_odd_paths.sh
 
 docs: ## dbt's documentation in target/
 	$(BIN)/dbt docs generate

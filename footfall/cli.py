@@ -182,10 +182,9 @@ def setup() -> None:
 
     settings = prepare()
     fast = prepare_archive(settings)
-    out.print(
-        f"Ready: Java at {find_java_home()}"
-        f"{'' if fast else ', without a class-data archive'}, state in {settings.home}"
-    )
+    slow = "" if fast else ", without a class-data archive"
+    ready = f"Ready: Java at {find_java_home()}{slow}, state in {settings.home}"
+    out.print(escape(ready), soft_wrap=True)
 
 
 @app.command()
@@ -848,7 +847,7 @@ def dashboard(
     if as_json:
         print_json(report.model_dump())
     else:
-        out.print(f"Written: {out_file}", soft_wrap=True)
+        out.print(f"Written: {escape(str(out_file))}", soft_wrap=True)
 
 
 def _fail(error: Exception) -> NoReturn:

@@ -104,14 +104,18 @@ def _retrieve(jar: Jar, java: Path, java_arguments: list[str], settings: Setting
     ivy = next((Path(pyspark.__file__).parent / "jars").glob("ivy-*.jar"))
     command = [
         str(java), *java_arguments, "-cp", str(ivy), "org.apache.ivy.Main",
-        "-cache", str(settings.cache / "ivy"),
+        "-cache", "ivy",
         "-dependency", jar.group, jar.artifact, jar.version,
         "-confs", "default", "-notransitive", "-types", "jar",
-        "-retrieve", str(settings.jars / "[artifact]-[revision].[ext]"),
     ]  # fmt: skip
     if settings.ivy_settings:
-        command += ["-settings", str(settings.ivy_settings)]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        command += ["-settings", str(settings.ivy_settings.expanduser().absolute())]
+    answer = subprocess.run(
+        command, capture_output=True, text=True, timeout=600, cwd=settings.cache
+    )
+    # Not by Ivy's own retrieve, which takes brackets and backslashes in a path for a pattern.
+    for fetched in (settings.cache / "ivy").rglob(jar.file_name):
+        shutil.copyfile(fetched, settings.jars / jar.file_name)
     return answer.stdout + answer.stderr
 
 

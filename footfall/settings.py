@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from footfall.errors import UsageError
+from footfall.paths import require_usable
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 GIB = 1024**3
@@ -120,6 +121,8 @@ class Settings(BaseSettings):
         self.home = self.home.expanduser().absolute()
         # The class path names it, and a class-data archive fits one class path only.
         self.cache = self.cache.expanduser().resolve()
+        require_usable("FOOTFALL_HOME", self.home)
+        require_usable("FOOTFALL_CACHE", self.cache)
 
     def schema_of(self, layer: str) -> str:
         """Return the schema of a layer: bronze, silver, gold, training or quality."""

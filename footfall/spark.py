@@ -21,6 +21,7 @@ from footfall.errors import FootfallError
 from footfall.explain import explain, silence_spark
 from footfall.jars import ensure_jars
 from footfall.java import find_java_home, quiet_java_home
+from footfall.paths import property_line
 from footfall.settings import Settings, get_settings
 from footfall.shared_session import (
     POLL_SECONDS,
@@ -43,7 +44,7 @@ _prepared_home: Path | None = None
 
 # The heap in huge pages, where the kernel grants them: fewer page faults, which a virtual machine
 # pays for twice.
-LINUX_JAVA_OPTIONS = " -XX:+UseTransparentHugePages" if sys.platform == "linux" else ""
+LINUX_JAVA_OPTIONS = ["-XX:+UseTransparentHugePages"] if sys.platform == "linux" else []
 
 LARGE_SHUFFLE_PARTITIONS = 64
 """As many as the checkpoints have buckets: a task then reads whole buckets."""
@@ -68,20 +69,21 @@ logger.windowexec.level = error
 """
 
 
-def java_options(settings: Settings) -> str:
+def java_options(settings: Settings) -> list[str]:
     """Return the options of Spark's Java, but for its heap and its class-data archive.
 
     Args:
         settings: the home and how far Java compiles.
     """
-    home = settings.home
-    return (
-        f"-Dderby.system.home={home} -Dderby.stream.error.file={home / 'derby.log'} "
-        f"-Dlog4j2.configurationFile={(home / 'conf' / 'log4j2.properties').as_uri()} "
-        f"-XX:+UseParallelGC -XX:TieredStopAtLevel={settings.jit_level} "
+    return [
+        f"-Dderby.system.home={settings.home}",
+        f"-Dlog4j2.configurationFile={(settings.home / 'conf' / 'log4j2.properties').as_uri()}",
+        "-XX:+UseParallelGC",
+        f"-XX:TieredStopAtLevel={settings.jit_level}",
         # Below level 4 Java's default is 48 MB, which Spark's generated code fills in minutes.
-        f"-XX:ReservedCodeCacheSize=512m{LINUX_JAVA_OPTIONS}"
-    )
+        "-XX:ReservedCodeCacheSize=512m",
+        *LINUX_JAVA_OPTIONS,
+    ]
 
 
 def session_conf(settings: Settings, jars: list[Path], archive: list[str]) -> dict[str, str]:
@@ -101,14 +103,17 @@ def session_conf(settings: Settings, jars: list[Path], archive: list[str]) -> di
         "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraJavaOptions": " ".join([java_options(settings), *archive]),
+        "spark.driver.extraJavaOptions": shlex.join([*java_options(settings), *archive]),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.catalogImplementation": "hive",
         "spark.sql.warehouse.dir": str(settings.warehouse),
+        # Below derby.system.home: a path in this URL would end at a semicolon.
         "spark.hadoop.javax.jdo.option.ConnectionURL": (
-            f"jdbc:derby:;databaseName={home / 'metastore'};create=true"
+            "jdbc:derby:;databaseName=metastore;create=true"
         ),
+        # Hive would hand each new folder's path to a shell of Hadoop's as a pattern: chmod of `a*`.
+        "spark.hadoop.hive.warehouse.subdir.inherit.perms": "false",
         "spark.local.dir": str(home / "tmp"),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "false",
@@ -161,7 +166,8 @@ def prepare(settings: Settings | None = None) -> Settings:
         java_home = find_java_home()
         jars = ensure_jars(settings, java_home)
         archive = archive_options(archive_file(settings, java_home, jars))
-        lines = [f"{key} {value}\n" for key, value in session_conf(settings, jars, archive).items()]
+        conf = session_conf(settings, jars, archive)
+        lines = [property_line(key, value) for key, value in conf.items()]
         _write_if_changed(conf_dir / "spark-defaults.conf", "".join(lines))
         _write_if_changed(conf_dir / "log4j2.properties", LOG4J)
         os.environ["JAVA_HOME"] = str(quiet_java_home(settings, java_home))
@@ -171,6 +177,9 @@ def prepare(settings: Settings | None = None) -> Settings:
             conf_dir / "spark-defaults.conf", os.environ.get("PYSPARK_SUBMIT_ARGS")
         )
         os.environ["FOOTFALL_SPARK_LOG"] = str(spark_log(settings))
+        if os.environ.get("LC_ALL") in ("C", "POSIX"):
+            # By it Java reads the names of files; Python takes UTF-8 anyway.
+            os.environ["LC_ALL"] = "C.UTF-8"
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
         os.environ["FOOTFALL_HOME"] = str(settings.home)
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -212,9 +221,9 @@ def spark_log(settings: Settings) -> Path:
 
 
 def _write_if_changed(file: Path, text: str) -> None:
-    if not file.is_file() or file.read_text() != text:
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
         fresh = file.with_name(f"{file.name}.{os.getpid()}")
-        fresh.write_text(text)
+        fresh.write_text(text, encoding="utf-8")
         fresh.replace(file)
 
 

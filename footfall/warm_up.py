@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -90,9 +91,9 @@ def make_archive(file: Path, base: Path, java_home: Path) -> None:
     options = java_options(settings)
     if not (java_home / BASE_ARCHIVE).is_file():
         _make_base(java_home / "bin" / "java", base)
-        options += f" -XX:SharedArchiveFile={base}"
-    options += f" -XX:ArchiveClassesAtExit={file}"
-    builder = SparkSession.builder.config("spark.driver.extraJavaOptions", options)
+        options.append(f"-XX:SharedArchiveFile={base}")
+    options.append(f"-XX:ArchiveClassesAtExit={file}")
+    builder = SparkSession.builder.config("spark.driver.extraJavaOptions", shlex.join(options))
     session = builder.enableHiveSupport().getOrCreate()
     _run_statements(session)
     gateway = SparkContext._gateway

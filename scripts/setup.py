@@ -59,12 +59,23 @@ def require_python() -> None:
         )
 
 
+def require_usable_folder() -> None:
+    sys.path.insert(0, str(PROJECT))
+    from footfall.errors import FootfallError
+    from footfall.paths import require_usable_clone
+
+    try:
+        require_usable_clone(PROJECT)
+    except FootfallError as error:
+        stop(error.message, error.fix)
+
+
 def digest(*inputs: bytes) -> str:
     return hashlib.sha256(b"".join(inputs)).hexdigest()
 
 
 def install_locked(lock: Path) -> None:
-    locked = ["--no-deps", "--no-compile", "--require-hashes", "-r", lock]
+    locked = ["--no-deps", "--no-compile", "--require-hashes", "-r", lock.name]
     run(f"install {lock.name}", *PIP, *locked)
 
 
@@ -79,6 +90,7 @@ def install_torch() -> None:
 
 def main() -> None:
     require_python()
+    require_usable_folder()
     dev = "--dev" in sys.argv[1:]
     lock = PROJECT / ("requirements-dev.lock" if dev else "requirements.lock")
     project = (PROJECT / "pyproject.toml").read_bytes()
@@ -88,7 +100,7 @@ def main() -> None:
         if not (BIN / "pip").is_file():
             make_venv()
         install_locked(lock)
-        run("install footfall", *PIP, "--no-deps", "-e", PROJECT)
+        run("install footfall", *PIP, "--no-deps", "-e", ".")
         stamp.write_text(wanted)
         if dev:
             (VENV / "installed-runtime").unlink(missing_ok=True)

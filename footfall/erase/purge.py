@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
 
 from footfall.errors import FootfallError
 from footfall.maintain import RETENTION_CHECK
@@ -75,13 +74,14 @@ def _vacuum(spark: SparkSession, table: str) -> None:
 
 
 def _log_dir(table: str, location: str) -> Path:
-    address = urlparse(location)
-    if address.scheme not in ("", "file"):
+    # Delta writes the path as it is, without percent signs for what a URI does not allow.
+    local = re.fullmatch("(?:file:(?://)?)?(/.*)", location)
+    if local is None:
         raise FootfallError(
             f"{table} lies at {location}: footfall removes log entries on local storage only.",
             "Run VACUUM there, and remove the log's files before its newest checkpoint.",
         )
-    return Path(unquote(address.path)) / "_delta_log"
+    return Path(local.group(1)) / "_delta_log"
 
 
 def _cut_log(spark: SparkSession, location: str, log_dir: Path) -> None:

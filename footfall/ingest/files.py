@@ -118,6 +118,7 @@ class ReadPlan:
 def expand_paths(paths: Sequence[str], file_format: FileFormat | None = None) -> list[Path]:
     """Return the data files behind folders (searched through), globs and files, each once.
 
+    A path that exists is no glob, nor is the part of a glob that names an existing folder.
     Hidden files (names that start with ``.`` or ``_``) in folders and globs are left out.
 
     Raises:
@@ -132,7 +133,7 @@ def expand_paths(paths: Sequence[str], file_format: FileFormat | None = None) ->
             matches = [path]
         else:
             # Path.glob takes no absolute pattern.
-            candidates = [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+            candidates = [Path(match) for match in glob.glob(_pattern(path), recursive=True)]  # noqa: PTH207
             matches = [file for file in sorted(candidates) if not _hidden(file.name)]
             folders = [file for file in matches if file.is_dir()]
             matches = [file for file in matches if file.is_file()] + [
@@ -150,6 +151,12 @@ def expand_paths(paths: Sequence[str], file_format: FileFormat | None = None) ->
     for file in found:
         format_of(file, file_format)
     return list(found)
+
+
+def _pattern(path: Path) -> str:
+    """Return a glob whose first folders stand for themselves, as far as such folders exist."""
+    literal = next(parent for parent in path.parents if parent.is_dir())
+    return str(Path(glob.escape(str(literal)), path.relative_to(literal)))
 
 
 def _hidden(name: str) -> bool:

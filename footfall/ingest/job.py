@@ -31,6 +31,7 @@ from footfall.ingest.queue import MANIFEST_DDL, Offer, Queue
 from footfall.ingest.read import SELECTED, SESSION_CONF, read_files
 from footfall.ingest.record import FileRecord, IngestRecord
 from footfall.ingest.report import IngestReport, LoadedFile, RejectedFile, SkippedFile
+from footfall.paths import literal_pattern
 from footfall.settings import Settings, get_settings
 from footfall.spark import get_session
 
@@ -199,14 +200,12 @@ class _Job:
 
     def _stream(self) -> None:
         """Run the queue through foreachBatch until it is empty."""
-        # A queue's path holds no wildcard of its own, but FOOTFALL_HOME's may.
-        manifests = "".join(f"\\{c}" if c in "[]{}*?\\" else c for c in str(self.queue.manifests))
         self.queue.sweep()
         query = (
             self.spark.readStream.schema(MANIFEST_DDL)
             .option("maxFilesPerTrigger", FILES_PER_BATCH)
             .option("maxFileAge", NEVER_TOO_OLD)
-            .json(manifests)
+            .json(literal_pattern(self.queue.manifests))
             .writeStream.foreachBatch(self._batch)
             .option("checkpointLocation", str(self.queue.checkpoint))
             .trigger(availableNow=True)

@@ -27,6 +27,7 @@ from footfall.ingest.types import (
     spark_read_type,
     spark_text_type,
 )
+from footfall.paths import literal_pattern
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -116,17 +117,12 @@ def _problem(label: str, source: Column) -> Column:
     return F.concat(F.lit(f"{label}: '"), F.substring(source, 1, SHOWN_CHARACTERS), F.lit("'"))
 
 
-def _literal_path(file: Path) -> str:
-    """Return a path in which no character acts as a wildcard."""
-    return re.sub(r"([\[\]{}*?\\])", r"\\\1", str(file))
-
-
 def _read_raw(
     spark: SparkSession, files: Sequence[Path], plan: ReadPlan, mapping: Mapping
 ) -> tuple[DataFrame, dict[str, str]]:
     """Return the files' used columns as ``c0``, ``c1``, … and each source column's new name."""
     shape = plan.shape
-    paths = [_literal_path(file) for file in files]
+    paths = [literal_pattern(file) for file in files]
     used = plan.used() if shape.file_format != "csv" else list(shape.columns)
     position = {column.name: f"c{index}" for index, column in enumerate(used)}
     text = [StructField(position[column.name], StringType()) for column in used]

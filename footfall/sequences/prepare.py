@@ -93,7 +93,9 @@ class Preparation:
             if self.progress:
                 self.progress(0, self._shards(), f"{self.plan.dt}: Spark writes {part}")
             folder = self.staging.folder / part
-            frame().write.mode("overwrite").option("compression", "zstd").parquet(folder.as_uri())
+            # Spark takes a percent sign for itself: Path.as_uri would name another folder.
+            target = f"file://{folder}"
+            frame().write.mode("overwrite").option("compression", "zstd").parquet(target)
             files = sorted(folder.glob("part-*.parquet"))
             full = [file for file in files if pq.read_metadata(file).num_rows]
             self.staging.record_prepared(part, [file.name for file in full or files[:1]])

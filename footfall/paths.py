@@ -1,0 +1,74 @@
+"""Folders with unusual names: what they may be called, and how their readers want them written."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from footfall.errors import UsageError
+
+REFUSED = {
+    ":": "Java ends a class path's entry there",
+    ",": "Spark ends a folder in a list there",
+    "${": "Spark puts a variable there",
+}
+
+
+def require_usable(name: str, folder: Path) -> None:
+    """Refuse a folder for state whose path Java or Spark would misread.
+
+    Args:
+        name: what the user knows the folder as, for the message.
+        folder: its absolute path; it need not exist.
+
+    Raises:
+        UsageError: the path holds a character that no quoting gets through.
+    """
+    text = str(folder)
+    for characters, reason in REFUSED.items():
+        if characters in text:
+            raise UsageError(
+                f"{name} {text!r} holds {characters!r}: {reason}.", "Choose or rename a folder."
+            )
+    for character in text:
+        # Spark's launcher repeats half of a character beyond U+FFFF, an emoji for example.
+        if not character.isprintable() or ord(character) > 0xFFFF:
+            raise UsageError(
+                f"{name} {text!r} holds {character!r}, which Spark does not keep.",
+                "Choose or rename a folder.",
+            )
+    if not text.isascii() and sys.getfilesystemencoding() != "utf-8":
+        raise UsageError(
+            f"{name} {text!r} is no plain ASCII, and the locale's file names are not UTF-8.",
+            "Set LC_ALL=C.UTF-8.",
+        )
+
+
+def require_usable_clone(folder: Path) -> None:
+    """Refuse a folder of the project in which a virtual environment does not work.
+
+    Args:
+        folder: its absolute path.
+
+    Raises:
+        UsageError: as :func:`require_usable`, or a shell would read the path otherwise between the
+            double quotes in which pip and venv write it.
+    """
+    require_usable("The folder", folder)
+    for character in '"$`\\':
+        if character in str(folder):
+            raise UsageError(
+                f"The folder {str(folder)!r} holds {character!r}: a virtual environment breaks.",
+                "Choose or rename a folder.",
+            )
+
+
+def property_line(key: str, value: str) -> str:
+    """Return a line of a Java properties file."""
+    return f"{key} {value}\n".replace("\\", "\\\\")
+
+
+def literal_pattern(path: Path) -> str:
+    """Return a path for Spark to read in which no character acts as a wildcard."""
+    return re.sub(r"([\[\]{}*?\\])", r"\\\1", str(path))

@@ -1,0 +1,93 @@
+"""Unusual names of folders: refused in one line, or written so that their readers read them."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pyspark
+import pytest
+
+from footfall.errors import UsageError
+from footfall.ingest.files import expand_paths
+from footfall.java import find_java_home
+from footfall.paths import property_line, require_usable_clone
+from footfall.settings import Settings
+from footfall.spark import session_conf
+
+UNUSUAL = """a b'c"d;e[1]{f}*g%41#hö\\i(j)&k!l?m~n+o=p@q$r -Dinjected=x"""
+
+
+@pytest.mark.parametrize("characters", [":", ",", "${", "\n", "\t", "\x7f", "😀", "\udce4"])
+@pytest.mark.parametrize("setting", ["home", "cache"])
+def test_a_folder_that_java_or_spark_would_misread_is_refused_in_one_line(
+    tmp_path: Path, setting: str, characters: str
+) -> None:
+    folder = tmp_path / f"a{characters}b"
+    folders = {"home": tmp_path / "home", setting: folder}
+    with pytest.raises(UsageError) as refusal:
+        Settings(**folders)
+    assert refusal.value.message.startswith(f"FOOTFALL_{setting.upper()} {str(folder)!r} holds")
+    assert "\n" not in refusal.value.message
+    assert refusal.value.fix
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("character", list(':,"$`\\\n'))
+def test_a_clone_where_no_virtual_environment_works_is_refused(character: str) -> None:
+    with pytest.raises(UsageError, match="The folder"):
+        require_usable_clone(Path(f"/a{character}b"))
+
+
+def test_a_clone_in_a_folder_with_spaces_brackets_and_letters_of_any_language_is_not() -> None:
+    require_usable_clone(Path("/my projects/föö [1] it's {x} 100% #1; (2)"))
+
+
+def test_javas_options_and_class_path_come_out_of_sparks_launcher_as_they_were(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(home=tmp_path / UNUSUAL, driver_memory_gib=1)
+    jar = settings.jars / "a.jar"
+    archive = f"-XX:SharedArchiveFile={settings.cache}/x.jsa"
+    conf = session_conf(settings, [jar], [archive])
+    properties = tmp_path / "spark.conf"
+    lines = [property_line(key, value) for key, value in conf.items()]
+    properties.write_text("".join(lines), encoding="utf-8")
+    spark_home, java_home = Path(pyspark.__file__).parent, find_java_home()
+    (launcher,) = spark_home.glob("jars/spark-launcher_*.jar")
+    launched = subprocess.run(
+        [
+            java_home / "bin" / "java",
+            *("-cp", launcher, "org.apache.spark.launcher.Main"),
+            *("org.apache.spark.deploy.SparkSubmit", "--properties-file", properties, "x"),
+        ],
+        env={
+            "JAVA_HOME": str(java_home),
+            "LC_ALL": "C.UTF-8",
+            "SPARK_HOME": str(spark_home),
+            "SPARK_SCALA_VERSION": "2.13",
+        },
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=True,
+    )
+    arguments = launched.stdout.split("\0")
+    assert f"-Dderby.system.home={settings.home}" in arguments
+    assert archive in arguments
+    assert str(jar) in arguments[arguments.index("-cp") + 1].split(":")
+    assert not [argument for argument in arguments if argument.startswith("-Dinjected")]
+    assert shlex.split(conf["spark.driver.extraJavaOptions"])[0] == (
+        f"-Dderby.system.home={settings.home}"
+    )
+
+
+def test_an_existing_folder_with_brackets_is_meant_literally_before_a_glob(tmp_path: Path) -> None:
+    for folder in ("day[1]", "day1"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.csv").write_text("x")
+    named = [tmp_path / "day[1]" / "a.csv"]
+    assert expand_paths([str(tmp_path / "day[1]" / "*.csv")]) == named
+    assert expand_paths([str(tmp_path / "day[1]")]) == named
+    assert expand_paths([str(tmp_path / "day[1]" / "a.csv")]) == named
+    assert expand_paths([str(tmp_path / "day[12]" / "*.csv")]) == [tmp_path / "day1" / "a.csv"]
