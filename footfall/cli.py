@@ -332,7 +332,7 @@ def generate(
     if history := truth.get("history"):
         rows.append(["history", *(history[column] for column in columns)])
     print_table(
-        f"Would write to {out_dir}, about" if dry_run else f"Written to {out_dir}",
+        escape(f"Would write to {out_dir}, about" if dry_run else f"Written to {out_dir}"),
         ["entity", *columns],
         rows,
     )

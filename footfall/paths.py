@@ -31,17 +31,33 @@ def require_usable(name: str, folder: Path) -> None:
             raise UsageError(
                 f"{name} {text!r} holds {characters!r}: {reason}.", "Choose or rename a folder."
             )
-    for character in text:
-        # Spark's launcher repeats half of a character beyond U+FFFF, an emoji for example.
-        if not character.isprintable() or ord(character) > 0xFFFF:
-            raise UsageError(
-                f"{name} {text!r} holds {character!r}, which Spark does not keep.",
-                "Choose or rename a folder.",
-            )
+    require_printable(name, folder)
+    if wide := [character for character in text if ord(character) > 0xFFFF]:
+        raise UsageError(
+            f"{name} {text!r} holds {wide[0]!r}: Spark's launcher repeats a half of it.",
+            "Choose or rename a folder.",
+        )
     if not text.isascii() and sys.getfilesystemencoding() != "utf-8":
         raise UsageError(
             f"{name} {text!r} is no plain ASCII, and the locale's file names are not UTF-8.",
             "Set LC_ALL=C.UTF-8.",
+        )
+
+
+def require_printable(name: str, path: Path) -> None:
+    """Refuse a path with a line break, another control character or broken encoding.
+
+    Args:
+        name: what the user knows the path as, for the message.
+        path: of a file or folder; it need not exist.
+
+    Raises:
+        UsageError: the path holds such a character.
+    """
+    if broken := [character for character in str(path) if not character.isprintable()]:
+        raise UsageError(
+            f"{name} {str(path)!r} holds the control character {broken[0]!r}.",
+            "Choose or rename it.",
         )
 
 

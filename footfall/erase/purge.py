@@ -52,7 +52,7 @@ def purge_tables(spark: SparkSession, tables: Sequence[str], purged: Callable[[s
 def _purge_table(spark: SparkSession, table: str) -> str:
     detail = spark.sql(f"describe detail {table}").first()
     assert detail is not None
-    log_dir = _log_dir(table, detail["location"])
+    log_dir = log_dir_of(table, detail["location"])
     # A row may have been deleted in a vector beside a file that still holds it.
     if "deletionVectors" in detail["tableFeatures"]:
         spark.sql(f"reorg table {table} apply (purge)")
@@ -73,7 +73,16 @@ def _vacuum(spark: SparkSession, table: str) -> None:
     spark.sql(f"vacuum {table} retain 0 hours")
 
 
-def _log_dir(table: str, location: str) -> Path:
+def log_dir_of(table: str, location: str) -> Path:
+    """Return the folder of a table's log.
+
+    Args:
+        table: its name, for the message.
+        location: as ``describe detail`` names it.
+
+    Raises:
+        FootfallError: it is no local one.
+    """
     # Delta writes the path as it is, without percent signs for what a URI does not allow.
     local = re.fullmatch("(?:file:(?://)?)?(/.*)", location)
     if local is None:

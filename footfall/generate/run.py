@@ -21,6 +21,7 @@ from footfall.generate.entities import describe_entities
 from footfall.generate.sessions import SessionDay, rank_items, simulate_day
 from footfall.generate.world import Period, World, build_world
 from footfall.generate.writer import Landing
+from footfall.paths import require_printable
 
 Progress = Callable[[int, int, str], None]
 TRUTH_FILE = "truth.json"
@@ -36,8 +37,10 @@ def prepare_folder(out: Path, overwrite: bool) -> None:
         overwrite: whether a data set may be in it.
 
     Raises:
-        UsageError: ``out`` is a file, or is not empty and may not be overwritten.
+        UsageError: ``out`` is a file, holds a control character, or is not empty and may not be
+            overwritten.
     """
+    require_printable("--out", out)
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file.", "Name a folder.")
     if out.is_dir() and any(out.iterdir()):

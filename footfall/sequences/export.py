@@ -24,6 +24,7 @@ from footfall import __version__, words
 from footfall.dbt import project_vars
 from footfall.errors import FootfallError, UsageError
 from footfall.explain import explain
+from footfall.paths import require_printable
 from footfall.sequences.days import Days, find_days
 from footfall.sequences.manifest import (
     ExportFormat,
@@ -47,14 +48,16 @@ def local_folder(text: str) -> Path:
     """Return the target folder that a text names.
 
     Raises:
-        UsageError: it is a URI.
+        UsageError: it is a URI, or holds a control character.
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
         raise UsageError(
             f"--out {text} is a URI; exports are made in local folders.",
             "Name a folder, and copy from there the shards that the manifest names.",
         )
-    return Path(text).expanduser().absolute()
+    folder = Path(text).expanduser().absolute()
+    require_printable("--out", folder)
+    return folder
 
 
 def export_sequences(

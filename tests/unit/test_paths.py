@@ -9,10 +9,13 @@ from pathlib import Path
 import pyspark
 import pytest
 
-from footfall.errors import UsageError
+from footfall.erase.purge import log_dir_of
+from footfall.errors import FootfallError, UsageError
+from footfall.generate.run import prepare_folder
 from footfall.ingest.files import expand_paths
 from footfall.java import find_java_home
 from footfall.paths import property_line, require_usable_clone
+from footfall.sequences import local_folder
 from footfall.settings import Settings
 from footfall.spark import session_conf
 
@@ -91,3 +94,29 @@ def test_an_existing_folder_with_brackets_is_meant_literally_before_a_glob(tmp_p
     assert expand_paths([str(tmp_path / "day[1]")]) == named
     assert expand_paths([str(tmp_path / "day[1]" / "a.csv")]) == named
     assert expand_paths([str(tmp_path / "day[12]" / "*.csv")]) == [tmp_path / "day1" / "a.csv"]
+
+
+def test_a_line_break_in_the_path_of_a_landing_file_or_of_an_output_is_refused(
+    tmp_path: Path,
+) -> None:
+    landing, out = tmp_path / "land\ning", tmp_path / "o\nut"
+    landing.mkdir()
+    (landing / "a.csv").write_text("x")
+    calls = [
+        lambda: expand_paths([str(tmp_path)]),
+        lambda: expand_paths([str(landing / "*.csv")]),
+        lambda: local_folder(str(out)),
+        lambda: prepare_folder(out, overwrite=False),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match="holds the control character"):
+            call()
+    assert not out.exists()
+
+
+def test_the_log_of_a_table_lies_where_delta_says_whatever_its_path_holds() -> None:
+    folder = Path("/a%20b#c?d;e [1]/warehouse/x.db/t")
+    for location in (f"file:{folder}", f"file://{folder}", str(folder)):
+        assert log_dir_of("t", location) == folder / "_delta_log"
+    with pytest.raises(FootfallError, match="local storage only"):
+        log_dir_of("t", "s3://bucket/t")
