@@ -1,5 +1,5 @@
 {% snapshot snap_app_users %}
-{% set loads = unsnapped_loads('stg_app__users') %}
+{% set loads = unsnapped_loads('app', 'users') %}
 {{ incremental_run(loads.loads, loads.changed) }}
 
 select

@@ -97,7 +97,13 @@ def stale_days(project: Project) -> dict[str, list[date] | None]:
     # `dbt compile` prints the code whether quiet or not.
     with contextlib.redirect_stdout(io.StringIO()):
         result = run_dbt(
-            "compile", "--select", *project.models, quiet=True, manifest=project.manifest
+            "compile",
+            "--select",
+            *project.models,
+            "--vars",
+            '{"plan_next_run": true}',
+            quiet=True,
+            manifest=project.manifest,
         )
     found: dict[str, list[date] | None] = {}
     for node in (entry.node for entry in result.results):

@@ -1,5 +1,5 @@
 {% macro affected_dates(inputs) %}
-    {%- if not execute or is_unit_test() -%}
+    {%- if not plans_run() -%}
         {{ return({'first': true, 'dates': [], 'ranges': {}, 'loads': {}, 'changed': true}) }}
     {%- endif -%}
     {%- set available = available_loads(inputs) -%}

@@ -1,5 +1,5 @@
 {% macro new_loads(entities, inputs=[]) %}
-    {%- if not execute or is_unit_test() -%}
+    {%- if not plans_run() -%}
         {%- set ranges = {} -%}
         {%- for source_name, entity in entities -%}
             {%- do ranges.update({source_name ~ '.' ~ entity: (0, none)}) -%}

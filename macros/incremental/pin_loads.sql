@@ -1,5 +1,5 @@
 {% macro pin_loads() %}
-    {%- if execute and flags.WHICH in ['build', 'run', 'snapshot'] -%}
+    {%- if plans_run() -%}
         {%- do newest_loads(source_entities()) -%}
     {%- endif -%}
 {% endmacro %}

@@ -1,6 +1,9 @@
-{% macro unsnapped_loads(input) %}
-    {%- set available = available_loads([input]) if execute else {} -%}
-    {%- set built = execute and load_cached_relation(this) is not none -%}
+{% macro unsnapped_loads(source_name, entity) %}
+    {%- if not plans_run() -%}
+        {{ return(new_loads([(source_name, entity)])) }}
+    {%- endif -%}
+    {%- set available = available_loads(['stg_' ~ source_name ~ '__' ~ entity]) -%}
+    {%- set built = load_cached_relation(this) is not none -%}
     {%- set consumed = consumed_loads(this) if built and not flags.FULL_REFRESH else {} -%}
     {%- set ranges = {} -%}
     {%- for name, load_id in available.items() if load_id > consumed.get(name, 0) or not built -%}

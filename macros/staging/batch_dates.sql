@@ -1,7 +1,7 @@
 {% macro batch_dates(source_name, entity, loads) %}
     {#- The event dates of the arriving rows, where the key holds the event's time: then an earlier
         arrival of the same event can only lie in one of these partitions. -#}
-    {%- if not execute or is_unit_test() or not is_incremental() or not loads.changed -%}
+    {%- if not plans_run() or not is_incremental() or not loads.changed -%}
         {{ return(none) }}
     {%- endif -%}
     {%- set contract = source_contract(source_name, entity) -%}

@@ -8,7 +8,7 @@
         'late_customers': none,
         'spans': [],
     } -%}
-    {%- if not execute or is_unit_test() or not plan.changed -%}
+    {%- if not plans_run() or not plan.changed -%}
         {{ return(plan) }}
     {%- endif -%}
     {%- set wanted = wanted_checkpoints() -%}

@@ -10,7 +10,7 @@
     {%- set plan = {
         'written': written, 'repaired': [], 'late_customers': none, 'spans': [{'base': none}]
     } -%}
-    {%- if not execute or is_unit_test() or not written.changed -%}
+    {%- if not plans_run() or not written.changed -%}
         {{ return(plan) }}
     {%- endif -%}
     {%- if not written.first and actions.ranges -%}

@@ -273,3 +273,40 @@ def loads_of(data: DataSet) -> dict[str, int]:
             if row["key"] == f"footfall.loads.{ENTITY}":
                 loads[name] = int(row["value"])
     return loads
+
+
+# ---------- what only shows SQL
+
+
+@pytest.mark.parametrize("command", [("compile",), ("docs", "generate")])
+@pytest.mark.parametrize("is_part_built", [True, False])
+def test_sql_is_shown_of_what_is_not_built_without_reading_a_table(
+    data: DataSet,
+    data_set: Callable[[str], DataSet],
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    is_part_built: bool,
+) -> None:
+    statements: list[str] = []
+
+    def note(cursor: Cursor, sql: str, *parameters: Any) -> None:
+        statements.append(sql.split("*/", 1)[-1].strip())
+        execute(cursor, sql, *parameters)
+
+    execute = Cursor.execute
+    monkeypatch.setattr(Cursor, "execute", note)
+    shown = data if is_part_built else data_set("nothing_built")
+    # With the sources that were not built too.
+    shown.dbt(*command)
+    # The documentation counts rows that Delta's log does not state.
+    asked = [statement for statement in statements if not statement.startswith("select count(*)")]
+    assert asked and {statement.split()[0].lower() for statement in asked} <= {"show", "describe"}
+    assert '"replace_where": "true"' in compiled(shown, "fct_user_product_daily")
+
+
+def test_compile_shows_the_next_run_where_asked(data: DataSet) -> None:
+    model = "fct_user_product_daily"
+    data.dbt("compile", "--select", model, *with_vars())
+    assert run_comment(data, model)["dates"] is None
+    data.dbt("compile", "--select", model, *with_vars(plan_next_run=True, dates=["2025-08-03"]))
+    assert run_comment(data, model)["dates"] == ["2025-08-03"]
