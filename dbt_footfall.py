@@ -2,8 +2,8 @@
 
 It gives dbt-spark's ``session`` method what it lacks: a prepared environment before Spark starts, a
 session that several processes share, a second try for writes that lost against another run, errors
-without Java's traces, an end by one message at Ctrl-C, and a submission method ``session`` for
-Python models.
+without Java's traces, an end by one message at Ctrl-C, a submission method ``session`` for Python
+models, and a documentation that knows Delta tables.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ import linecache
 import re
 import sys
 import time
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from dbt.adapters.base import PythonJobHelper
 from dbt.adapters.contracts.connection import Connection
+from dbt.adapters.contracts.relation import RelationType
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.spark.connections import SparkConnectionManager, SparkConnectionMethod
 from dbt.adapters.spark.impl import TABLE_OR_VIEW_NOT_FOUND_MESSAGES, SparkAdapter
+from dbt.adapters.spark.relation import SparkRelation
 from dbt.adapters.spark.session import Cursor
 from dbt.plugins.manager import dbtPlugin
 from dbt.task.runnable import GraphRunnableTask, mark_node_as_skipped
@@ -29,6 +32,7 @@ from pyspark.sql import Row, SparkSession
 
 from footfall import interrupts
 from footfall.conflicts import retry_conflicts, table_of
+from footfall.delta_log import DeltaTable, local_folder, read_delta_table
 from footfall.errors import FootfallError
 from footfall.explain import explain
 from footfall.settings import get_settings
@@ -137,6 +141,61 @@ def _explained(error: Exception) -> FootfallError:
     return FootfallError(told.message, f"{told.fix}\n  Trace: {file}" if file else told.fix)
 
 
+def columns_for_catalog(self: SparkAdapter, relation: SparkRelation) -> Iterator[dict[str, Any]]:
+    """Yield a row of dbt's catalog for each column of a table or view.
+
+    Stands in for dbt-spark's own, which parses what ``show table extended`` prints: no columns for
+    Delta tables. Delta's log has them, and the statistics; the warehouse is asked for the rest.
+    """
+    is_view = relation.type == RelationType.View
+    information = relation.information or ""
+    folder = None if is_view else local_folder(information)
+    table = read_delta_table(folder) if folder else None
+    if table is None:
+        described = self.get_columns_in_relation(relation)
+        columns = [(column.name, column.dtype) for column in described]
+    else:
+        columns = table.columns
+        if table.rows is None:
+            _, counted = self.execute(f"select count(*) from {relation}", fetch=True)
+            table = table._replace(rows=int(counted.rows[0][0]))
+    owner = re.search(self.INFORMATION_OWNER_REGEX, information)
+    for index, (name, data_type) in enumerate(columns):
+        yield {
+            "table_database": None,
+            "table_schema": relation.schema,
+            "table_name": relation.identifier,
+            "table_type": relation.type,
+            "table_owner": owner and owner.group(1),
+            "column_name": name,
+            "column_type": data_type,
+            "column_index": index,
+            **dict(_statistics(table)),
+        }
+
+
+def _statistics(table: DeltaTable | None) -> Iterator[tuple[str, Any]]:
+    """Yield what dbt's catalog takes as a table's statistics; those of a view are not shown.
+
+    Args:
+        table: the table, its rows counted; None for a view.
+    """
+    for name, label, description, value in (
+        ("num_rows", "# Rows", "Rows of the newest version", table and table.rows),
+        ("num_bytes", "Approximate Size", "Bytes of its files", table and table.size_bytes),
+        (
+            "last_modified",
+            "Last Modified",
+            "When it was last written",
+            table and f"{table.modified_at:%Y-%m-%d %H:%MUTC}",
+        ),
+    ):
+        yield f"stats:{name}:label", label
+        yield f"stats:{name}:value", value
+        yield f"stats:{name}:description", description
+        yield f"stats:{name}:include", value is not None
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
@@ -193,6 +252,7 @@ def _install() -> None:
 
     SparkAdapter.python_submission_helpers = property(python_submission_helpers)
     SparkConnectionManager.open = classmethod(open)
+    SparkAdapter._get_columns_for_catalog = columns_for_catalog
     Cursor.execute = execute
     Cursor.fetchall = fetchall
     GraphRunnableTask.execute_nodes = execute_nodes

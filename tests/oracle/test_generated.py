@@ -137,3 +137,32 @@ def test_a_build_with_nothing_new_writes_no_table_version(built: DataSet) -> Non
     assert len(before) > 20
     built.build()
     assert versions() == before
+
+
+def test_the_documentation_knows_columns_rows_and_bytes_of_every_table(built: DataSet) -> None:
+    built.dbt("docs", "generate")
+    catalog = json.loads((built.target / "catalog.json").read_text())
+    manifest = json.loads((built.target / "manifest.json").read_text())
+    in_warehouse = ("model", "snapshot", "seed")
+    nodes = {
+        unique_id: node
+        for unique_id, node in manifest["nodes"].items()
+        if node["resource_type"] in in_warehouse
+    } | manifest["sources"]
+    found = catalog["nodes"] | catalog["sources"]
+    assert catalog["errors"] is None and set(found) == set(nodes)
+    for unique_id, entry in found.items():
+        columns = sorted(entry["columns"].values(), key=lambda column: column["index"])
+        relation = built.spark.table(nodes[unique_id]["relation_name"])
+        assert [(column["name"], column["type"]) for column in columns] == relation.dtypes
+        shown = {name: stat["value"] for name, stat in entry["stats"].items()}
+        if entry["metadata"]["type"] == "view":
+            assert shown == {"has_stats": False}
+        else:
+            assert set(shown) == {"has_stats", "num_rows", "num_bytes", "last_modified"}
+            assert shown["num_rows"] == relation.count()
+    sessions = built.name("gold", "fct_sessions")
+    (detail,) = built.spark.sql(f"describe detail {sessions}").collect()
+    stats = found["model.footfall.fct_sessions"]["stats"]
+    assert stats["num_bytes"]["value"] == detail["sizeInBytes"]
+    assert stats["last_modified"]["value"] == f"{detail['lastModified']:%Y-%m-%d %H:%MUTC}"
