@@ -31,6 +31,7 @@ from footfall.ingest.queue import MANIFEST_DDL, Offer, Queue
 from footfall.ingest.read import SELECTED, SESSION_CONF, read_files
 from footfall.ingest.record import FileRecord, IngestRecord
 from footfall.ingest.report import IngestReport, LoadedFile, RejectedFile, SkippedFile
+from footfall.ingest.settled import Settled
 from footfall.paths import literal_pattern
 from footfall.settings import Settings, get_settings
 from footfall.spark import get_session
@@ -44,6 +45,8 @@ FORMATS: tuple[FileFormat, ...] = ("parquet", "csv", "json")
 FILES_PER_BATCH = 200
 NEVER_TOO_OLD = "36500d"
 """Spark's file source passes over files older than a week than the newest; a queue must not."""
+
+LOADED_BEFORE = "its content was loaded before"
 
 Progress = Callable[[int, int, str], None]
 
@@ -84,9 +87,34 @@ def ingest(
     files = expand_paths(paths, given)
     queue = Queue(settings.ingest_dir / contract.name)
     with queue.lock(contract.name):
+        settled = Settled(settings, contract, queue)
+        if report := _nothing_new(files, settled, contract, settings):
+            return report
         record = IngestRecord(get_session(settings), settings, contract)
         job = _Job(contract, record, queue, progress or (lambda _done, _total, _text: None))
-        return job.run(files, columns, given)
+        report = job.run(files, columns, given)
+        settled.note(record.sha_loaded, record.sha_rejected)
+        return report
+
+
+def _nothing_new(
+    files: Sequence[Path], settled: Settled, contract: Contract, settings: Settings
+) -> IngestReport | None:
+    """Return the report where all files are known to be loaded, which needs no Spark."""
+    loaded = settled.loaded()
+    if not loaded:
+        return None
+    known = settled.queue.known_content()
+    for file in files:
+        try:
+            status = file.stat()
+        except OSError:
+            return None
+        if known.get((str(file), status.st_size, status.st_mtime_ns)) not in loaded:
+            return None
+    skipped = [SkippedFile(source_file=str(file), reason=LOADED_BEFORE) for file in files]
+    table = contract.bronze_table(settings)
+    return IngestReport(source=contract.name, table=table, skipped=skipped)
 
 
 @dataclass(frozen=True)
@@ -163,7 +191,7 @@ class _Job:
                 f"{file}: cannot be read: {error.strerror}. Give this process the right to read it."
             ) from error
         if sha256 in self.record.sha_loaded:
-            self._skip(str(file), "its content was loaded before")
+            self._skip(str(file), LOADED_BEFORE)
             return
         if sha256 in self.offers:
             self._skip(str(file), f"it has the same content as {self.offers[sha256].path}")

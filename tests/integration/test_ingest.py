@@ -21,7 +21,7 @@ from footfall.ingest import IngestReport, Mapping, ingest
 from footfall.ingest.files import format_of, inspect, plan_read
 from footfall.ingest.read import SESSION_CONF, read_files
 from footfall.ingest.record import FileRecord, IngestRecord
-from footfall.settings import PROJECT_DIR, get_settings
+from footfall.settings import PROJECT_DIR, Settings, get_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -589,3 +589,33 @@ def test_names_and_values_with_quotes_and_dots_stay_text(
     assert [row["_selected"] for row in rows] == [True, False, True]
     assert (rows[0]["user_id"], rows[0]["interaction_type"]) == ("it's", "view")
     assert rows[2]["_ingest_errors"] == ["interaction_type_unmapped: 'other'"]
+
+
+# Nothing new
+
+
+def test_files_that_were_loaded_are_known_without_spark_until_something_else_is_committed(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def prepare(settings: Settings) -> Settings:
+        asked.append("Spark")
+        return settings
+
+    file = events(tmp_path, "first.csv", 9001, 9002)
+    assert load("crm.events", file).rows == 2
+    monkeypatch.setattr("footfall.spark.prepare", prepare)
+    again = load("crm.events", file)
+    assert ([skipped.source_file for skipped in again.skipped], asked) == ([str(file)], [])
+
+    other = events(tmp_path, "second.csv", 9003)
+    assert (load("crm.events", file, other).rows, asked) == (1, ["Spark"])
+    assert (load("crm.events", file, other).rows, asked) == (0, ["Spark"])
+
+    table = get_contract("crm.events").bronze_table(get_settings())
+    spark.sql(f"delete from {table} where event_id = 'e9003'")
+    assert (load("crm.events", file, other).rows, asked) == (0, ["Spark"] * 2)
+
+    spark.sql(f"drop table {table}")
+    assert (load("crm.events", file, other).rows, asked) == (3, ["Spark"] * 3)
