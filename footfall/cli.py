@@ -637,9 +637,10 @@ def maintain(
 
     Example: `footfall maintain --dry-run`
     """
-    from footfall.maintain import vacuum
+    from footfall.maintain import require_retention, vacuum
     from footfall.spark import get_session
 
+    require_retention(retain_hours, force=force)
     with progress_bar("vacuum") as progress:
         results = vacuum(
             get_session(),
@@ -687,11 +688,12 @@ def erase(
 
     Example: `footfall erase --user U1 --check`
     """
-    from footfall.erase import check_erased
+    from footfall.erase import check_erased, require_request
     from footfall.erase import erase as erase_person
     from footfall.spark import get_session
 
     hide(user, customer)
+    require_request(user, customer, None if check or dry_run else reason)
     if check:
         entries = check_erased(get_session(), user=user, customer=customer)
         if as_json:
@@ -742,13 +744,22 @@ def query(
     output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = (
         OutputFormat.table
     ),
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Run any statement, also one that writes or reads files."),
+    ] = False,
 ) -> None:
-    """Run SQL on the project's tables.
+    """Run SQL that reads the project's tables; exit code 2 refuses what writes or reads files.
 
     Example: `footfall query "select * from footfall_gold.fct_sessions limit 5" --format csv`
+
+    Example: `footfall query --write "create table scratch.sample as select 1 as one"`
     """
+    from footfall.reading import require_reading
     from footfall.spark import get_session
 
+    if not write:
+        require_reading(sql)
     frame = get_session(join_others=True).sql(sql)
     rows = [row.asDict(recursive=True) for row in frame.collect()]
     if output is OutputFormat.json:
@@ -758,7 +769,10 @@ def query(
         writer.writerow(frame.columns)
         writer.writerows([_csv_value(value) for value in row.values()] for row in rows)
     else:
-        print_table("", frame.columns, [list(row.values()) for row in rows])
+        if frame.columns:
+            print_table("", frame.columns, [list(row.values()) for row in rows])
+        else:
+            out.print("Done. The statement has no rows to show.")
 
 
 def _csv_value(value: Any) -> Any:

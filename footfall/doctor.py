@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from footfall.explain import explain
 from footfall.jars import missing_jars
 from footfall.java import find_java_home, java_major
 from footfall.settings import Settings, usable_cores, usable_memory_gib
+from footfall.shared_session import await_metastore, find_holder
 
 MINIMUM_MEMORY_GIB = 4
 MINIMUM_DISK_GIB = 2
@@ -118,6 +120,9 @@ def check_home(settings: Settings) -> Check:
 
 
 def check_metastore(settings: Settings) -> Check:
+    if find_holder(settings.home) is None:
+        with suppress(FootfallError):
+            await_metastore(settings.home)
     lock = settings.home / "metastore" / "db.lck"
     holders = [process for process in _open_by(lock) if process != os.getpid()]
     return Check(

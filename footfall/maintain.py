@@ -26,6 +26,24 @@ class VacuumResult(BaseModel):
     files: int
 
 
+def require_retention(retain_hours: int, *, force: bool) -> None:
+    """Refuse a retention that readers cannot rely on.
+
+    Raises:
+        UsageError: retain_hours is negative, or below 168 without force.
+    """
+    if retain_hours < 0:
+        raise UsageError(
+            f"--retain-hours {retain_hours} is negative.", "Give 0 or more; 168 is Delta's own."
+        )
+    if retain_hours < MINIMUM_RETENTION_HOURS and not force:
+        raise UsageError(
+            f"--retain-hours {retain_hours} is below {MINIMUM_RETENTION_HOURS}: running readers "
+            "and time travel could lose their files.",
+            "Keep 168 hours, or add --force if nothing else uses the tables.",
+        )
+
+
 def vacuum(
     spark: SparkSession,
     *,
@@ -46,14 +64,9 @@ def vacuum(
         progress: called with (done, total, table).
 
     Raises:
-        UsageError: retain_hours is below 168 without force.
+        UsageError: retain_hours is negative, or below 168 without force.
     """
-    if retain_hours < MINIMUM_RETENTION_HOURS and not force:
-        raise UsageError(
-            f"--retain-hours {retain_hours} is below {MINIMUM_RETENTION_HOURS}: running readers "
-            "and time travel could lose their files.",
-            "Keep 168 hours, or add --force if nothing else uses the tables.",
-        )
+    require_retention(retain_hours, force=force)
     tables = [name for _, name in list_tables(spark, settings or get_settings())]
     spark.conf.set(RETENTION_CHECK, str(not force).lower())
     results = []

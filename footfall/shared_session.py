@@ -89,7 +89,7 @@ def hold(home: Path, *, serves: bool = False) -> bool:
             return False
     _held[home] = descriptor
     _write(descriptor, Holder(os.getpid(), _command(), serves))
-    _await_metastore(home)
+    await_metastore(home)
     return True
 
 
@@ -104,8 +104,12 @@ def _write(descriptor: int, holder: Holder) -> None:
     os.pwrite(descriptor, text, 0)
 
 
-def _await_metastore(home: Path) -> None:
-    """Wait until the JVM of a killed process, which outlives it by seconds, has let go."""
+def await_metastore(home: Path) -> None:
+    """Wait until the JVM of a process that ended, which outlives it by seconds, has let go.
+
+    Raises:
+        FootfallError: it has not within a minute.
+    """
     lock_file = home / "metastore" / "dbex.lck"
     deadline = time.monotonic() + JVM_END_SECONDS
     while lock_file.exists() and not _is_free(lock_file):

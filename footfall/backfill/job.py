@@ -13,7 +13,7 @@ import structlog
 from pydantic import BaseModel
 
 from footfall.backfill.gaps import Gap, find_gaps, require_built
-from footfall.backfill.models import load_project
+from footfall.backfill.models import load_project, require_known
 from footfall.backfill.plan import Chunk, Request, State, plan_days, plan_gaps
 from footfall.backfill.record import Record
 from footfall.backfill.workers import Event, Workers
@@ -89,6 +89,8 @@ def backfill(
             f"`footfall backfill` runs on target local, not on {target!r}.",
             "Run `dbt run --select MODELS --vars '{start_date: D, end_date: D}'` there.",
         )
+    if request is not None:
+        require_known(request.select)
     spark = get_session(settings, join_others=True, serves=True, waits=True, say=say)
     try:
         job = _Job(spark, settings, progress or (lambda _done, _total, _text: None), say)

@@ -13,6 +13,7 @@ from typing import Any
 
 from footfall.dbt import run_dbt
 from footfall.errors import UsageError
+from footfall.settings import get_settings
 
 LAYERS = ("marts", "training")
 DATE_COLUMNS = ("event_date", "dt", "metric_date")
@@ -70,6 +71,7 @@ def load_project(select: Sequence[str], variables: Mapping[str, Any]) -> Project
     Raises:
         UsageError: a name in the selection is unknown, or nothing in it can be rebuilt by day.
     """
+    require_known(select)
     manifest = run_dbt("parse", "--vars", json.dumps(variables), quiet=True)
     terms = [term for part in select for term in part.split()]
     nodes = {
@@ -77,8 +79,6 @@ def load_project(select: Sequence[str], variables: Mapping[str, Any]) -> Project
         for node in manifest.nodes.values()
         if node.resource_type == "model" and node.package_name == manifest.metadata.project_name
     }
-    for term in terms:
-        _require_known(term, list(nodes), manifest)
     arguments = ["--select", *terms] if terms else []
     chosen = _list_models(manifest, *arguments)
     models = {
@@ -104,13 +104,25 @@ def _list_models(manifest: Any, *arguments: str) -> list[str]:
     return list(names or [])
 
 
-def _require_known(term: str, names: list[str], manifest: Any) -> None:
-    for part in term.split(","):
+def require_known(select: Sequence[str]) -> None:
+    """Refuse a selection that names what the project has not, by its files: without dbt or Spark.
+
+    Args:
+        select: dbt selection terms.
+
+    Raises:
+        UsageError: a name is no model, snapshot or seed, no folder of them and not the project.
+    """
+    project = get_settings().project_dir
+    names = {
+        file.stem
+        for folder in ("models", "snapshots", "seeds")
+        for file in (project / folder).rglob("*")
+        if file.is_dir() or file.suffix in (".sql", ".py", ".csv")
+    }
+    for part in re.split(r"[\s,]+", " ".join(select)):
         name = re.sub(r"^(@|\d*\+)|(\+\d*)$", "", part)
-        if re.fullmatch(r"\w+", name) and name not in names:
-            # A folder or package is a valid selector of dbt's too.
-            if _list_models(manifest, "--select", part):
-                continue
+        if re.fullmatch(r"\w+", name) and name not in names | {"footfall"}:
             close = difflib.get_close_matches(name, names, n=3)
             raise UsageError(
                 f"--select: there is no model {name!r}.",

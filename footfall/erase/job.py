@@ -92,11 +92,10 @@ def erase(
         FootfallError: nothing was found, an ingest is running, or dbt failed.
     """
     settings = settings or get_settings()
-    identifiers = identifiers_of(user, customer)
+    identifiers = require_request(user, customer, None if dry_run else reason)
     if dry_run:
         plan = _dry_run(spark, settings, identifiers)
         return _report(plan, state="found")
-    _check_reason(reason, identifiers)
     register = Register(spark, settings, make_key(settings), identifiers)
     with ExitStack() as locks:
         places = holdings(spark, settings, identifiers)
@@ -127,7 +126,7 @@ def check_erased(
         UsageError: no id was given.
     """
     settings = settings or get_settings()
-    identifiers = identifiers_of(user, customer)
+    identifiers = require_request(user, customer, None)
     key = find_key(settings)
     return Register(spark, settings, key, identifiers).entries() if key else []
 
@@ -143,7 +142,20 @@ def _dry_run(spark: SparkSession, settings: Settings, identifiers: Sequence[Iden
     return plan
 
 
-def _check_reason(reason: str, identifiers: Sequence[Identifier]) -> None:
+def require_request(user: str | None, customer: str | None, reason: str | None) -> list[Identifier]:
+    """Return the ids that were given; what is wrong with a request is said without Spark.
+
+    Args:
+        user: the person's id in the product and the app.
+        customer: the person's id in the shop and the CRM.
+        reason: why; None where none is needed.
+
+    Raises:
+        UsageError: no id, no reason, or a reason that names an id.
+    """
+    identifiers = identifiers_of(user, customer)
+    if reason is None:
+        return identifiers
     if not reason.strip():
         raise UsageError("It is not said why.", 'Give --reason, such as --reason "GDPR art. 17".')
     if any(identifier.is_named_in(reason) for identifier in identifiers):
@@ -151,6 +163,7 @@ def _check_reason(reason: str, identifiers: Sequence[Identifier]) -> None:
             "The reason names the id, and stays on record.",
             "Leave the id out; the number of a ticket serves as well.",
         )
+    return identifiers
 
 
 def _nothing_found(identifiers: Sequence[Identifier]) -> FootfallError:

@@ -118,6 +118,21 @@ def test_query_of_broken_sql_fails_and_names_the_place(
     assert "Traceback" not in answer.err
 
 
+def test_query_that_writes_is_refused_and_runs_with_the_option(
+    spark: SparkSession, table: Path, footfall: Footfall
+) -> None:
+    refused = footfall("query", f"drop table {TABLE}")
+    assert (refused.exit_code, refused.out) == (2, "")
+    assert "drop table" in refused.err and "--write" in refused.err
+    assert spark.catalog.tableExists(TABLE)
+    written = footfall("query", "--write", f"delete from {TABLE} where visit_count = 2")
+    assert written.exit_code == 0
+    assert spark.table(TABLE).count() == 1
+    dropped = footfall("query", "--write", f"drop table {TABLE}")
+    assert dropped.exit_code == 0 and "Done" in dropped.out
+    assert not spark.catalog.tableExists(TABLE)
+
+
 def test_status_lists_each_table_with_rows_and_freshness(table: Path, footfall: Footfall) -> None:
     answer = footfall("status", "--json")
     assert answer.exit_code == 0

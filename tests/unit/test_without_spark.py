@@ -1,0 +1,67 @@
+"""What needs no Spark is said, or done, without it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from footfall import spark
+from footfall.cli import app
+from footfall.doctor import check_metastore
+from footfall.errors import UsageError
+from footfall.maintain import require_retention
+from footfall.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("maintain", "--retain-hours", "-5"), "--retain-hours -5 is negative"),
+        (("maintain", "--retain-hours", "-5", "--force"), "--retain-hours -5 is negative"),
+        (("maintain", "--retain-hours", "167"), "below 168"),
+        (("erase",), "whom to erase"),
+        (("erase", "--check"), "whom to erase"),
+        (("erase", "--user", " ", "--dry-run"), "--user is empty"),
+        (("erase", "--user", "U1"), "not said why"),
+        (("erase", "--user", "U1", "--reason", "asked by U1"), "names the id"),
+        (("backfill", "--days", "2025-08-01", "--select", "nonsense"), "no model 'nonsense'"),
+        (("backfill", "--gaps", "--select", "marts,fct_session+"), "Did you mean fct_sessions"),
+    ],
+)
+def test_a_wrong_call_is_refused_before_spark_starts(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+) -> None:
+    def prepare(_settings: Settings | None = None) -> Settings:
+        raise AssertionError("Spark was asked for.")
+
+    monkeypatch.setattr(spark, "prepare", prepare)
+    refused = CliRunner().invoke(app, arguments).exception
+    assert isinstance(refused, UsageError)
+    assert message in str(refused) and refused.fix
+
+
+def test_less_than_a_week_is_allowed_where_forced() -> None:
+    require_retention(0, force=True)
+    require_retention(168, force=False)
+
+
+def test_doctor_waits_for_the_java_of_a_process_that_ended(tmp_path: Path) -> None:
+    lock_file = tmp_path / "metastore" / "dbex.lck"
+    lock_file.parent.mkdir()
+    lock_file.touch()
+    java = (
+        "import fcntl, sys, time\n"
+        "file = open(sys.argv[1], 'r+b')\n"
+        "fcntl.lockf(file, fcntl.LOCK_EX)\n"
+        "print('locked', flush=True)\n"
+        "time.sleep(2)\n"
+    )
+    command = [sys.executable, "-c", java, str(lock_file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "locked\n"
+        check = check_metastore(Settings(home=tmp_path))
+    assert (check.ok, check.found) == (True, "free")
