@@ -32,7 +32,7 @@ from pyspark.sql import Row, SparkSession
 
 from footfall import interrupts
 from footfall.conflicts import retry_conflicts, table_of
-from footfall.delta_log import DeltaTable, local_folder, read_delta_table
+from footfall.delta_log import DeltaTable, count_rows, local_folder, read_delta_table
 from footfall.errors import FootfallError
 from footfall.explain import explain
 from footfall.settings import get_settings
@@ -147,18 +147,17 @@ def columns_for_catalog(self: SparkAdapter, relation: SparkRelation) -> Iterator
     Stands in for dbt-spark's own, which parses what ``show table extended`` prints: no columns for
     Delta tables. Delta's log has them, and the statistics; the warehouse is asked for the rest.
     """
-    is_view = relation.type == RelationType.View
     information = relation.information or ""
-    folder = None if is_view else local_folder(information)
+    folder = None if relation.type == RelationType.View else local_folder(information)
     table = read_delta_table(folder) if folder else None
-    if table is None:
-        described = self.get_columns_in_relation(relation)
-        columns = [(column.name, column.dtype) for column in described]
-    else:
+    if folder and table:
         columns = table.columns
         if table.rows is None:
-            _, counted = self.execute(f"select count(*) from {relation}", fetch=True)
-            table = table._replace(rows=int(counted.rows[0][0]))
+            rows = count_rows(folder)
+            table = table._replace(rows=_count(self, relation) if rows is None else rows)
+    else:
+        described = self.get_columns_in_relation(relation)
+        columns = [(column.name, column.dtype) for column in described]
     owner = re.search(self.INFORMATION_OWNER_REGEX, information)
     for index, (name, data_type) in enumerate(columns):
         yield {
@@ -172,6 +171,11 @@ def columns_for_catalog(self: SparkAdapter, relation: SparkRelation) -> Iterator
             "column_index": index,
             **dict(_statistics(table)),
         }
+
+
+def _count(adapter: SparkAdapter, relation: SparkRelation) -> int:
+    _, counted = adapter.execute(f"select count(*) from {relation}", fetch=True)
+    return int(counted.rows[0][0])
 
 
 def _statistics(table: DeltaTable | None) -> Iterator[tuple[str, Any]]:

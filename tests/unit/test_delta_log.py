@@ -1,0 +1,53 @@
+"""What the files of a Delta log say, read without Spark: by hand, where Delta's own take long."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from footfall.delta_log import count_rows, local_folder, read_delta_table
+
+
+def file(name: str, rows: int | None, deleted: int = 0) -> dict[str, Any]:
+    stats = {} if rows is None else {"stats": json.dumps({"numRecords": rows})}
+    vector = {"storageType": "u", "pathOrInlineDv": f"v{deleted}", "cardinality": deleted}
+    return {"path": name, **stats, **({"deletionVector": vector} if deleted else {})}
+
+
+def commit(table: Path, version: int, *actions: dict[str, Any]) -> None:
+    log = table / "_delta_log"
+    log.mkdir(exist_ok=True)
+    (log / f"{version:020}.json").write_text("\n".join(json.dumps(action) for action in actions))
+
+
+def test_rows_are_those_of_the_files_that_no_commit_removed(tmp_path: Path) -> None:
+    commit(tmp_path, 0, {"protocol": {}}, {"add": file("a", 10)}, {"add": file("b", 5)})
+    assert count_rows(tmp_path) == 15
+    # A deletion vector: the file is removed as it was, and added again without three rows.
+    commit(tmp_path, 1, {"add": file("a", 10, deleted=3)}, {"remove": file("a", None)})
+    assert count_rows(tmp_path) == 12
+    commit(tmp_path, 2, {"remove": file("a", None, deleted=3)}, {"add": file("c", 1)})
+    assert count_rows(tmp_path) == 6
+
+
+def test_rows_are_unknown_without_statistics_or_the_first_commits(tmp_path: Path) -> None:
+    commit(tmp_path, 0, {"add": file("a", 10)})
+    commit(tmp_path, 1, {"add": file("b", None)})
+    assert count_rows(tmp_path) is None
+    (tmp_path / "_delta_log" / f"{0:020}.json").unlink()
+    commit(tmp_path, 1, {"add": file("b", 2)})
+    assert count_rows(tmp_path) is None
+
+
+def test_a_folder_without_log_or_checksum_is_left_to_spark(tmp_path: Path) -> None:
+    assert read_delta_table(tmp_path) is None
+    commit(tmp_path, 0, {"add": file("a", 10)})
+    assert read_delta_table(tmp_path) is None
+
+
+def test_only_a_local_location_is_a_folder() -> None:
+    told = "Database: gold\nLocation: file:/tmp/my home/gold.db/t\nProvider: delta"
+    assert local_folder(told) == Path("/tmp/my home/gold.db/t")
+    assert local_folder("Location: s3a://bucket/t") is None
+    assert local_folder("Type: VIEW") is None
