@@ -30,10 +30,10 @@ test: setup-dev lint types sql-lint parse check build-sample ## set everything u
 	@echo "make test: all checks passed"
 
 setup: ## virtual environment, packages, Java, Delta's jars
-	@$(PYTHON) scripts/setup.py $(WITH_TORCH)
+	@"$(PYTHON)" scripts/setup.py $(WITH_TORCH)
 
 setup-dev: ## the same, with the tools that make test needs
-	@$(PYTHON) scripts/setup.py --dev $(WITH_TORCH)
+	@"$(PYTHON)" scripts/setup.py --dev $(WITH_TORCH)
 
 lint: ## ruff: lint and format
 	$(BIN)/ruff check .
@@ -64,7 +64,7 @@ build-sample: ## the demo on a small sample, then a plain dbt build with the uni
 	$(SAMPLE) $(BIN)/dbt build
 
 pythons: ## set-up, lint, types and parse on each Python that this machine has
-	@$(PYTHON) scripts/check_pythons.py
+	@"$(PYTHON)" scripts/check_pythons.py
 
 odd-paths: ## make demo and make test in a clone with spaces, brackets and umlauts in its path
 	@scripts/check_odd_paths.sh

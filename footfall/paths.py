@@ -12,6 +12,7 @@ REFUSED = {
     ":": "Java ends a class path's entry there",
     ",": "Spark ends a folder in a list there",
     "${": "Spark puts a variable there",
+    "!/": "Java ends a jar's name there",
 }
 
 
@@ -27,7 +28,7 @@ def require_usable(name: str, folder: Path) -> None:
     """
     text = str(folder)
     for characters, reason in REFUSED.items():
-        if characters in text:
+        if characters in f"{text}/":
             raise UsageError(
                 f"{name} {text!r} holds {characters!r}: {reason}.", "Choose or rename a folder."
             )

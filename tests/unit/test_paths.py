@@ -22,7 +22,7 @@ from footfall.spark import session_conf
 UNUSUAL = """a b'c"d;e[1]{f}*g%41#hö\\i(j)&k!l?m~n+o=p@q$r -Dinjected=x"""
 
 
-@pytest.mark.parametrize("characters", [":", ",", "${", "\n", "\t", "\x7f", "😀", "\udce4"])
+@pytest.mark.parametrize("characters", [":", ",", "${", "!/", "\n", "\t", "\x7f", "😀", "\udce4"])
 @pytest.mark.parametrize("setting", ["home", "cache"])
 def test_a_folder_that_java_or_spark_would_misread_is_refused_in_one_line(
     tmp_path: Path, setting: str, characters: str
