@@ -239,6 +239,8 @@ def _install() -> None:
         return {**cluster_helpers(self), "session": SessionPythonJobHelper}
 
     def open(cls: type[SparkConnectionManager], connection: Connection) -> Connection:
+        # Casts between timestamps and dates follow the zone of the server's session.
+        connection.credentials.server_side_parameters["spark.sql.session.timeZone"] = "UTC"
         if connection.credentials.method == SparkConnectionMethod.SESSION:
             try:
                 get_session(join_others=True, say=_say)

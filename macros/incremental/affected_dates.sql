@@ -6,13 +6,12 @@
     {%- if not is_incremental() -%}
         {{ return({'first': true, 'dates': [], 'ranges': {}, 'loads': available, 'changed': true}) }}
     {%- endif -%}
-    {%- do require_same_definitions() -%}
     {%- set forced = forced_dates() -%}
     {%- if forced is not none -%}
         {{ return({'first': false, 'dates': forced, 'ranges': {}, 'loads': {}, 'changed': true}) }}
     {%- endif -%}
     {%- set ranges = {} -%}
-    {%- set consumed = consumed_loads(this) -%}
+    {%- set consumed = consumed_loads(model) -%}
     {%- for name, load_id in available.items() if load_id > consumed.get(name, 0) -%}
         {%- do ranges.update({name: (consumed.get(name, 0), load_id)}) -%}
     {%- endfor -%}
@@ -23,19 +22,6 @@
         'loads': available,
         'changed': ranges | length > 0,
     }) }}
-{% endmacro %}
-
-
-{% macro available_loads(inputs) %}
-    {%- set available = {} -%}
-    {%- for input in inputs -%}
-        {%- set node = model_node(input) -%}
-        {%- set loads = consumed_loads(node.relation_name) if node else {} -%}
-        {%- for name, load_id in loads.items() -%}
-            {%- do available.update({name: [load_id, available.get(name, load_id)] | min}) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {{ return(available) }}
 {% endmacro %}
 
 

@@ -1,25 +1,35 @@
 {% macro definitions_of(node) %}
-    {#- A table carries the definitions of all that it is made of; `own_definitions` change a
-        table and nothing behind it. -#}
+    {#- What a table's rows mean: it carries the definitions of all that it is made of;
+        `own_definitions` change a table and nothing behind it. -#}
     {%- set known = run_state().setdefault('definitions', {}) -%}
     {%- if node.unique_id not in known -%}
         {%- set found = {} -%}
-        {%- for parent in node.depends_on.nodes if parent in graph.nodes -%}
-            {%- do found.update(inherited_definitions(graph.nodes[parent])) -%}
+        {%- if node.resource_type == 'seed' -%}
+            {%- do found.update({'seed.' ~ node.name: seed_version(node)}) -%}
+        {%- endif -%}
+        {%- set reads_sources = [] -%}
+        {%- for parent in node.depends_on.get('nodes', []) -%}
+            {%- if parent in graph.nodes -%}
+                {%- do found.update(inherited_definitions(graph.nodes[parent])) -%}
+            {%- elif parent in graph.sources -%}
+                {%- set contract = graph.sources[parent] -%}
+                {%- do reads_sources.append(parent) -%}
+                {%- do found.update({
+                    'contract.' ~ contract.source_name ~ '.' ~ contract.name: rules_checksum(contract)
+                }) -%}
+            {%- endif -%}
         {%- endfor -%}
-        {%- for parent in node.depends_on.nodes if parent in graph.sources -%}
-            {%- set contract = graph.sources[parent] -%}
-            {%- do found.update({
-                'contract.' ~ contract.source_name ~ '.' ~ contract.name: rules_checksum(contract)
-            }) -%}
-        {%- endfor -%}
+        {#- Where sources stand beside each other, one more or less changes nothing for the others. -#}
+        {%- if entities_of(node) and not reads_sources -%}
+            {%- do found.update({'sources': sources_of(node)}) -%}
+        {%- endif -%}
         {%- set meta = node.config.meta or {} -%}
         {%- for name in meta.get('definitions', []) -%}
-            {%- do found.update({name: var(name) | string}) -%}
+            {%- do found.update({name: definition_value(name)}) -%}
         {%- endfor -%}
         {%- set own = {} -%}
         {%- for name in meta.get('own_definitions', []) -%}
-            {%- do own.update({name: var(name) | string}) -%}
+            {%- do own.update({name: definition_value(name)}) -%}
         {%- endfor -%}
         {%- do known.update({node.unique_id: {'inherited': found, 'all': dict(found, **own)}}) -%}
     {%- endif -%}
@@ -28,11 +38,35 @@
 
 
 {% macro inherited_definitions(node) %}
-    {%- if node.resource_type == 'seed' -%}
-        {{ return({'seed.' ~ node.name: node.checksum.checksum[:12]}) }}
-    {%- endif -%}
     {%- do definitions_of(node) -%}
     {{ return(run_state().definitions[node.unique_id].inherited) }}
+{% endmacro %}
+
+
+{% macro definition_value(name) %}
+    {#- Of a var, or of what a macro returns: long values by their checksum. -#}
+    {%- set value = context[name]() if name in context else var(name) -%}
+    {%- set is_plain = value is string or value is not iterable -%}
+    {%- set text = value | string if is_plain else tojson(value, sort_keys=true) -%}
+    {{ return(text if text | length <= 60 else local_md5(text)[:12]) }}
+{% endmacro %}
+
+
+{% macro sources_of(node) %}
+    {%- set names = {} -%}
+    {%- for name in entities_of(node) -%}
+        {%- do names.update({name.split('.')[0]: true}) -%}
+    {%- endfor -%}
+    {{ return(names | sort | join(',')) }}
+{% endmacro %}
+
+
+{% macro seed_version(node) %}
+    {#- Of the rows that a run reads: those of the file where the run loads it, else those loaded before. -#}
+    {%- if node.unique_id in selected_resources -%}
+        {{ return(node.checksum.checksum[:12]) }}
+    {%- endif -%}
+    {{ return(properties_of(node).get('footfall.definitions.seed.' ~ node.name, 'unknown')) }}
 {% endmacro %}
 
 

@@ -6,11 +6,8 @@
         {%- endfor -%}
         {{ return({'ranges': ranges, 'loads': {}, 'changed': true, 'entities': entities}) }}
     {%- endif -%}
-    {%- if is_incremental() -%}
-        {%- do require_same_definitions() -%}
-    {%- endif -%}
     {%- set newest = available_loads(inputs) if inputs else newest_loads(entities) -%}
-    {%- set consumed = consumed_loads(this) if is_incremental() else {} -%}
+    {%- set consumed = consumed_loads(model) if is_incremental() else {} -%}
     {%- set ranges = {} -%}
     {%- set changed = [] -%}
     {%- for source_name, entity in entities -%}

@@ -22,13 +22,7 @@
         'microsecond': {'micros': 1, 'item_bits': 24, 'other': 'millisecond'},
         'millisecond': {'micros': 1000, 'item_bits': 31, 'other': 'microsecond'},
     } -%}
-    {%- set layout = layouts.get(var('action_time_unit')) -%}
-    {%- if not layout -%}
-        {{ exceptions.raise_compiler_error(
-            "The var action_time_unit is '" ~ var('action_time_unit')
-            ~ "': it is one of " ~ layouts | join(', ') ~ '.'
-        ) }}
-    {%- endif -%}
+    {%- set layout = layouts.get(var('action_time_unit'), layouts.microsecond) -%}
     {{ return(dict(layout, largest_item=2 ** layout.item_bits - 1)) }}
 {% endmacro %}
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -19,12 +19,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 from data_sets import DataSet
-from hypothesis import strategies as st
 from pyspark.sql import functions as F
 from reference import Definitions, Oracle, core_actions, differences
 from thorough import THOROUGH
 
 from footfall.contracts import load_contracts
+from footfall.errors import FootfallError
 from footfall.ingest.types import contract_type
 from footfall.settings import PROJECT_DIR
 from footfall.tables import list_tables
@@ -169,7 +169,8 @@ def check(data: DataSet, name: str, oracle: Oracle) -> None:
 
 DAY_ZERO = date(2025, 3, 1)
 MIDDAY = time(12)
-DAYS = (0, 0, 0, 1, 1, 2, 6, 7, 27, 28, 29, 30, 31, -1, -2, -29, -365, -400)
+# On the 8th day summer begins in New York, on the -118th it had ended.
+DAYS = (0, 0, 0, 1, 1, 2, 6, 7, 8, 8, 27, 28, 29, 30, 31, -1, -2, -29, -118, -365, -400)
 TIMES = tuple(
     time.fromisoformat(text)
     for text in (
@@ -177,6 +178,8 @@ TIMES = tuple(
         "12:30:00", "12:59:59.999999", "23:35:00", "23:59:59.999999",
         # Before and after midnight in New York, where it is winter until 9 March.
         "04:58:30", "04:59:59.999999", "05:00:00", "05:01:00",
+        # Before and after midnight there in summer, and the hour that is left out or comes twice.
+        "03:59:59.999999", "04:00:00", "05:30:00", "06:30:00", "06:59:59.999999", "07:00:00",
     )
 )  # fmt: skip
 USERS = tuple(f"U{number}" for number in range(12))
@@ -188,26 +191,37 @@ NO_IDS = (None, "", " ", "\u2003\t\r\n\u00a0", "x" * 513)
 class Family:
     """Models that hang together: the sources they read, and definitions they are built with.
 
-    ``choices`` are vars that change how tables are kept and not what they say: each schedule draws
-    its own.
+    Each schedule draws its own definitions from ``varied``, and from ``choices`` vars that change
+    how tables are kept and not what they say. ``tried`` are vars that a build on its tables must
+    refuse.
     """
 
     sources: tuple[str, ...]
     definitions: Definitions = field(default_factory=Definitions)
+    varied: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     choices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    tried: tuple[dict[str, Any], ...] = ({"reporting_timezone": "Asia/Tokyo"},)
 
     @property
     def entities(self) -> list[str]:
         return [name for name, known in load_contracts().items() if known.source in self.sources]
 
-    def dbt_vars(self, chosen: Mapping[str, int] | None = None) -> tuple[str, str]:
+    def dbt_vars(self, drawn: Mapping[str, Any] | None = None) -> tuple[str, str]:
         """Return the option for dbt."""
         fixed = {"sources": list(self.sources), "optimize_small_files": 12, "user_sketches": True}
-        return "--vars", json.dumps(fixed | vars(self.definitions) | dict(chosen or {}))
+        return "--vars", json.dumps(fixed | vars(self.definitions) | dict(drawn or {}))
 
 
+OTHER_SESSIONS = (
+    {"reporting_timezone": "Asia/Tokyo"}, {"session_gap_minutes": 7}, {"sources": ["product"]},
+    {"engaged_session_seconds": 1}, {"session_max_minutes": 5},
+)  # fmt: skip
 FAMILIES = {
-    "engagement": Family(("product", "app")),
+    "engagement": Family(
+        ("product", "app"),
+        varied={"session_gap_minutes": (10, 30, 31), "session_cap_percentile": (None, 0.5, 0.99)},
+        tried=OTHER_SESSIONS,
+    ),
     "engagement_elsewhere": Family(
         ("product", "app"),
         Definitions(
@@ -219,33 +233,62 @@ FAMILIES = {
             # Of the drawn times some lie exactly so far apart, others farther.
             session_max_minutes=10,
         ),
+        varied={"session_gap_minutes": (10, 30, 90), "session_cap_percentile": (None, 0.5, 0.99)},
+        tried=OTHER_SESSIONS,
     ),
     "training": Family(
         ("shop",),
         Definitions(sequence_length=4),
-        {
+        varied={"sequence_history_days": (None, 1, 7, 30)},
+        choices={
             "checkpoint_every_days": (1, 2, 7, 30),
             "checkpoint_settle_days": (0, 2),
             "checkpoints_kept": (1, 3, 5),
             "checkpoint_buckets": (1, 3),
         },
+        tried=({"reporting_timezone": "Asia/Tokyo"}, {"sequence_length": 5}),
     ),
-    "customers": Family(("crm",)),
+    "customers": Family(("crm",), varied={"reporting_timezone": ("UTC", "America/New_York")}),
 }
 
 
 @dataclass(frozen=True)
+class Run:
+    """A ``dbt build`` after a load: of the whole project where it has no options.
+
+    A run that is refused, which it is where it changes vars, must write nothing.
+    """
+
+    after: int
+    options: tuple[str, ...] = ()
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    is_refused: bool = False
+
+
+def whole(*after: int) -> tuple[Run, ...]:
+    """Return whole builds after loads."""
+    return tuple(map(Run, after))
+
+
+@dataclass(frozen=True)
 class Schedule:
-    """Deliveries of rows, by entity, and after which of them the project is built."""
+    """Deliveries of rows, by entity, and the builds between and after them."""
 
     family: Family
     loads: tuple[dict[str, list[Row]], ...]
-    builds: tuple[int, ...]
+    runs: tuple[Run, ...]
+    definitions: Definitions
     chosen: Mapping[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         sizes = [{name: len(rows) for name, rows in load.items()} for load in self.loads]
-        return f"{len(self.loads)} loads {sizes}, builds after {self.builds}, {self.chosen}"
+        runs = [(run.after, *run.options, *run.changes.items()) for run in self.runs]
+        return f"{len(self.loads)} loads {sizes}, builds {runs}, {self.dbt_vars()[1]}"
+
+    def dbt_vars(self, changes: Mapping[str, Any] | None = None) -> tuple[str, str]:
+        """Return the option for dbt."""
+        drawn = vars(self.definitions) | dict(self.chosen)
+        return self.family.dbt_vars(drawn | dict(changes or {}))
 
 
 def at(day: int, clock: time) -> datetime:
@@ -334,20 +377,54 @@ def random_row(name: str, rng: random.Random) -> Row:
     raise AssertionError(f"{name} has no rows to draw")
 
 
-@st.composite
-def schedules(draw: st.DrawFn, family: Family) -> Schedule:
-    """Draw up to five loads: rows arrive in any order, some of them twice, some very late."""
-    load_count = draw(st.integers(2, 5))
-    builds = draw(st.sets(st.integers(0, load_count - 2), min_size=1, max_size=2))
+def random_schedule(family: Family, rng: random.Random, data: DataSet) -> Schedule:
+    """Draw up to five loads: rows arrive in any order, some of them twice, some very late.
+
+    Around whole builds, of which the last follows the last load, lie such of parts, refused ones of
+    other definitions, and refused ones without rows.
+    """
+    load_count = rng.randint(2, 5)
     loads: list[dict[str, list[Row]]] = [{} for _ in range(load_count)]
     for name in family.entities:
-        rng = random.Random(draw(st.integers(0, 2**32 - 1)))
-        rows = [random_row(name, rng) for _ in range(draw(st.integers(3, 48)))]
+        rows = [random_row(name, rng) for _ in range(rng.randint(3, 48))]
         again = [row for row in rows if rng.random() < 0.2]
         for row in (*rows, *again):
             loads[rng.randrange(load_count)].setdefault(name, []).append(row)
-    chosen = {name: draw(st.sampled_from(values)) for name, values in family.choices.items()}
-    return Schedule(family, tuple(loads), (*sorted(builds), load_count - 1), chosen)
+    varied = {name: rng.choice(values) for name, values in family.varied.items()}
+    chosen = {name: rng.choice(values) for name, values in family.choices.items()}
+    drawn = Schedule(family, tuple(loads), (), replace(family.definitions, **varied), chosen)
+    manifest = data.dbt("parse", *drawn.dbt_vars())
+    models = sorted(
+        node.name for node in manifest.nodes.values() if node.resource_type in ("model", "snapshot")
+    )
+    first, last = rng.randrange(load_count - 1), load_count - 1
+    runs = [Run(first, ("--select", f"+{rng.choice(models)}"))] if rng.random() < 0.3 else []
+    runs.append(Run(first))
+    for number in range(first, load_count):
+        runs += [random_move(number, family, models, rng) for _ in range(rng.randint(0, 2))]
+        if number == last or (number > first and rng.random() < 0.3):
+            runs.append(Run(number))
+    return replace(drawn, runs=tuple(runs))
+
+
+def random_move(after: int, family: Family, models: Sequence[str], rng: random.Random) -> Run:
+    """Draw a run on built tables that is no whole build."""
+    kind = rng.random()
+    if kind < 0.2:
+        return Run(after, changes=rng.choice(family.tried), is_refused=True)
+    if kind < 0.3:
+        return Run(after, ("--empty",), is_refused=True)
+    one, some = rng.choice(models), rng.sample(models, rng.randint(1, min(6, len(models))))
+    return Run(
+        after,
+        rng.choice(
+            (
+                ("--select", *some), ("--exclude", *some), ("--exclude", one),
+                ("--exclude", f"{one}+"), ("--select", f"+{one}"), ("--select", f"{one}+"),
+                ("--full-refresh", "--select", one),
+            )
+        ),
+    )  # fmt: skip
 
 
 def as_arrow(name: str, rows: list[Row]) -> pa.Table:
@@ -384,9 +461,7 @@ def append_loads(data: DataSet, name: str, rows: pa.Table) -> None:
 def play(data: DataSet, schedule: Schedule, *options: str) -> Oracle:
     """Play a schedule on empty tables, with options for dbt; return the oracle of the same rows."""
     data.drop_all()
-    oracle = Oracle(
-        core_actions(PROJECT_DIR / "seeds" / "action_types.csv"), schedule.family.definitions
-    )
+    oracle = Oracle(core_actions(PROJECT_DIR / "seeds" / "action_types.csv"), schedule.definitions)
     load_ids = dict.fromkeys(schedule.family.entities, 0)
     for number, load in enumerate(schedule.loads):
         for name, rows in load.items():
@@ -395,10 +470,21 @@ def play(data: DataSet, schedule: Schedule, *options: str) -> Oracle:
             append_load(data, name, load_ids[name], arrow)
             oracle.connection.register("arriving", arrow)
             oracle.load(name, "select *, null::varchar[] as errors from arriving")
-        if number in schedule.builds:
-            data.build(*schedule.family.dbt_vars(schedule.chosen), *options)
+        for run in schedule.runs:
+            if run.after == number:
+                arguments = (*run.options, *schedule.dbt_vars(run.changes), *options)
+                refused(data, *arguments) if run.is_refused else data.build(*arguments)
     oracle.judge()
     return oracle
+
+
+def refused(data: DataSet, *arguments: str) -> str:
+    """Run a build that must stop before it writes; return what it says."""
+    before = data.versions()
+    with pytest.raises(FootfallError) as stopped:
+        data.build(*arguments)
+    assert data.versions() == before
+    return str(stopped.value)
 
 
 def breaches_of_oracle(data: DataSet, oracle: Oracle) -> dict[str, Any]:
@@ -430,4 +516,4 @@ def breaches_of_full_refresh(data: DataSet, *options: str) -> dict[str, Any]:
 def run_schedule(data: DataSet, schedule: Schedule) -> dict[str, Any]:
     """Play a schedule and return every breach of the law; none is an empty dict."""
     breaches = breaches_of_oracle(data, play(data, schedule))
-    return breaches | breaches_of_full_refresh(data, *schedule.family.dbt_vars(schedule.chosen))
+    return breaches | breaches_of_full_refresh(data, *schedule.dbt_vars())

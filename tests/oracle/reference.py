@@ -316,6 +316,7 @@ class Definitions:
     retention_weeks: int = 26
     retention_months: int = 24
     sequence_length: int = LONGEST_SEQUENCE
+    sequence_history_days: int | None = None
 
     def day_of(self, micros: int) -> date:
         """Return the day of a time in the reporting zone."""
@@ -963,8 +964,12 @@ class Oracle:
         for day, customer in self.run(
             "select distinct dt, customer_id from accepted_shop_impressions"
         ):
+            kept = self.definitions.sequence_history_days
+            since = date.min if kept is None else day - timedelta(days=kept)
             past = [
-                action for action in history[customer] if self.definitions.day_of(action[0]) < day
+                action
+                for action in history[customer]
+                if since <= self.definitions.day_of(action[0]) < day
             ]
             recent = past[: self.definitions.sequence_length]
             rows.append(

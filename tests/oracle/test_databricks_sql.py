@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from data_sets import DataSet
 from databricks_on_spark import databricks_on_spark
-from law import FAMILIES, Schedule, breaches_of_oracle, play, random_row
+from law import FAMILIES, Schedule, breaches_of_oracle, play, random_row, whole
 from thorough import only_thorough
 
 
@@ -22,7 +22,8 @@ def test_loads_in_two_builds_give_the_tables_of_the_oracle(
         for _ in range(2)
     )
     with databricks_on_spark(data.spark) as statements:
-        oracle = play(data, Schedule(family, loads, builds=(0, 1)), "--target", "databricks")
+        schedule = Schedule(family, loads, whole(0, 1), family.definitions)
+        oracle = play(data, schedule, "--target", "databricks")
     assert breaches_of_oracle(data, oracle) == {}
     for strategy, models in ((r"insert into\s+\S+\s+replace where", 8), (r"merge\s+into", 3)):
         run = [sql for sql in statements if re.search(strategy, sql, re.IGNORECASE)]

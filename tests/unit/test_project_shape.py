@@ -15,6 +15,7 @@ import pytest
 import yaml
 from thorough import only_thorough
 
+from footfall.dbt import project_vars
 from footfall.settings import PROJECT_DIR
 
 SOURCES = ("product", "app", "shop", "crm")
@@ -125,6 +126,40 @@ def test_no_model_past_staging_and_quality_reads_a_source(manifest: dict[str, An
     for node in nodes(manifest, "model", "snapshot"):
         if any(name.startswith("source.") for name in node["depends_on"]["nodes"]):
             assert layer(node) in LAYERS_THAT_READ_SOURCES, node["name"]
+
+
+def entities(manifest: dict[str, Any], unique_id: str) -> set[str]:
+    """Return the sources' entities that a node is made of."""
+    if unique_id in manifest["sources"]:
+        return {unique_id}
+    parents = manifest["nodes"][unique_id]["depends_on"].get("nodes", [])
+    return {name for parent in parents for name in entities(manifest, parent)}
+
+
+def test_the_inputs_that_a_mart_names_are_made_of_all_that_it_is_made_of(
+    manifest: dict[str, Any],
+) -> None:
+    """A load of an entity that none of them holds would never count as new."""
+    checked = 0
+    for node in nodes(manifest, "model"):
+        calls = re.findall(r"affected_dates\(\s*\[(.*?)\]", node["raw_code"], re.DOTALL)
+        named = [name for call in calls for name in re.findall(r"'(\w+)'", call)]
+        named += node["config"]["meta"].get("affected_by", [])
+        if named:
+            checked += 1
+            ids = [f"{kind}.footfall.{name}" for name in named for kind in ("model", "snapshot")]
+            covered = [entities(manifest, name) for name in ids if name in manifest["nodes"]]
+            assert set().union(*covered) == entities(manifest, node["unique_id"]), node["name"]
+    assert checked > 15
+
+
+def test_each_definition_that_a_model_names_is_a_var_or_a_macro(manifest: dict[str, Any]) -> None:
+    macros = {macro["name"] for macro in manifest["macros"].values()}
+    known = project_vars()
+    for node in nodes(manifest, "model"):
+        meta = node["config"]["meta"]
+        for name in [*meta.get("definitions", []), *meta.get("own_definitions", [])]:
+            assert (name in macros) != (name in known), f"{node['name']}: {name}"
 
 
 def test_each_macro_is_described_with_typed_arguments(manifest: dict[str, Any]) -> None:

@@ -1,0 +1,55 @@
+{% macro available_loads(inputs) %}
+    {#- Of each entity that the inputs are made of: the newest load that all tables reflect which this
+        model is made of and which hold the entity. -#}
+    {%- set available = {} -%}
+    {%- set feeding = feeding_tables(graph.nodes[model.unique_id]) -%}
+    {%- for input in inputs if model_node(input) -%}
+        {%- for name in entities_of(model_node(input)) if name not in available -%}
+            {%- set reflected = [] -%}
+            {%- for table in feeding if name in entities_of(table) -%}
+                {%- do reflected.append(consumed_loads(table).get(name, 0)) -%}
+            {%- endfor -%}
+            {%- do available.update({name: reflected | min}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(available) }}
+{% endmacro %}
+
+
+{% macro feeding_tables(node) %}
+    {#- The tables that a model reads, directly or through views. -#}
+    {%- set found = {} -%}
+    {%- for parent in node.depends_on.nodes
+        if parent in graph.nodes and graph.nodes[parent].resource_type in ['model', 'snapshot'] -%}
+        {%- set parent_node = graph.nodes[parent] -%}
+        {%- if parent_node.config.materialized == 'view' -%}
+            {%- for table in feeding_tables(parent_node) -%}
+                {%- do found.update({table.unique_id: table}) -%}
+            {%- endfor -%}
+        {%- else -%}
+            {%- do found.update({parent: parent_node}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found.values() | list) }}
+{% endmacro %}
+
+
+{% macro entities_of(node) %}
+    {#- The source entities that a node is made of. -#}
+    {%- set known = run_state().setdefault('entities', {}) -%}
+    {%- if node.unique_id not in known -%}
+        {%- set found = {} -%}
+        {%- for parent in node.depends_on.get('nodes', []) -%}
+            {%- if parent in graph.sources -%}
+                {%- set entity = graph.sources[parent] -%}
+                {%- do found.update({entity.source_name ~ '.' ~ entity.name: true}) -%}
+            {%- elif parent in graph.nodes -%}
+                {%- for name in entities_of(graph.nodes[parent]) -%}
+                    {%- do found.update({name: true}) -%}
+                {%- endfor -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- do known.update({node.unique_id: found | sort}) -%}
+    {%- endif -%}
+    {{ return(known[node.unique_id]) }}
+{% endmacro %}

@@ -1,0 +1,22 @@
+{% macro properties_of(node) %}
+    {#- What a table or view says of itself; nothing where it was never built. -#}
+    {%- set known = run_state().properties -%}
+    {%- if node.unique_id not in known -%}
+        {%- set found = {} -%}
+        {%- if is_built(node) -%}
+            {%- for row in run_query('show tblproperties ' ~ node.relation_name)
+                if row[0].startswith('footfall.') -%}
+                {%- do found.update({row[0]: row[1]}) -%}
+            {%- endfor -%}
+        {%- endif -%}
+        {%- do known.update({node.unique_id: found}) -%}
+    {%- endif -%}
+    {{ return(known[node.unique_id]) }}
+{% endmacro %}
+
+
+{% macro is_built(node) %}
+    {{ return(load_cached_relation(api.Relation.create(
+        database=node.database or none, schema=node.schema, identifier=node.alias
+    )) is not none) }}
+{% endmacro %}

@@ -1,0 +1,115 @@
+{% macro require_same_definitions() %}
+    {#- Before anything is written: what this run reads or goes on with was built under the definitions
+        that it runs under, unless it builds it anew itself. -#}
+    {%- if not execute or flags.WHICH not in ['build', 'run', 'snapshot'] or not stale_nodes() -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- set stale, lines, first = [], [], [] -%}
+    {%- for node in graph.nodes.values()
+        if node.resource_type in ['model', 'snapshot', 'seed'] and is_built(node) -%}
+        {%- set changes = changed_definitions(node, definitions_of(node)) -%}
+        {%- if changes -%}
+            {%- do stale.append(node.unique_id) -%}
+            {%- do lines.append('  ' ~ node.name ~ ': ' ~ changes | join(', ')) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set tables = stale | select('in', stored_nodes()) | list -%}
+    {%- for unique_id in stale
+        if not tables or not has_ancestor_in(graph.nodes[unique_id], stale) -%}
+        {%- do first.append(graph.nodes[unique_id].name ~ ('+' if tables else '')) -%}
+    {%- endfor -%}
+    {{ exceptions.raise_compiler_error(
+        'What is built was built under other definitions than this run has:\n'
+        ~ lines | sort | join('\n')
+        ~ '\n  → Rebuild it: dbt build ' ~ ('--full-refresh ' if tables) ~ '--select '
+        ~ first | sort | join(' ')
+        ~ '\n    Or set the definition back. Nothing was changed.'
+    ) }}
+{% endmacro %}
+
+
+{% macro stale_nodes() %}
+    {#- Of the nodes that this run builds or reads, those under other definitions. -#}
+    {%- set read = {} -%}
+    {%- for unique_id in selected_resources if unique_id in graph.nodes -%}
+        {%- if graph.nodes[unique_id].resource_type in ['model', 'snapshot'] -%}
+            {%- for name in ancestors_of(graph.nodes[unique_id]) -%}
+                {%- do read.update({name: true}) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set stale = [] -%}
+    {%- for unique_id in read if not is_built_anew(graph.nodes[unique_id]) -%}
+        {%- set node = graph.nodes[unique_id] -%}
+        {%- set definitions = definitions_of(node) if unique_id in selected_resources
+            else inherited_definitions(node) -%}
+        {%- if changed_definitions(node, definitions) -%}
+            {%- do stale.append(unique_id) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(stale) }}
+{% endmacro %}
+
+
+{% macro is_built_anew(node) %}
+    {{ return(node.unique_id in selected_resources and (
+        flags.FULL_REFRESH or node.unique_id not in stored_nodes()
+    )) }}
+{% endmacro %}
+
+
+{% macro stored_nodes() %}
+    {#- Models whose rows stay from run to run. -#}
+    {%- set found = [] -%}
+    {%- for node in graph.nodes.values()
+        if node.resource_type in ['model', 'snapshot'] and node.config.materialized != 'view' -%}
+        {%- do found.append(node.unique_id) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{% macro ancestors_of(node) %}
+    {#- The node itself and all before it. -#}
+    {%- set known = run_state().setdefault('ancestors', {}) -%}
+    {%- if node.unique_id not in known -%}
+        {%- set found = {node.unique_id: true} -%}
+        {%- for parent in node.depends_on.get('nodes', []) if parent in graph.nodes -%}
+            {%- for name in ancestors_of(graph.nodes[parent]) -%}
+                {%- do found.update({name: true}) -%}
+            {%- endfor -%}
+        {%- endfor -%}
+        {%- do known.update({node.unique_id: found | list}) -%}
+    {%- endif -%}
+    {{ return(known[node.unique_id]) }}
+{% endmacro %}
+
+
+{% macro has_ancestor_in(node, unique_ids) %}
+    {{ return(
+        ancestors_of(node) | reject('eq', node.unique_id) | select('in', unique_ids) | list | length > 0
+    ) }}
+{% endmacro %}
+
+
+{% macro changed_definitions(node, definitions) %}
+    {%- set changes = [] -%}
+    {%- if is_built(node) -%}
+        {%- set built = properties_of(node) -%}
+        {%- set is_stored = node.unique_id in stored_nodes() -%}
+        {%- for name, value in definitions.items() -%}
+            {#- A table from before a definition was kept is taken as it is. Views and seeds, which
+                are soon made again, are not. -#}
+            {%- set before = built.get('footfall.definitions.' ~ name, value if is_stored else 'unknown') -%}
+            {#- The loads of a source that a table never had are new to it. -#}
+            {%- set grows = is_stored and name == 'sources'
+                and before.split(',') | reject('in', value.split(',')) | list | length == 0 -%}
+            {#- The seed itself says that it is unknown. -#}
+            {%- set is_known = value != 'unknown' or node.resource_type == 'seed' -%}
+            {%- if is_known and (before != value or before == 'unknown') and not grows -%}
+                {%- do changes.append(name ~ ' was ' ~ before ~ ', is ' ~ value) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(changes) }}
+{% endmacro %}
