@@ -18,6 +18,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pytest
 from data_sets import DataSet
 from pyspark.sql import functions as F
 from reference import Definitions, Oracle, core_actions, differences
