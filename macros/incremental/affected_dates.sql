@@ -12,6 +12,10 @@
     {%- endif -%}
     {%- set ranges = {} -%}
     {%- set consumed = consumed_loads(model) -%}
+    {%- if not consumed -%}
+        {#- Built without rows, or left by a crash before it said what it reflects. -#}
+        {{ return({'first': true, 'dates': [], 'ranges': {}, 'loads': available, 'changed': true}) }}
+    {%- endif -%}
     {%- for name, load_id in available.items() if load_id > consumed.get(name, 0) -%}
         {%- do ranges.update({name: (consumed.get(name, 0), load_id)}) -%}
     {%- endfor -%}
