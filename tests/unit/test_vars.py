@@ -12,9 +12,9 @@ from footfall.dbt import project_vars, run_dbt
 from footfall.errors import FootfallError
 
 ABSURD: dict[str, list[Any]] = {
-    "sources": ["product", [], ["product", "product"], ["produkt"]],
+    "sources": ["product", ["product", "product"], ["produkt"]],
     "reporting_timezone": ["Mars", 1],
-    "session_gap_minutes": [0.5, 0, -5, "30", True],
+    "session_gap_minutes": [0.5, "30", True],
     "session_split_at_midnight": ["yes"],
     "session_max_minutes": [0.5, 0],
     "session_cap_percentile": [99, -0.1],
