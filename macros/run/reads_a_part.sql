@@ -5,7 +5,7 @@
 
 
 {% macro refuse_to_empty() %}
-    {%- if execute and flags.WHICH in ['build', 'run', 'snapshot'] and reads_a_part() -%}
+    {%- if plans_run() and reads_a_part() -%}
         {%- set kept = [] -%}
         {%- for unique_id in selected_resources if unique_id in graph.nodes -%}
             {%- set node = graph.nodes[unique_id] -%}

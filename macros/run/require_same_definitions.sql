@@ -1,7 +1,7 @@
 {% macro require_same_definitions() %}
     {#- Before anything is written: what this run reads or goes on with was built under the definitions
         that it runs under, unless it builds it anew itself. -#}
-    {%- if not execute or flags.WHICH not in ['build', 'run', 'snapshot'] or not stale_nodes() -%}
+    {%- if not plans_run() or not stale_nodes() -%}
         {{ return('') }}
     {%- endif -%}
     {%- set stale, lines, first = [], [], [] -%}

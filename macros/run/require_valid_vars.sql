@@ -52,6 +52,7 @@
         'checkpoint_settle_days': dict(day_count, minimum=0),
         'checkpoints_kept': day_count,
         'checkpoint_buckets': {'kind': 'integer', 'minimum': 1, 'maximum': 100000},
+        'plan_next_run': {'kind': 'boolean'},
         'optimize_small_files': {'kind': 'integer', 'minimum': 1, 'maximum': 1000000},
         'start_date': {'kind': 'date', 'optional': true},
         'end_date': {'kind': 'date', 'optional': true},
