@@ -347,14 +347,6 @@ CASES: list[Case] = [
     argument("footfall erase", "--user"),
     stopped("footfall generate --out {work}/x --days 30 --users 30000", signal.SIGINT, 4.0, False),
     stopped("footfall generate --out {work}/y --days 30 --users 30000", signal.SIGTERM, 4.0, False),
-    bad_file("empty.parquet"),
-    bad_file("truncated.parquet"),
-    bad_file("text.parquet"),
-    bad_file("no_header.csv"),
-    bad_file("repeated.csv", "twice"),
-    bad_file("other_columns.csv"),
-    bad_file("broken.json"),
-    bad_file("broken.csv.gz"),
     broken("wrong column", no_fault, ("footfall", "query", f"select nope from {TABLE}"),
            "nope", "line 1"),
     broken("wrong SQL", no_fault, ("footfall", "query", "selec 1"), "selec"),
@@ -390,6 +382,14 @@ CASES: list[Case] = [
     stopped(MORE, signal.SIGTERM, 9.0, True),
     stopped(f"{BUILD} --full-refresh", signal.SIGINT, "START", True),
     stopped(f"{BUILD} --full-refresh", signal.SIGTERM, "START", True),
+    bad_file("empty.parquet"),
+    bad_file("truncated.parquet"),
+    bad_file("text.parquet"),
+    bad_file("no_header.csv"),
+    bad_file("repeated.csv", "twice"),
+    bad_file("other_columns.csv"),
+    bad_file("broken.json"),
+    bad_file("broken.csv.gz"),
 ]  # fmt: skip
 
 
@@ -510,6 +510,8 @@ def table_of(outcomes: list[Outcome]) -> str:
     ]
     for outcome in outcomes:
         state = "as before" if outcome.unchanged else "a whole step further"
+        if outcome.problems:
+            state = f"**fails**: {'; '.join(outcome.problems)}"
         name = outcome.name.replace("|", "\\|").replace("`", "'")
         seconds = f"{outcome.seconds:.1f}"
         rows.append(f"| {name} | {outcome.exit_code} | {outcome.lines} | {seconds} | {state} |")
@@ -559,6 +561,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="faults-") as temporary:
         for outcome in run_cases(cases, Home((options.work or Path(temporary)).absolute())):
             outcomes.append(outcome)
+            if not options.only:
+                write_page(outcomes)
             verdict = "; ".join(outcome.problems) or "ok"
             print(
                 f"{verdict[:60]:<4} exit {outcome.exit_code:>4} {outcome.lines:>4} lines "
@@ -569,8 +573,6 @@ def main() -> None:
                 print("    " + outcome.output[-3000:].strip().replace("\n", "\n    "))
     failed = [outcome for outcome in outcomes if outcome.problems]
     print(f"{len(outcomes)} cases, {len(failed)} failed")
-    if not options.only and not failed:
-        write_page(outcomes)
     sys.exit(bool(failed))
 
 
