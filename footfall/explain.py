@@ -49,7 +49,8 @@ FAULTS = (
         r"FAILED_READ_FILE[^\n]*/_delta_log/|DELTA_STATE_RECOVER_ERROR"
         r"|DELTA_TRUNCATED_TRANSACTION_LOG|DELTA_LOG_|/_delta_log/[^\n]*(Json|Checksum)\w*Exception",
         "The Delta log of {table} is damaged{at_file}.",
-        "Remove the table's folder, then: `dbt build --full-refresh --select {model}+`.",
+        'Remove it by `footfall query --write "drop table {table}"`, then build it anew: '
+        "`dbt build --full-refresh --select {model}+`.",
         LOG_FILE,
     ),
     _fault(
