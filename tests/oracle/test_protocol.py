@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from data_sets import DataSet
 from dbt.adapters.spark.session import Cursor
-from dbt_common.exceptions import DbtRuntimeError
 from law import MIDDAY, Row, append_load, as_arrow, at
 
 from footfall.errors import FootfallError
@@ -191,7 +190,7 @@ def test_an_optimize_that_fails_is_a_warning_and_any_other_statement_is_not(
     cursor = Cursor()
     cursor.execute('/* {"app": "dbt"} */\noptimize nowhere.nothing')
     assert cursor.fetchall() == [("not optimized",)]
-    with pytest.raises(DbtRuntimeError, match="nowhere"):
+    with pytest.raises(FootfallError, match="nowhere"):
         cursor.execute("delete from nowhere.nothing")
 
 
