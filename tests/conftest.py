@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from footfall.settings import PROJECT_DIR, get_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# How long an example takes says something of the machine, and nothing of the project.
+settings.register_profile("footfall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("footfall")
 
 
 @pytest.fixture(scope="session")

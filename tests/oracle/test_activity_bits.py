@@ -48,7 +48,7 @@ def test_a_day_has_one_bit_and_a_condition_that_reads_one_month() -> None:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(bits=st.integers(0, 2**37 - 1), days=st.integers(1, 6))
 def test_the_days_that_follow_a_day(bits: int, days: int) -> None:
     following = {

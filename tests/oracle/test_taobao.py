@@ -87,7 +87,7 @@ def taobao(
         mapping = f"taobao_{name.removeprefix('shop.')}"
         report = data.ingest(name, events, mapping=mapping)
         assert report.rows + report.rows_not_selected == ROWS
-    data.dbt("build", "--exclude-resource-type", "unit_test")
+    data.build()
 
     oracle = new_oracle()
     oracle.load(

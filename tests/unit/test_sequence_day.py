@@ -88,7 +88,7 @@ def items(batches: Iterator[Batch]) -> list[list[int]]:
     return [batch.item_id.tolist() for batch in batches]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(days(), st.integers(1, 30), st.data())
 def test_a_batch_is_the_references_however_histories_are_stored(
     day: tuple[int, list[Sample], dict[int, History], int], blocks: int, data: st.DataObject
@@ -152,7 +152,7 @@ def test_the_stated_memory_is_that_of_the_arrays(tmp_path: Path) -> None:
     assert day.memory_bytes == held + order_of_an_epoch
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     rows=st.lists(st.integers(1, 20), min_size=1, max_size=3),
     batch_size=st.integers(1, 25),
@@ -180,7 +180,7 @@ def test_each_sample_is_read_once_by_any_ranks_and_workers(
         assert sorted(found) == list(range(sum(rows)))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 6), st.integers(1, 4), st.integers(1, 4), st.data())
 def test_resumed_anywhere_with_any_workers_it_goes_on_as_if_never_stopped(
     batch_size: int, world_size: int, workers: int, data: st.DataObject
