@@ -86,7 +86,7 @@ def test_a_broken_table_is_named_with_the_remedy_and_the_others_are_shown(
     before = state(table)
     status = footfall("status")
     assert status.exit_code == 1
-    assert f"{BROKEN} ✗" in status.out
+    assert status.out.count("✗") == 1
     assert "200" in status.out
     query = footfall("query", READ)
     assert query.exit_code == 1
