@@ -356,7 +356,6 @@ CASES: list[Case] = [
     broken("truncated commit", truncated_commit,
            ("footfall", "query", f"select count(*) from {TABLE}"), TABLE, "_delta_log"),
     broken("truncated commit", truncated_commit, BUILD, TABLE, "_delta_log"),
-    broken("missing data file", missing_data_file, "footfall status", TABLE),
     broken("missing data file", missing_data_file,
            ("footfall", "query", f"select max(user_id) from {TABLE}"), TABLE, ".parquet"),
     broken("metastore lost", lost_metastore, "footfall status"),
