@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -86,16 +87,31 @@ def ensure_archive(settings: Settings, archive: Path, java_home: Path) -> bool:
         base = base_of(archive)
         parts = [str(part) for part in (fresh, base, java_home)]
         command = [sys.executable, "-m", "footfall.warm_up", *parts]
-        try:
-            subprocess.run(
-                command, env=environment, timeout=SECONDS_TO_MAKE, check=True, capture_output=True
-            )
-        except (OSError, subprocess.SubprocessError):
-            return False
-        if not fresh.is_file():
+        if not _succeeds(command, environment) or not fresh.is_file():
             return False
         for old in archive.parent.iterdir():
             if old.is_file() and old != base:
                 old.unlink(missing_ok=True)
         fresh.replace(archive)
     return True
+
+
+def _succeeds(command: list[str], environment: dict[str, str]) -> bool:
+    """Run a command; in the end, and where it takes too long, nothing that it started is left."""
+    with Path(os.devnull).open("r+b") as nothing:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=nothing,
+            stdout=nothing,
+            stderr=nothing,
+            start_new_session=True,
+        )
+    try:
+        return process.wait(SECONDS_TO_MAKE) == 0
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

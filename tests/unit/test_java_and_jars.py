@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,19 @@ def test_an_archive_that_cannot_be_made_is_done_without(
     archive = settings.cache / "class-archive" / "new.jsa"
     assert not ensure_archive(settings, archive, tmp_path)
     assert list(archive.parent.iterdir()) == []
+
+
+def test_an_archive_that_takes_too_long_leaves_no_process_behind(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, ended = tmp_path / "slow", tmp_path / "ended"
+    program.write_text(f"#!/bin/sh\n(sleep 2; touch {ended})\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    monkeypatch.setattr("footfall.class_archive.SECONDS_TO_MAKE", 0.2)
+    assert not ensure_archive(settings, settings.cache / "class-archive" / "new.jsa", tmp_path)
+    time.sleep(2.5)
+    assert not ended.exists()
 
 
 # ---------- Spark's arguments
