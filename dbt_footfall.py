@@ -117,13 +117,13 @@ def fetchall(self: Cursor) -> list[Row] | None:
     """Return the statement's rows. A query runs only now, so that it may fail here.
 
     Raises:
-        FootfallError: Spark could not run the query.
+        DbtRuntimeError: Spark could not run the query.
     """
     if self._rows is None and self._df is not None:
         try:
             self._rows = self._df.collect()
         except Exception as error:
-            raise _explained(error) from error
+            raise DbtRuntimeError(str(_explained(error))) from error
     rows: list[Row] | None = self._rows
     return rows
 
