@@ -402,7 +402,8 @@ def random_schedule(family: Family, rng: random.Random, data: DataSet) -> Schedu
     runs = [Run(first, ("--select", f"+{rng.choice(models)}"))] if rng.random() < 0.3 else []
     runs.append(Run(first))
     for number in range(first, load_count):
-        runs += [random_move(number, family, models, rng) for _ in range(rng.randint(0, 2))]
+        if rng.random() < 0.6:
+            runs.append(random_move(number, family, models, rng))
         if number == last or (number > first and rng.random() < 0.3):
             runs.append(Run(number))
     return replace(drawn, runs=tuple(runs))
