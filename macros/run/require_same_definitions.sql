@@ -4,16 +4,16 @@
     {%- if not plans_run() or not stale_nodes() -%}
         {{ return('') }}
     {%- endif -%}
-    {%- set stale, lines, first = [], [], [] -%}
+    {%- set stale, tables, lines, first = [], [], [], [] -%}
     {%- for node in graph.nodes.values()
         if node.resource_type in ['model', 'snapshot', 'seed'] and is_built(node) -%}
         {%- set changes = changed_definitions(node, definitions_of(node)) -%}
         {%- if changes -%}
             {%- do stale.append(node.unique_id) -%}
+            {%- do tables.append(node.unique_id) if is_stored(node) -%}
             {%- do lines.append('  ' ~ node.name ~ ': ' ~ changes | join(', ')) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- set tables = stale | select('in', stored_nodes()) | list -%}
     {%- for unique_id in stale
         if not tables or not has_ancestor_in(graph.nodes[unique_id], stale) -%}
         {%- do first.append(graph.nodes[unique_id].name ~ ('+' if tables else '')) -%}
@@ -53,19 +53,16 @@
 
 {% macro is_built_anew(node) %}
     {{ return(node.unique_id in selected_resources and (
-        flags.FULL_REFRESH or node.unique_id not in stored_nodes()
+        flags.FULL_REFRESH or not is_stored(node)
     )) }}
 {% endmacro %}
 
 
-{% macro stored_nodes() %}
-    {#- Models whose rows stay from run to run. -#}
-    {%- set found = [] -%}
-    {%- for node in graph.nodes.values()
-        if node.resource_type in ['model', 'snapshot'] and node.config.materialized != 'view' -%}
-        {%- do found.append(node.unique_id) -%}
-    {%- endfor -%}
-    {{ return(found) }}
+{% macro is_stored(node) %}
+    {#- Whether the node's rows stay from run to run. -#}
+    {{ return(
+        node.resource_type in ['model', 'snapshot'] and node.config.materialized != 'view'
+    ) }}
 {% endmacro %}
 
 
@@ -96,13 +93,13 @@
     {%- set changes = [] -%}
     {%- if is_built(node) -%}
         {%- set built = properties_of(node) -%}
-        {%- set is_stored = node.unique_id in stored_nodes() -%}
+        {%- set stored = is_stored(node) -%}
         {%- for name, value in definitions.items() -%}
             {#- A table from before a definition was kept is taken as it is. Views and seeds, which
                 are soon made again, are not. -#}
-            {%- set before = built.get('footfall.definitions.' ~ name, value if is_stored else 'unknown') -%}
+            {%- set before = built.get('footfall.definitions.' ~ name, value if stored else 'unknown') -%}
             {#- The loads of a source that a table never had are new to it. -#}
-            {%- set grows = is_stored and name == 'sources'
+            {%- set grows = stored and name == 'sources'
                 and before.split(',') | reject('in', value.split(',')) | list | length == 0 -%}
             {#- The seed itself says that it is unknown. -#}
             {%- set is_known = value != 'unknown' or node.resource_type == 'seed' -%}
