@@ -78,6 +78,8 @@ def java_options(settings: Settings) -> list[str]:
     return [
         f"-Dderby.system.home={settings.home}",
         f"-Dlog4j2.configurationFile={(settings.home / 'conf' / 'log4j2.properties').as_uri()}",
+        # Java replaces %p by the process, %% by a percent sign.
+        f"-XX:ErrorFile={str(settings.home / 'logs').replace('%', '%%')}/java-crash-%p.log",
         "-XX:+UseParallelGC",
         f"-XX:TieredStopAtLevel={settings.jit_level}",
         # Below level 4 Java's default is 48 MB, which Spark's generated code fills in minutes.
