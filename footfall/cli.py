@@ -30,6 +30,7 @@ from footfall.words import count
 
 if TYPE_CHECKING:
     from footfall.backfill import BackfillReport
+    from footfall.repair import RepairReport
     from footfall.sequences import Verified
 
 app = typer.Typer(
@@ -654,6 +655,51 @@ def maintain(
         return
     title = "Would be deleted" if dry_run else "Deleted"
     print_table(title, ["statement", "files"], [[r.statement, r.files] for r in results])
+
+
+@app.command()
+def repair(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Register the tables again: of a home that was copied or moved, or lost its metastore.
+
+    No table is read, rebuilt or written; views that were lost with the metastore are made by dbt.
+    A repair that was interrupted is ended by the same command.
+
+    Example: `footfall repair --dry-run`
+
+    Example: `FOOTFALL_HOME=/mnt/copy footfall repair`
+    """
+    from footfall.repair import check_repaired
+    from footfall.repair import repair as repair_home
+
+    with progress_bar("repair") as progress:
+        report = repair_home(dry_run=dry_run, progress=progress)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        _print_repair(report, dry_run)
+    check_repaired(report)
+
+
+def _print_repair(report: RepairReport, dry_run: bool) -> None:
+    if report.tables:
+        rows = [[table.table, table.action.value, table.remark] for table in report.tables]
+        print_table("Would be done" if dry_run else "Tables", ["table", "what", "remark"], rows)
+    if not report.needed:
+        out.print(f"{report.home} needs no repair.", soft_wrap=True)
+        return
+    for other in report.moved_from:
+        out.print(f"From {other} to {report.home}", soft_wrap=True)
+    if report.set_aside:
+        out.print(f"The damaged metastore was set aside: {report.set_aside}", soft_wrap=True)
+    if report.views:
+        out.print(f"Views made again: {', '.join(report.views)}", soft_wrap=True)
+    if not dry_run:
+        out.print("Done. Next: `footfall status`; a `dbt build` finds nothing new.")
 
 
 @app.command()

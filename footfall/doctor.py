@@ -151,11 +151,12 @@ def check_spark(settings: Settings) -> Check:
         session = get_session(settings)
         answer = session.sql("select version()").first()
     except Exception as error:
+        told = explain(error)
         return Check(
             name="Spark",
             ok=False,
-            found=explain(error).message,
-            fix="Mend what failed above, then run `footfall doctor` again.",
+            found=told.message,
+            fix=told.fix or "Mend what failed above, then run `footfall doctor` again.",
         )
     return Check(name="Spark", ok=True, found=f"started: {answer[0] if answer else ''}")
 

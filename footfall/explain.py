@@ -9,7 +9,7 @@ from footfall.errors import FootfallError
 from footfall.settings import PROJECT_DIR
 
 TABLE_IN_PATH = re.compile(r"/(\w+\.db/\w+)/")
-TABLE_IN_TEXT = re.compile(r"[Tt]able (`?\w+`?\.`?\w+`?)")
+TABLE_IN_TEXT = re.compile(r"[Tt]able \(?'?(`?\w+`?\.`?\w+`?)")
 LOG_FILE = re.compile(r"(?:file:)?(/[^\n'\"`]*?/_delta_log/[\w.]+\.(?:json|crc|parquet))")
 DATA_FILE = re.compile(r"(?:file:)?(/[^\n'\"`]*?\.parquet)\b")
 JAVA_TYPE = re.compile(r"^(?:Caused by: |: )?(?:[a-z]\w*\.)+[A-Z][\w$]*: ")
@@ -57,6 +57,11 @@ FAULTS = (
         r"DELTA_TABLE_NOT_FOUND|DELTA_PATH_DOES_NOT_EXIST",
         "The files of {table} are gone.",
         REBUILD,
+    ),
+    _fault(
+        r"DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION",
+        "The folder of {table} is not empty, and the metastore knows no such table.",
+        "`footfall repair --dry-run` shows whether it is a table; `footfall repair` registers it.",
     ),
     _fault(
         r"FAILED_READ_FILE\.FILE_NOT_EXIST|DELTA_FILE_NOT_FOUND|FileNotFoundException",

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from footfall.errors import UsageError
+from footfall.identity import path_as_registered
 from footfall.paths import require_usable
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -118,7 +119,7 @@ class Settings(BaseSettings):
         return gib
 
     def model_post_init(self, _context: object) -> None:
-        self.home = self.home.expanduser().absolute()
+        self.home = path_as_registered(self.home.expanduser().absolute())
         # The class path names it, and a class-data archive fits one class path only.
         self.cache = self.cache.expanduser().resolve()
         require_usable("FOOTFALL_HOME", self.home)

@@ -19,6 +19,7 @@ from footfall import interrupts
 from footfall.class_archive import archive_file, archive_options, ensure_archive
 from footfall.errors import FootfallError
 from footfall.explain import explain, silence_spark
+from footfall.home import check_folders, check_metastore
 from footfall.jars import ensure_jars
 from footfall.java import find_java_home, quiet_java_home
 from footfall.paths import property_line
@@ -235,6 +236,7 @@ def get_session(
     join_others: bool = False,
     serves: bool = False,
     waits: bool = False,
+    repairs: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> SparkSession:
     """Return the process's Spark session with Delta, started on the first call.
@@ -246,10 +248,13 @@ def get_session(
         serves: let other processes work in this one's Spark from now on. Such a process calls
             ``await_guests`` before it ends.
         waits: where another process has Spark for itself, wait until it ends.
+        repairs: open a home that was moved or lost its metastore too; nothing was asked of the
+            catalog yet.
         say: called with a line where there is something to wait for.
 
     Raises:
-        FootfallError: Spark cannot start, or another process holds the metastore.
+        FootfallError: Spark cannot start, another process holds the metastore, or the home was
+            moved or copied, or lost its metastore.
     """
     settings = prepare(settings)
     home = settings.home
@@ -268,18 +273,25 @@ def get_session(
                 say(f"Waiting for {describe(holder)}, which has Spark for itself.")
                 say = None
             time.sleep(POLL_SECONDS)
-        return _own_session(home, serves)
+        return _own_session(home, serves, repairs)
 
 
-def _own_session(home: Path, serves: bool) -> SparkSession:
+def _own_session(home: Path, serves: bool, repairs: bool) -> SparkSession:
     from pyspark.sql import SparkSession
 
+    if not repairs:
+        check_folders(home)
     silence_spark()
     try:
         # Spark sets a handler of its own for Ctrl-C.
         with interrupts.kept():
             session = SparkSession.builder.enableHiveSupport().getOrCreate()
+        if repairs:
+            return session
+        check_metastore(session, home)
         session.sql("show databases").collect()
+    except FootfallError:
+        raise
     except Exception as error:
         raise explain_start_failure(error) from error
     if serves:

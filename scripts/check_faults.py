@@ -358,12 +358,12 @@ CASES: list[Case] = [
     broken("truncated commit", truncated_commit, BUILD, TABLE, "_delta_log"),
     broken("missing data file", missing_data_file,
            ("footfall", "query", f"select max(user_id) from {TABLE}"), TABLE, ".parquet"),
-    broken("metastore lost", lost_metastore, "footfall status"),
-    broken("metastore lost", lost_metastore,
-           ("footfall", "query", f"select count(*) from {TABLE}"), TABLE),
+    broken("metastore lost", lost_metastore, "footfall status", "missing", "footfall repair"),
+    broken("metastore lost", lost_metastore, BUILD, "missing", "footfall repair"),
     Case(
         "home moved, footfall query", ("footfall", "query", f"select max(user_id) from {TABLE}"), 1,
-        env={"FOOTFALL_HOME": "{work}/moved"}, fault=home_copied, needs_home=True,
+        ("moved", "footfall repair"), env={"FOOTFALL_HOME": "{work}/moved"}, fault=home_copied,
+        needs_home=True,
     ),
     Case(
         "home in use, footfall status", "footfall status", 1, ("Another process", "process "),

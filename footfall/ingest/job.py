@@ -167,6 +167,8 @@ class _Job:
         self.total = len(files)
         if not self.record.open():
             self.queue.forget()
+        elif self.queue.was_moved():
+            self.queue.renew(self.record.sha_rejected - self.record.sha_loaded)
         self.known_content = self.queue.known_content()
         rejected = []
         for file in files:

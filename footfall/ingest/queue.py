@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 from footfall.checksum import sha256_of
 from footfall.errors import FootfallError
@@ -113,8 +114,37 @@ class Queue:
             if not (checksum.parent / checksum.name[1:].removesuffix(".crc")).exists():
                 checksum.unlink()
 
+    def was_moved(self) -> bool:
+        """Return whether the checkpoint names manifests by another folder: the home was moved.
+
+        Spark would read them all again.
+        """
+        logs = (self.checkpoint / "sources").glob("*/[0-9]*")
+        entries = (line for log in logs for line in log.read_text().splitlines()[1:] if line)
+        paths = (urlparse(json.loads(entry)["path"]).path for entry in entries)
+        return any(Path(unquote(path)).parent != self.manifests for path in paths)
+
+    def renew(self, rejected: Collection[str]) -> None:
+        """Begin a new checkpoint, in which loaded and waiting manifests are read anew.
+
+        Args:
+            rejected: SHA-256 of the files that must not be tried again unless they are offered.
+        """
+        for manifest in self.manifests.glob("[0-9a-f]*.json"):
+            if manifest.name[:64] in rejected:
+                manifest.unlink()
+        self._drop_checkpoint()
+
+    def _drop_checkpoint(self) -> None:
+        # Renamed first: a kill must not leave half a checkpoint.
+        dropped = self.folder / "checkpoint.dropped"
+        shutil.rmtree(dropped, ignore_errors=True)
+        if self.checkpoint.exists():
+            self.checkpoint.rename(dropped)
+            shutil.rmtree(dropped, ignore_errors=True)
+
     def forget(self) -> None:
         """Remove manifests and checkpoint."""
-        shutil.rmtree(self.checkpoint, ignore_errors=True)
+        self._drop_checkpoint()
         shutil.rmtree(self.manifests, ignore_errors=True)
         self.manifests.mkdir(parents=True, exist_ok=True)

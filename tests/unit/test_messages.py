@@ -51,6 +51,12 @@ SPARKS = {
         "[DELTA_TABLE_NOT_FOUND] Delta table `footfall_gold`.`fct_sessions` doesn't exist.",
         ("files of footfall_gold.fct_sessions are gone", REBUILD),
     ),
+    "table that the metastore does not know": (
+        "[DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION] Cannot create table "
+        "('`footfall_gold`.`fct_sessions`'). The associated location "
+        f"('file:{TABLE}') is not empty and also not a Delta table.",
+        ("folder of footfall_gold.fct_sessions is not empty", "footfall repair --dry-run"),
+    ),
     "bronze, which dbt does not build": (
         f"[FAILED_READ_FILE.NO_HINT] Encountered error while reading file "
         f"file:/h/warehouse/footfall_bronze.db/crm__events/part-1.parquet.\n{FRAMES}",
