@@ -9,7 +9,8 @@ from footfall.errors import FootfallError
 from footfall.settings import PROJECT_DIR
 
 TABLE_IN_PATH = re.compile(r"/(\w+\.db/\w+)/")
-TABLE_IN_TEXT = re.compile(r"[Tt]able \(?'?(`?\w+`?\.`?\w+`?)")
+TABLE_IN_TEXT = re.compile(r"[Tt]able \(?'?(`?(?!org\.)\w+`?\.`?\w+`?)")
+"""Delta also prints a table as the Java object that it is to it: org.apache.spark…"""
 LOG_FILE = re.compile(r"(?:file:)?(/[^\n'\"`]*?/_delta_log/[\w.]+\.(?:json|crc|parquet))")
 DATA_FILE = re.compile(r"(?:file:)?(/[^\n'\"`]*?\.parquet)\b")
 JAVA_TYPE = re.compile(r"^(?:Caused by: |: )?(?:[a-z]\w*\.)+[A-Z][\w$]*: ")

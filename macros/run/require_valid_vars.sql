@@ -57,6 +57,7 @@
         'start_date': {'kind': 'date', 'optional': true},
         'end_date': {'kind': 'date', 'optional': true},
         'dates': {'kind': 'dates', 'optional': true},
+        'day': {'kind': 'date', 'optional': true},
     }) }}
 {% endmacro %}
 

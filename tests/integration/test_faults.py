@@ -43,13 +43,6 @@ def truncate_newest_commit(table: Path) -> Path:
     return commit
 
 
-def empty_newest_commit(table: Path) -> Path:
-    commit = max((table / "_delta_log").glob("*.json"))
-    commit.with_name(f".{commit.name}.crc").unlink(missing_ok=True)
-    commit.write_bytes(b"")
-    return table
-
-
 def remove_data_file(table: Path) -> Path:
     file = next(table.glob("*.parquet"))
     file.unlink()
@@ -65,7 +58,6 @@ def remove_log(table: Path) -> Path:
 
 FAULTS = {
     "truncated commit": truncate_newest_commit,
-    "empty commit": empty_newest_commit,
     "missing data file": remove_data_file,
     "log gone": remove_log,
 }
