@@ -1,0 +1,8 @@
+{% macro delivered_entities() %}
+    {{ return({
+        'product': ['interactions'],
+        'app': ['interactions', 'users'],
+        'shop': ['impressions', 'clicks', 'add_to_carts', 'orders'],
+        'crm': ['customers', 'transactions', 'support_interactions', 'events', 'sessions'],
+    }) }}
+{% endmacro %}
