@@ -16,7 +16,7 @@ DEMO ?=
 TORCH ?=
 WITH_TORCH := $(if $(TORCH),--torch)
 
-.PHONY: help demo test setup setup-dev static lint types sql-lint parse unit check build-sample pythons odd-paths docs lock clean
+.PHONY: help demo test setup setup-dev static lint types sql-lint parse check build-sample pythons odd-paths docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
