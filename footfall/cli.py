@@ -372,7 +372,12 @@ def ingest(
 
     Example: `footfall ingest app.interactions exports/ --mapping mappings/puffy_interactions.yml`
     """
+    from footfall.ingest import RejectedFile
     from footfall.ingest import ingest as ingest_files
+
+    def tell(rejected: RejectedFile) -> None:
+        if not as_json:
+            log.print(f"[red]rejected[/red] {escape(rejected.reason)}", soft_wrap=True)
 
     with progress_bar("ingest") as progress:
         report = ingest_files(
@@ -381,6 +386,7 @@ def ingest(
             mapping=mapping,
             file_format=file_format.value if file_format else None,
             progress=progress,
+            tell=tell,
         )
     if as_json:
         print_json(report.model_dump())
@@ -397,8 +403,6 @@ def ingest(
             out.print(f"Columns that nothing uses: {', '.join(report.ignored_columns)}.")
         if report.conversions:
             out.print(f"Converted: {escape('; '.join(report.conversions))}.")
-        for rejected in report.rejected:
-            log.print(f"[red]rejected[/red] {escape(rejected.reason)}", soft_wrap=True)
     if report.rejected:
         raise typer.Exit(1)
 

@@ -49,6 +49,7 @@ NEVER_TOO_OLD = "36500d"
 LOADED_BEFORE = "its content was loaded before"
 
 Progress = Callable[[int, int, str], None]
+Tell = Callable[[RejectedFile], None]
 
 
 def ingest(
@@ -57,6 +58,7 @@ def ingest(
     mapping: Path | None = None,
     file_format: str | None = None,
     progress: Progress | None = None,
+    tell: Tell | None = None,
     settings: Settings | None = None,
 ) -> IngestReport:
     """Load files into the bronze table of a source entity, each file's content exactly once.
@@ -67,6 +69,7 @@ def ingest(
         mapping: a mapping file, for files whose columns are not the contract's.
         file_format: parquet, csv or json; by default what each file's name tells.
         progress: called with files done, files in all, and what was done last.
+        tell: called once for each rejected file, before Spark starts where the file alone says it.
         settings: home and schemas; the process's own by default.
 
     Returns:
@@ -90,31 +93,83 @@ def ingest(
         settled = Settled(settings, contract, queue)
         if report := _nothing_new(files, settled, contract, settings):
             return report
+        rejections = _Rejections(tell or (lambda _rejected: None))
+        if settled.knows():
+            rejections.look(_fresh(files, settled), columns, given, contract, settled.loaded())
         record = IngestRecord(get_session(settings), settings, contract)
-        job = _Job(contract, record, queue, progress or (lambda _done, _total, _text: None))
+        job = _Job(
+            contract, record, queue, progress or (lambda _done, _total, _text: None), rejections
+        )
         report = job.run(files, columns, given)
         settled.note(record.sha_loaded, record.sha_rejected)
         return report
+
+
+def _fresh(files: Sequence[Path], settled: Settled) -> list[Path]:
+    """Return the files that are not known to be loaded."""
+    loaded = settled.loaded()
+    known = settled.queue.known_content() if loaded else {}
+
+    def is_loaded(file: Path) -> bool:
+        try:
+            status = file.stat()
+        except OSError:
+            return False
+        return known.get((str(file), status.st_size, status.st_mtime_ns)) in loaded
+
+    return [file for file in files if not is_loaded(file)]
 
 
 def _nothing_new(
     files: Sequence[Path], settled: Settled, contract: Contract, settings: Settings
 ) -> IngestReport | None:
     """Return the report where all files are known to be loaded, which needs no Spark."""
-    loaded = settled.loaded()
-    if not loaded:
+    if _fresh(files, settled):
         return None
-    known = settled.queue.known_content()
-    for file in files:
-        try:
-            status = file.stat()
-        except OSError:
-            return None
-        if known.get((str(file), status.st_size, status.st_mtime_ns)) not in loaded:
-            return None
     skipped = [SkippedFile(source_file=str(file), reason=LOADED_BEFORE) for file in files]
     table = contract.bronze_table(settings)
     return IngestReport(source=contract.name, table=table, skipped=skipped)
+
+
+class _Rejections:
+    """Tells of each rejected file once."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.tell = tell
+        self.told: set[str] = set()
+
+    def say(self, rejected: RejectedFile) -> None:
+        if rejected.source_file not in self.told:
+            self.told.add(rejected.source_file)
+            self.tell(rejected)
+
+    def look(
+        self,
+        files: Sequence[Path],
+        mapping: Mapping,
+        file_format: FileFormat | None,
+        contract: Contract,
+        loaded: set[str],
+    ) -> None:
+        """Tell of the files whose header alone rules them out.
+
+        Args:
+            loaded: contents that are skipped, whatever the mapping says of them now.
+        """
+        for file in files:
+            try:
+                shape = inspect(file, format_of(file, file_format), mapping.csv)
+                plan_read(file, shape, contract, mapping)
+            except FileRejectedError as error:
+                if not loaded or _content_of(file) not in loaded:
+                    self.say(RejectedFile(source_file=str(file), reason=str(error)))
+
+
+def _content_of(file: Path) -> str:
+    try:
+        return sha256_of(file)
+    except OSError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -145,12 +200,18 @@ class _Entry:
 
 class _Job:
     def __init__(
-        self, contract: Contract, record: IngestRecord, queue: Queue, progress: Progress
+        self,
+        contract: Contract,
+        record: IngestRecord,
+        queue: Queue,
+        progress: Progress,
+        rejections: _Rejections,
     ) -> None:
         self.contract = contract
         self.record = record
         self.queue = queue
         self.progress = progress
+        self.rejections = rejections
         self.spark: SparkSession = record.spark
         self.report = IngestReport(source=contract.name, table=record.bronze)
         self.known_content: dict[tuple[str, int, int], str] = {}
@@ -212,15 +273,15 @@ class _Job:
 
     def _reject(self, file: Path, reason: str, offer: Offer | None = None) -> FileRecord:
         log.info("file_rejected", source=self.contract.name, reason=reason)
-        self.report.rejected.append(RejectedFile(source_file=str(file), reason=reason))
+        rejected = RejectedFile(source_file=str(file), reason=reason)
+        self.report.rejected.append(rejected)
+        self.rejections.say(rejected)
         self._advance(f"rejected {file.name}")
         if offer is not None:
             sha256, size = offer.sha256, offer.bytes
         else:
-            try:
-                sha256, size = sha256_of(file), file.stat().st_size
-            except OSError:
-                sha256, size = "", 0
+            sha256 = _content_of(file)
+            size = file.stat().st_size if sha256 else 0
         return FileRecord(str(file), sha256, size, "rejected", reason=reason)
 
     def _advance(self, text: str) -> None:

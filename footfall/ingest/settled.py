@@ -44,13 +44,22 @@ class Settled:
 
     def loaded(self) -> set[str]:
         """Return the contents that are loaded for sure; none where only the record can tell."""
-        try:
-            noted = json.loads(self.file.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+        noted = self._noted()
+        if noted is None:
             return set()
         loaded, rejected = set(noted["loaded"]), set(noted["rejected"])
-        waiting = self.queue.sha_queued() - loaded - rejected
-        return set() if waiting or noted["state"] != self._state() else loaded
+        return set() if self.queue.sha_queued() - loaded - rejected else loaded
+
+    def knows(self) -> bool:
+        """Return whether a content that :meth:`loaded` does not name is new for sure."""
+        return self._noted() is not None or read_delta_table(self.bronze) is None
+
+    def _noted(self) -> dict[str, Any] | None:
+        try:
+            noted: dict[str, Any] = json.loads(self.file.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        return noted if noted["state"] == self._state() else None
 
     def _state(self) -> list[Any] | None:
         bronze, record = read_delta_table(self.bronze), read_delta_table(self.record)

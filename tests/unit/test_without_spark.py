@@ -13,6 +13,7 @@ from footfall import spark
 from footfall.cli import app
 from footfall.doctor import check_metastore
 from footfall.errors import UsageError
+from footfall.ingest import RejectedFile, ingest, job
 from footfall.maintain import require_retention
 from footfall.settings import Settings
 
@@ -42,6 +43,25 @@ def test_a_wrong_call_is_refused_before_spark_starts(
     refused = CliRunner().invoke(app, arguments).exception
     assert isinstance(refused, UsageError)
     assert message in str(refused) and refused.fix
+
+
+def test_a_file_that_does_not_fit_is_told_of_before_spark_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def get_session(_settings: Settings) -> None:
+        raise AssertionError(f"told of {len(told)}")
+
+    told: list[RejectedFile] = []
+    monkeypatch.setattr(job, "get_session", get_session)
+    (tmp_path / "bad.csv").write_text("colour,size\nred,1\n")
+    (tmp_path / "good.csv").write_text("event_time,user_id,product_id,interaction_type\n")
+    files = [str(tmp_path / name) for name in ("bad.csv", "good.csv")]
+    with pytest.raises(AssertionError, match="told of 1"):
+        ingest(
+            "product.interactions", files, tell=told.append, settings=Settings(home=tmp_path / "h")
+        )
+    assert [rejected.source_file for rejected in told] == files[:1]
+    assert "event_time" in told[0].reason
 
 
 def test_less_than_a_week_is_allowed_where_forced() -> None:
