@@ -1,6 +1,7 @@
 {% macro batch_dates(source_name, entity, loads) %}
     {#- The event dates of the arriving rows, where the key holds the event's time: then an earlier
-        arrival of the same event can only lie in one of these partitions. -#}
+        arrival of the same event can only lie in one of these partitions. A date outside the range
+        of plausible times has no partition, and may be none that Python knows. -#}
     {%- if not plans_run() or not is_incremental() or not loads.changed -%}
         {{ return(none) }}
     {%- endif -%}
@@ -11,11 +12,15 @@
         or 'event_date' not in (staging.config.partition_by or []) -%}
         {{ return(none) }}
     {%- endif -%}
+    {%- set plausible = [event_time ~ ' is not null'] -%}
+    {%- for condition, reason in time_checks(contract) -%}
+        {%- do plausible.append('not coalesce(' ~ condition ~ ', false)') -%}
+    {%- endfor -%}
     {{ return(query_dates(
         'select distinct ' ~ event_date(event_time, contract.columns[event_time].data_type)
         ~ ' as event_date from ' ~ contract.relation_name ~ ' where '
         ~ in_loads('_load_id', loads, source_name ~ '.' ~ entity)
-        ~ ' and ' ~ event_time ~ ' is not null'
+        ~ ' and ' ~ plausible | join(' and ')
     )) }}
 {% endmacro %}
 

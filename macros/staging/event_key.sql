@@ -2,8 +2,21 @@
     {%- set parts = [] -%}
     {%- for name in contract.config.meta.key -%}
         {%- set data_type = contract.columns[name].data_type -%}
-        {%- set text = 'unix_micros(' ~ name ~ ')' if data_type == 'timestamp' else name -%}
-        {%- do parts.append("coalesce(cast(" ~ text ~ " as string), '\\u0000')") -%}
+        {%- if data_type == 'timestamp' -%}
+            {%- set text = 'cast(unix_micros(' ~ name ~ ') as string)' -%}
+        {%- elif data_type == 'string' -%}
+            {%- set text = escaped_key_part(name) -%}
+        {%- else -%}
+            {%- set text = 'cast(' ~ name ~ ' as string)' -%}
+        {%- endif -%}
+        {%- do parts.append('coalesce(' ~ text ~ ", '\\u0000')") -%}
     {%- endfor -%}
     md5(concat_ws('\u001f', {{ parts | join(', ') }}))
+{%- endmacro %}
+
+
+{% macro escaped_key_part(text) -%}
+    {#- The key's separator and its sign of a null, wherever a text holds them: two different rows
+        must not give the same text. -#}
+    replace(replace(replace({{ text }}, '\u001b', '\u001b\u001b'), '\u001f', '\u001b\u001f'), '\u0000', '\u001b\u0000')
 {%- endmacro %}

@@ -36,5 +36,5 @@
             )) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(checks) }}
+    {{ return(checks + time_checks(contract)) }}
 {% endmacro %}

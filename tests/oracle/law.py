@@ -183,7 +183,7 @@ TIMES = tuple(
         "03:59:59.999999", "04:00:00", "05:30:00", "06:30:00", "06:59:59.999999", "07:00:00",
     )
 )  # fmt: skip
-USERS = tuple(f"U{number}" for number in range(12))
+USERS = (*(f"U{number}" for number in range(11)), "U\x1f\x1b")
 CUSTOMERS = range(1, 9)
 NO_IDS = (None, "", " ", "\u2003\t\r\n\u00a0", "x" * 513)
 
@@ -292,6 +292,15 @@ class Schedule:
         return self.family.dbt_vars(drawn | dict(changes or {}))
 
 
+WRONG_TIMES = tuple(
+    datetime.fromisoformat(f"{text}+00:00")
+    for text in (
+        "0001-01-01T00:00:00", "1970-01-01T00:00:00", "1999-12-31T23:59:59.999999",
+        "2099-01-01T00:00:00", "9999-12-31T23:59:59.999999",
+    )
+)  # fmt: skip
+
+
 def at(day: int, clock: time) -> datetime:
     return datetime.combine(DAY_ZERO + timedelta(days=day), clock, timezone.utc)
 
@@ -301,6 +310,8 @@ def random_row(name: str, rng: random.Random) -> Row:
     day, clock = rng.choice(DAYS), rng.choice(TIMES)
     moment, user, customer = at(day, clock), rng.choice(USERS), rng.choice(CUSTOMERS)
     bad = rng.random() < 0.1
+    if bad and rng.random() < 0.4:
+        bad, moment = False, rng.choice(WRONG_TIMES)
     item = rng.randrange(1, 6)
     match name:
         case "product.interactions":

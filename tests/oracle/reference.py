@@ -307,6 +307,8 @@ class Definitions:
     """The vars of the project that change what tables hold; the defaults are its own."""
 
     reporting_timezone: str = "UTC"
+    earliest_event_date: str = "2000-01-01"
+    latest_event_days_after_arrival: int = 1
     session_gap_minutes: int = 30
     session_split_at_midnight: bool = True
     session_max_minutes: int | None = 600
@@ -408,13 +410,18 @@ class Oracle:
         """Split the input: ``judged_*`` has reasons and key, ``accepted_*`` the first of a key."""
         for name, entity in ENTITIES.items():
             view = _view(name)
+            # All that tests load arrives while they run.
+            earliest = self.definitions.earliest_event_date
+            latest = f"current_date + {self.definitions.latest_event_days_after_arrival}"
+            times = (
+                (f"{entity.time}::date < '{earliest}'", f"{entity.time}_too_early"),
+                (f"{entity.time}::date > {latest}", f"{entity.time}_too_late"),
+            )
             reasons = ", ".join(
-                f"case when {test} then '{why}' end" for test, why in entity.rejects
+                f"case when {test} then '{why}' end" for test, why in (*entity.rejects, *times)
             )
             parts = ", ".join(
-                "coalesce({}::varchar, chr(0))".format(
-                    f"epoch_us({column})" if entity.columns[column] == "timestamptz" else column
-                )
+                f"coalesce({_key_part(column, entity.columns[column])}, chr(0))"
                 for column in entity.key
             )
             columns = ", ".join(entity.columns)
@@ -982,6 +989,16 @@ class Oracle:
                 )
             )
         return table(columns, rows)
+
+
+def _key_part(column: str, kind: str) -> str:
+    """Return a key column as text; an escape (27) goes before a separator, a null, an escape."""
+    if kind != "varchar":
+        return f"epoch_us({column})::varchar" if kind == "timestamptz" else f"{column}::varchar"
+    text = column
+    for special in (27, 31, 0):
+        text = f"replace({text}, chr({special}), concat(chr(27), chr({special})))"
+    return text
 
 
 def _view(name: str) -> str:
