@@ -26,9 +26,9 @@ class Column(BaseModel):
 
     ``required`` means: a file without it is rejected, a row with a null in it is quarantined, and
     so is one whose id is blank.
-    ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive. ``identifies`` says that the
-    column holds a person's identifier, and in which space: the id of a user is not that of a
-    customer.
+    ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive. ``otherwise`` is an SQL
+    expression for the column's value where it is null. ``identifies`` says that the column holds a
+    person's identifier, and in which space: the id of a user is not that of a customer.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Column(BaseModel):
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
+    otherwise: str | None = None
     identifies: Literal["user", "customer"] | None = None
 
 

@@ -42,10 +42,12 @@ class DirtShares(BaseModel):
         description="Shared by the required columns of an entity; every other id is blank.",
     )
     unknown_types: float = Field(default=0.002, ge=0, le=1)
-    below_minimum: float = Field(default=0.002, ge=0, le=1, description="Negative durations.")
+    below_minimum: float = Field(
+        default=0.002, ge=0, le=1, description="Negative durations, items."
+    )
     above_maximum: float = Field(default=0.002, ge=0, le=1, description="Durations over 2 hours.")
     non_positive_payments: float = Field(
-        default=0.005, ge=0, le=1, description="Shared by quantity and price of transactions."
+        default=0.005, ge=0, le=1, description="Shared by quantity, price and amount of payments."
     )
 
 
@@ -64,7 +66,11 @@ def rules_of(contract: Contract, shares: DirtShares) -> list[Rule]:
     """Return the rules that rows of the contract can break, with the reason a reject gets."""
     required = sum(column.required for column in contract.columns)
     is_payment = any(column.above is not None for column in contract.columns)
-    below = shares.non_positive_payments / 2 if is_payment else shares.below_minimum
+    limits = sum(
+        limit is not None for column in contract.columns for limit in (column.minimum, column.above)
+    )
+    payment = shares.non_positive_payments / max(limits, 1)
+    below = payment if is_payment else shares.below_minimum
     rules = []
     for column in contract.columns:
         name = column.name
@@ -80,8 +86,7 @@ def rules_of(contract: Contract, shares: DirtShares) -> list[Rule]:
             rules.append(Rule(column, "above", f"{name}_above_maximum", shares.above_maximum))
         if column.above is not None:
             reason = f"{name}_not_above_{column.above:g}"
-            share = shares.non_positive_payments / 2
-            rules.append(Rule(column, "not_above", reason, share))
+            rules.append(Rule(column, "not_above", reason, payment))
     return rules
 
 

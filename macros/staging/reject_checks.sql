@@ -30,6 +30,13 @@
                 column.name ~ ' > ' ~ rule.maximum, column.name ~ '_above_maximum'
             )) -%}
         {%- endif -%}
+        {%- if rule.otherwise is defined -%}
+            {%- do checks.append((
+                column.name ~ ' is null and ' ~ rule.otherwise ~ ' is not null and '
+                ~ staged_value(column) ~ ' is null',
+                column.name ~ '_overflow'
+            )) -%}
+        {%- endif -%}
         {%- if rule.above is defined -%}
             {%- do checks.append((
                 column.name ~ ' <= ' ~ rule.above, column.name ~ '_not_above_' ~ rule.above

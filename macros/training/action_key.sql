@@ -8,7 +8,7 @@
                 | shiftleft(cast({{ action_type }} as bigint), {{ layout.item_bits }})
                 | cast({{ item_id }} as bigint)
         else cast(raise_error(concat(
-            'Item ', {{ item_id }}, ' at ', {{ action_time }},
+            'Item ', coalesce(cast({{ item_id }} as string), 'null'), ' at ', {{ action_time }},
             ' does not fit the sort key of actions: with action_time_unit {{ var("action_time_unit") }}',
             ' items go from 0 to {{ layout.largest_item }} and times are whole {{ var("action_time_unit") }}s.',
             ' Set the var action_time_unit to {{ layout.other }}.'

@@ -113,6 +113,15 @@ class DataSet:
         )
         return {source: tuple(counts) for source, *counts in rows if any(counts)}
 
+    def conflicts(self) -> dict[str, int]:
+        """Return the duplicates of each entity that differ from what they repeat."""
+        return dict(
+            self.rows(
+                "select source, sum(conflicting_duplicates) as conflicts "
+                "from {quality}.dq_load_reconciliation group by source having conflicts > 0"
+            )
+        )
+
 
 @dataclass
 class Generated:

@@ -350,12 +350,13 @@ def random_row(name: str, rng: random.Random) -> Row:
         case "shop.clicks":
             return {
                 "dt": moment.date(), "customer_id": customer,
-                "item_id": None if bad else item, "click_time": moment,
+                "item_id": rng.choice((None, -1)) if bad else item, "click_time": moment,
             }  # fmt: skip
         case "shop.add_to_carts" | "shop.orders":
             dated = "dt" if name == "shop.add_to_carts" else "order_date"
             return {
-                dated: moment.date(), "customer_id": customer, "config_id": None if bad else item,
+                dated: moment.date(), "customer_id": customer,
+                "config_id": rng.choice((None, -1)) if bad else item,
                 "simple_id": item * 10, "occurred_at": moment,
             }  # fmt: skip
         case "crm.customers":
@@ -364,12 +365,20 @@ def random_row(name: str, rng: random.Random) -> Row:
                 "registration_date": None if bad else moment.date(),
             }  # fmt: skip
         case "crm.transactions":
-            return {
+            row = {
                 "transaction_id": f"T{rng.randrange(36)}", "customer_id": customer,
-                "quantity": 0 if bad else item, "price": Decimal("1.25"),
+                "quantity": item, "price": Decimal("1.25"),
                 "amount": rng.choice((None, Decimal("3.00"))), "transaction_time": moment,
+                "currency": "JPY" if rng.random() < 0.05 else "EUR",
                 "transaction_status": rng.choice(("completed", "pending", "refunded")),
             }  # fmt: skip
+            wrong: Row = rng.choice(
+                (
+                    {"quantity": 0}, {"amount": Decimal("-0.01")},
+                    {"quantity": 2, "price": Decimal("5000000000000000.00"), "amount": None},
+                )
+            )  # fmt: skip
+            return row | wrong if bad else row
         case "crm.support_interactions":
             return {
                 "interaction_id": f"I{rng.randrange(36)}", "customer_id": customer,
@@ -509,6 +518,8 @@ def breaches_of_oracle(data: DataSet, oracle: Oracle) -> dict[str, Any]:
     }
     if data.reconciliation() != oracle.reconciliation():
         breaches["reconciliation"] = (data.reconciliation(), oracle.reconciliation())
+    if data.conflicts() != oracle.conflicts():
+        breaches["conflicting duplicates"] = (data.conflicts(), oracle.conflicts())
     return breaches
 
 

@@ -106,12 +106,14 @@ ENTITIES = {
         "customer_id item_id click_time",
         "customer_id item_id click_time",
         "dt date; customer_id bigint; item_id integer; click_time timestamptz",
+        ("item_id < 0", "item_id_below_minimum"),
     ),
     "shop.add_to_carts": _entity(
         "occurred_at",
         "customer_id config_id simple_id occurred_at",
         "customer_id config_id occurred_at",
         "dt date; customer_id bigint; config_id integer; simple_id integer;occurred_at timestamptz",
+        ("config_id < 0", "config_id_below_minimum"),
     ),
     "shop.orders": _entity(
         "occurred_at",
@@ -119,6 +121,7 @@ ENTITIES = {
         "customer_id config_id occurred_at",
         "order_date date; customer_id bigint; config_id integer; simple_id integer;"
         "occurred_at timestamptz",
+        ("config_id < 0", "config_id_below_minimum"),
     ),
     "crm.customers": _entity(
         "registration_date",
@@ -136,6 +139,11 @@ ENTITIES = {
         "transaction_time timestamptz; transaction_status varchar",
         ("quantity < 1", "quantity_below_minimum"),
         ("price <= 0", "price_not_above_0"),
+        ("amount < 0", "amount_below_minimum"),
+        (
+            "amount is null and quantity::hugeint * price > 9999999999999999.99",
+            "amount_overflow",
+        ),
         (
             "transaction_status not in ('completed', 'pending', 'failed', 'refunded')",
             "transaction_status_unknown",
@@ -457,6 +465,31 @@ class Oracle:
             if rows:
                 counts[name] = (rows, accepted, rows - accepted - bad, bad)
         return counts
+
+    def conflicts(self) -> dict[str, int]:
+        """Return how many valid rows of an entity repeat a key and differ in what staging keeps."""
+        found = {}
+        for name, entity in ENTITIES.items():
+            unused = {"dt", "order_date"} | set(entity.key)
+            values = ", ".join(column for column in entity.columns if column not in unused)
+            if not values:
+                continue
+            accepted = f"from accepted_{_view(name)}"
+            if name == "crm.transactions":
+                values = values.replace("amount", "coalesce(amount, quantity * price)")
+            count = self.one(
+                f"""
+                select count(*)
+                from (select event_key, [({values})::varchar] as content from judged_{_view(name)}
+                      where len(reasons) = 0) as arrived
+                join (select event_key, [({values})::varchar] as content {accepted}) as kept
+                    using (event_key)
+                where arrived.content <> kept.content
+                """
+            )
+            if count:
+                found[name] = count
+        return found
 
     def reject_reasons(self) -> dict[str, dict[str, int]]:
         return {
@@ -875,7 +908,8 @@ class Oracle:
         columns = {
             "customer_id": BIGINT, "as_of_date": DATE, "purchase_frequency": BIGINT,
             "total_spend": pa.decimal128(38, 2), "avg_transaction_value": pa.decimal128(38, 6),
-            "last_purchase_date": DATE, "recency_days": INT, "days_since_last_transaction": INT,
+            "spend_currency": STRING, "last_purchase_date": DATE, "recency_days": INT,
+            "days_since_last_transaction": INT,
             "transaction_frequency_last_30_days": BIGINT, "average_session_duration": DOUBLE,
             "event_conversion_rate": DOUBLE,
         }  # fmt: skip
@@ -893,7 +927,7 @@ class Oracle:
 
         rows_of("customers")
         transactions = rows_of(
-            "transactions", "transaction_status", "coalesce(amount, quantity * price)"
+            "transactions", "transaction_status", "coalesce(amount, quantity * price)", "currency"
         )
         events = rows_of("events", "event_type")
         sessions = rows_of("sessions", "session_duration")
@@ -906,7 +940,8 @@ class Oracle:
         for customer, first in first_seen.items():
             for as_of in as_of_dates[bisect_left(as_of_dates, first) :]:
                 paid = [row for row in transactions[customer] if row[0] <= as_of]
-                bought = [(day, amount) for day, status, amount in paid if status == "completed"]
+                bought = [(day, amount) for day, status, amount, _ in paid if status == "completed"]
+                currencies = {row[3] for row in paid if row[1] == "completed"}
                 acts = [kind for day, kind in events[customer] if day <= as_of]
                 seconds = [
                     length
@@ -920,10 +955,11 @@ class Oracle:
                         customer,
                         as_of,
                         len(bought),
-                        spend,
+                        spend if len(currencies) < 2 else None,
                         (spend / len(bought)).quantize(Decimal("1e-6"), ROUND_HALF_UP)
-                        if bought
+                        if len(currencies) == 1
                         else None,
+                        currencies.pop() if len(currencies) == 1 else None,
                         last_purchase,
                         (as_of - last_purchase).days if last_purchase else None,
                         (as_of - max(day for day, *_ in paid)).days if paid else None,

@@ -60,7 +60,11 @@ def test_what_does_not_fit_is_named_with_the_way_out(
 
 
 def spark_keys(
-    spark: SparkSession, target: Path, unit: str, zone: str, drawn: list[tuple[int, int, int]]
+    spark: SparkSession,
+    target: Path,
+    unit: str,
+    zone: str,
+    drawn: list[tuple[int, int, int | None]],
 ) -> list[int]:
     """Return what the macro makes of actions on a day on which the zone's clocks change."""
     start = spark.sql(f"select to_utc_timestamp(timestamp'2025-11-02', '{zone}') as start")
@@ -96,6 +100,12 @@ def test_sql_and_python_give_the_same_keys(
     assert spark_keys(spark, tmp_path, unit, zone, drawn) == expected
 
 
-def test_sql_refuses_what_does_not_fit(spark: SparkSession, tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="Set the var action_time_unit to millisecond"):
-        spark_keys(spark, tmp_path, "microsecond", "UTC", [(0, 1, 1 << 24)])
+@pytest.mark.parametrize("item", [16_777_216, -1, None])
+def test_sql_refuses_what_does_not_fit(
+    spark: SparkSession, tmp_path: Path, item: int | None
+) -> None:
+    name = "null" if item is None else item
+    with pytest.raises(Exception, match="Set the var action_time_unit to millisecond") as error:
+        spark_keys(spark, tmp_path, "microsecond", "UTC", [(0, 1, 16_777_215), (0, 1, item)])
+    assert f"Item {name} at " in str(error.value)
+    assert "items go from 0 to 16777215" in str(error.value)

@@ -20,6 +20,7 @@ def test_every_row_is_accepted_a_duplicate_or_quarantined_as_the_generator_says(
     }
     assert built.reconciliation() == stated
     assert generated.oracle.reconciliation() == stated
+    assert built.conflicts() == generated.oracle.conflicts() == {}
     for rows, accepted, duplicates, quarantined in stated.values():
         assert rows == accepted + duplicates + quarantined
     assert sum(entity["late"] for entity in generated.truth["entities"].values()) > 0

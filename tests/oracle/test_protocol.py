@@ -223,6 +223,23 @@ def test_the_command_of_the_message_mends_it(data: DataSet, after_late_row: dict
         data.build(*with_vars())
 
 
+@pytest.mark.parametrize(
+    ("var", "value", "was"),
+    [
+        ("reporting_timezone", "America/New_York", "UTC"),
+        ("id_max_characters", 100, "512"),
+        ("earliest_event_date", None, "2000-01-01"),
+        ("latest_event_days_after_arrival", 0, "1"),
+    ],
+)
+def test_quarantine_is_stale_where_the_rules_of_rows_change(
+    data: DataSet, after_late_row: dict[str, int], var: str, value: Any, was: str
+) -> None:
+    with pytest.raises(FootfallError) as stopped:
+        data.build("--select", "dq_quarantine", *with_vars(**{var: value}))
+    assert re.search(rf"dq_quarantine: [^:]*{var} was {was}, is {value}", str(stopped.value))
+
+
 # ---------- ingestion beside a build
 
 

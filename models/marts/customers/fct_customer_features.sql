@@ -28,6 +28,8 @@ customer_days as (
         event_date,
         sum(purchase_count) as purchase_count,
         sum(spend) as spend,
+        min(first_currency) as first_currency,
+        max(last_currency) as last_currency,
         sum(transaction_count) as transaction_count,
         sum(event_count) as event_count,
         sum(purchase_event_count) as purchase_event_count,
@@ -39,6 +41,10 @@ customer_days as (
             event_date,
             count_if(transaction_status = 'completed') as purchase_count,
             sum(if(transaction_status = 'completed', amount, 0)) as spend,
+            min(coalesce(currency, '')) filter (where transaction_status = 'completed')
+                as first_currency,
+            max(coalesce(currency, '')) filter (where transaction_status = 'completed')
+                as last_currency,
             count(*) as transaction_count,
             0 as event_count,
             0 as purchase_event_count,
@@ -52,6 +58,8 @@ customer_days as (
             event_date,
             0 as purchase_count,
             0 as spend,
+            null as first_currency,
+            null as last_currency,
             0 as transaction_count,
             count(*) as event_count,
             count_if(event_type = 'purchase') as purchase_event_count,
@@ -65,6 +73,8 @@ customer_days as (
             event_date,
             0 as purchase_count,
             0 as spend,
+            null as first_currency,
+            null as last_currency,
             0 as transaction_count,
             0 as event_count,
             0 as purchase_event_count,
@@ -78,6 +88,8 @@ customer_days as (
             event_date,
             0 as purchase_count,
             0 as spend,
+            null as first_currency,
+            null as last_currency,
             0 as transaction_count,
             0 as event_count,
             0 as purchase_event_count,
@@ -111,7 +123,9 @@ features as (
         customer_days.customer_id,
         as_of_dates.as_of_date,
         sum(customer_days.purchase_count) as purchase_frequency,
-        sum(customer_days.spend) as total_spend,
+        sum(customer_days.spend) as spend,
+        min(customer_days.first_currency) as first_currency,
+        max(customer_days.last_currency) as last_currency,
         max(if(customer_days.purchase_count > 0, customer_days.event_date, null))
             as last_purchase_date,
         max(if(customer_days.transaction_count > 0, customer_days.event_date, null))
@@ -131,6 +145,15 @@ features as (
     inner join customer_days
         on as_of_dates.as_of_date >= customer_days.event_date
     group by customer_days.customer_id, as_of_dates.as_of_date
+),
+
+-- Amounts of several currencies have no sum.
+spending as (
+    select
+        *,
+        case when first_currency is null or first_currency = last_currency then spend end
+            as total_spend
+    from features
 )
 
 select
@@ -142,6 +165,7 @@ select
     purchase_frequency,
     cast(total_spend as decimal(38, 2)) as total_spend,
     cast(try_divide(total_spend, purchase_frequency) as decimal(38, 6)) as avg_transaction_value,
+    if(first_currency = last_currency, nullif(first_currency, ''), null) as spend_currency,
     last_purchase_date,
     datediff(as_of_date, last_purchase_date) as recency_days,
 
@@ -152,4 +176,4 @@ select
     ---------- behaviour
     cast(try_divide(session_seconds, session_count) as double) as average_session_duration,
     cast(try_divide(purchase_event_count, event_count) as double) as event_conversion_rate
-from features
+from spending

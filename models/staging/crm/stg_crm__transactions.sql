@@ -1,3 +1,5 @@
+{% set contract = source_contract('crm', 'transactions') %}
+
 with accepted as (
     {{ accepted_rows('crm', 'transactions') }}
 )
@@ -11,7 +13,7 @@ select
     product_id,
     quantity,
     price,
-    cast(coalesce(amount, quantity * price) as decimal(18, 2)) as amount,
+    {{ staged_value(contract.columns.amount) if contract else 'amount' }} as amount,
     currency,
     payment_method,
     transaction_status,
