@@ -29,6 +29,10 @@
         'sources': {'kind': 'list', 'values': delivered_entities() | list},
         'reporting_timezone': {'kind': 'zone'},
         'id_max_characters': {'kind': 'integer', 'minimum': 1, 'maximum': 100000},
+        'earliest_event_date': {'kind': 'date', 'optional': true},
+        'latest_event_days_after_arrival': {
+            'kind': 'integer', 'minimum': 0, 'maximum': 36600, 'optional': true,
+        },
         'session_gap_minutes': {'kind': 'integer', 'minimum': 1, 'maximum': 1440},
         'session_split_at_midnight': {'kind': 'boolean'},
         'session_max_minutes': {

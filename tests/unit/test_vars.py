@@ -14,6 +14,8 @@ from footfall.errors import FootfallError
 ABSURD: dict[str, list[Any]] = {
     "sources": ["product", ["product", "product"], ["produkt"]],
     "reporting_timezone": ["Mars", 1],
+    "earliest_event_date": [20000101, "2000-1-1"],
+    "latest_event_days_after_arrival": [-1, 0.5],
     "session_gap_minutes": [0.5, "30", True],
     "session_split_at_midnight": ["yes"],
     "session_max_minutes": [0.5, 0],
