@@ -330,7 +330,7 @@ def test_an_export_that_was_killed_continues_without_writing_finished_shards_aga
     written = files_in(staging)
     said: list[str] = []
     manifest = tables.export(tmp_path, file_format, say=said.append)
-    assert said == [f"{DAY}: continues; 2 shards were finished before."]
+    assert said == [f"{DAY}: continues; finished before: 2 shards."]
     after = files_in(tmp_path)
     assert {name: after[name] for name in finished} == {name: written[name] for name in finished}
     assert manifest.shards == manifest_of(originals, file_format).shards
