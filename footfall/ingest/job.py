@@ -91,11 +91,13 @@ def ingest(
     queue = Queue(settings.ingest_dir / contract.name)
     with queue.lock(contract.name):
         settled = Settled(settings, contract, queue)
-        if report := _nothing_new(files, settled, contract, settings):
-            return report
+        loaded = settled.loaded()
+        fresh = _fresh(files, loaded, queue)
+        if not fresh:
+            return _nothing_new(files, contract, settings)
         rejections = _Rejections(tell or (lambda _rejected: None))
         if settled.knows():
-            rejections.look(_fresh(files, settled), columns, given, contract, settled.loaded())
+            rejections.look(fresh, columns, given, contract, loaded)
         record = IngestRecord(get_session(settings), settings, contract)
         job = _Job(
             contract, record, queue, progress or (lambda _done, _total, _text: None), rejections
@@ -105,10 +107,9 @@ def ingest(
         return report
 
 
-def _fresh(files: Sequence[Path], settled: Settled) -> list[Path]:
+def _fresh(files: Sequence[Path], loaded: set[str], queue: Queue) -> list[Path]:
     """Return the files that are not known to be loaded."""
-    loaded = settled.loaded()
-    known = settled.queue.known_content() if loaded else {}
+    known = queue.known_content() if loaded else {}
 
     def is_loaded(file: Path) -> bool:
         try:
@@ -120,12 +121,8 @@ def _fresh(files: Sequence[Path], settled: Settled) -> list[Path]:
     return [file for file in files if not is_loaded(file)]
 
 
-def _nothing_new(
-    files: Sequence[Path], settled: Settled, contract: Contract, settings: Settings
-) -> IngestReport | None:
+def _nothing_new(files: Sequence[Path], contract: Contract, settings: Settings) -> IngestReport:
     """Return the report where all files are known to be loaded, which needs no Spark."""
-    if _fresh(files, settled):
-        return None
     skipped = [SkippedFile(source_file=str(file), reason=LOADED_BEFORE) for file in files]
     table = contract.bronze_table(settings)
     return IngestReport(source=contract.name, table=table, skipped=skipped)
