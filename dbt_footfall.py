@@ -76,10 +76,9 @@ class SessionPythonJobHelper(PythonJobHelper):
         try:
             exec(compile(compiled_code, self.file_name, "exec"), namespace)
         except Exception as error:
-            line = _line_in(self.file_name, error)
+            place = f"{self.file_name}:{_line_in(self.file_name, error)}"
             raise DbtRuntimeError(
-                f"Python model {self.model_name} failed at {self.file_name}:{line}: "
-                f"{_explained(error)}"
+                f"Python model {self.model_name} failed at {place}: {_explained(error, place)}"
             ) from error
 
 
@@ -128,11 +127,11 @@ def fetchall(self: Cursor) -> list[Row] | None:
     return rows
 
 
-def _explained(error: Exception) -> FootfallError:
+def _explained(error: Exception, code_at: str = "") -> FootfallError:
     """Return an error as the user reads it, naming the log that has the trace."""
     if isinstance(error, FootfallError):
         return error
-    told = explain(error)
+    told = explain(error, code_at=code_at)
     if any(sign in told.message for sign in TABLE_OR_VIEW_NOT_FOUND_MESSAGES):
         # dbt asks for tables that may not exist yet.
         return told

@@ -109,12 +109,13 @@ def silence_spark() -> None:
         PySparkLogger.getLogger(name).disabled = True
 
 
-def explain(error: BaseException, table: str = "") -> FootfallError:
+def explain(error: BaseException, table: str = "", code_at: str = "") -> FootfallError:
     """Return an error as one message: what is wrong, where, and the next step.
 
     Args:
         error: of Spark, Delta, Java, the operating system, or one that nobody expected.
         table: ``schema.table`` that was read or written, where the caller knows.
+        code_at: file and line that raised it, where that may be the user's own code.
     """
     if isinstance(error, FootfallError):
         return error
@@ -131,8 +132,11 @@ def explain(error: BaseException, table: str = "") -> FootfallError:
         analysis = type(error).__name__ in ("AnalysisException", "ParseException")
         default = "Correct the statement." if analysis else MEND
         return FootfallError(sentence, fix or default)
+    raised = f"{type(error).__name__}: {_shortened(text)}"
+    if code_at:
+        return FootfallError(raised, f"Correct {code_at}, or what it reads.")
     return FootfallError(
-        f"Unexpected {type(error).__name__}: {_shortened(text)}",
+        f"Unexpected {raised}",
         "This is a fault of footfall: please report it, with the trace.",
     )
 

@@ -32,6 +32,7 @@ HIVES_TABLES = (
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A Java with Derby, in the place of a Spark session."""
+    from py4j import java_gateway, protocol
     from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
     port = launch_gateway(
@@ -42,7 +43,10 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         die_on_exit=True,
     )
     gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port))
-    yield SimpleNamespace(_jvm=gateway.jvm)
+    with pytest.MonkeyPatch.context() as patch:
+        # pyspark's replacement asks the Java of its own session about this one's exceptions.
+        patch.setattr(java_gateway, "get_return_value", protocol.get_return_value)
+        yield SimpleNamespace(_jvm=gateway.jvm)
     gateway.shutdown()
 
 
