@@ -27,9 +27,7 @@ demo: setup ## set everything up and run the main job on generated data
 test: setup-dev lint ## set everything up and pass every check
 	@$(MAKE) --no-print-directory -j 2 build-sample static
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -c "import torch" 2>/dev/null \
-		|| echo "make test: no PyTorch here, its tests were skipped; make test TORCH=1 runs them"
-	@echo "make test: all checks passed"
+	@echo "make test: all checks passed but for what is listed as left out"
 
 setup: ## virtual environment, packages, Java, Delta's jars
 	@"$(PYTHON)" scripts/setup.py $(WITH_TORCH)

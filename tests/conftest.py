@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,18 @@ if TYPE_CHECKING:
 # How long an example takes says something of the machine, and nothing of the project.
 settings.register_profile("footfall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("footfall")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out, by reason."""
+    left_out: dict[str, set[str]] = defaultdict(set)
+    for report in terminalreporter.stats.get("skipped", []):
+        _, _, reason = report.longrepr
+        left_out[reason.removeprefix("Skipped: ")].add(Path(report.nodeid.split("::")[0]).stem)
+    if left_out:
+        terminalreporter.section("left out")
+    for reason, files in sorted(left_out.items()):
+        terminalreporter.write_line(f"{', '.join(sorted(files))}: {reason}")
 
 
 @pytest.fixture(scope="session")

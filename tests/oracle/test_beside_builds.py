@@ -18,6 +18,8 @@ from reference import Oracle
 PRODUCT, APP, USERS = "product.interactions", "app.interactions", "app.users"
 BOTH = {"sources": ["product", "app"]}
 FOUR_MINUTES = time(12, 4)
+USERS_MARTS = ("--select", "+fct_active_users_daily")
+"""With all that they read: what the tests of one data set need, and no more."""
 
 
 def with_vars(**more: Any) -> tuple[str, str]:
@@ -78,11 +80,11 @@ def apart(data_set: Callable[[str], DataSet], new_oracle: Callable[[], Oracle]) 
     """Built from `product` alone, then from both sources but for the sessions, then whole."""
     made = Deliveries(data_set("apart"), new_oracle())
     made.load(PRODUCT, view(0, "U1"), view(0, "U1", FOUR_MINUTES), view(1, "U2"))
-    made.data.build("--vars", json.dumps({"sources": ["product"]}))
+    made.data.build(*USERS_MARTS, "--vars", json.dumps({"sources": ["product"]}))
     made.load(APP, page_view(0, "U3"), page_view(1, "U1"))
     made.load(USERS, account("U1"), account("U3"))
-    made.data.build("--exclude", "fct_sessions", *with_vars())
-    made.data.build(*with_vars())
+    made.data.build(*USERS_MARTS, "--exclude", "fct_sessions", *with_vars())
+    made.data.build(*USERS_MARTS, *with_vars())
     return made
 
 
@@ -178,7 +180,7 @@ def test_the_rows_of_a_seed_that_were_read_are_recorded_and_not_those_of_the_fil
     for name in names:
         data.spark.sql(f"alter table {name} set tblproperties ('{version}' = 'older')")
     apart.load(PRODUCT, view(3, "U1"))
-    data.build("--exclude", "action_types", *with_vars())
+    data.build(*USERS_MARTS, "--exclude", "action_types", *with_vars())
     assert properties(data, data.name("gold", "fct_user_activity_daily"))[version] == "older"
     said = refused(data, *with_vars())
     assert f"seed.action_types was older, is {loaded}" in said
