@@ -904,10 +904,10 @@ def dashboard(
 
     Example: `footfall dashboard --out dashboard.html`
     """
-    from footfall.report import build_dashboard
+    from footfall.report import build_dashboard, page_file
     from footfall.spark import get_session
 
-    report = build_dashboard(out_file, get_session(), get_settings())
+    report = build_dashboard(page_file(out_file), get_session(), get_settings())
     if as_json:
         print_json(report.model_dump())
     else:

@@ -15,6 +15,8 @@ REFUSED = {
     "!/": "Java ends a jar's name there",
 }
 
+WILDCARDS = re.compile(r"[\[\]{}*?\\]")
+
 
 def require_usable(name: str, folder: Path) -> None:
     """Refuse a folder for state whose path Java or Spark would misread.
@@ -62,6 +64,25 @@ def require_printable(name: str, path: Path) -> None:
         )
 
 
+def require_readable(name: str, path: Path) -> None:
+    """Refuse the path of a data file that Spark could not read.
+
+    Args:
+        name: what the user knows the path as, for the message.
+        path: of the file.
+
+    Raises:
+        UsageError: the path is not printable, or holds a colon beside a character of a wildcard.
+    """
+    require_printable(name, path)
+    wildcards = WILDCARDS.findall(str(path))
+    if ":" in str(path) and wildcards:
+        raise UsageError(
+            f"{name} {str(path)!r} holds ':' beside {wildcards[0]!r}: Hadoop reads no such path.",
+            "Rename it, or a folder above it, without one of the two.",
+        )
+
+
 def require_usable_clone(folder: Path) -> None:
     """Refuse a folder of the project in which a virtual environment does not work.
 
@@ -88,4 +109,4 @@ def property_line(key: str, value: str) -> str:
 
 def literal_pattern(path: Path) -> str:
     """Return a path for Spark to read in which no character acts as a wildcard."""
-    return re.sub(r"([\[\]{}*?\\])", r"\\\1", str(path))
+    return WILDCARDS.sub(r"\\\g<0>", str(path))

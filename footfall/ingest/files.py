@@ -30,7 +30,7 @@ from footfall.ingest.types import (
     value_type,
 )
 from footfall.ingest.types import spark_read_type as read_type
-from footfall.paths import require_printable
+from footfall.paths import require_readable
 
 SUFFIXES: dict[str, FileFormat] = {
     ".parquet": "parquet",
@@ -123,7 +123,7 @@ def expand_paths(paths: Sequence[str], file_format: FileFormat | None = None) ->
     Hidden files (names that start with ``.`` or ``_``) in folders and globs are left out.
 
     Raises:
-        UsageError: a path matches nothing, or a file's name holds a control character or does not
+        UsageError: a path matches nothing, or a file's name cannot be read by Spark or does not
             tell its format.
     """
     found: dict[Path, None] = {}
@@ -151,7 +151,7 @@ def expand_paths(paths: Sequence[str], file_format: FileFormat | None = None) ->
             )
         found.update(dict.fromkeys(file.absolute() for file in matches))
     for file in found:
-        require_printable("The file", file)
+        require_readable("The file", file)
         format_of(file, file_format)
     return list(found)
 

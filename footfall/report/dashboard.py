@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel
 
 from footfall.errors import FootfallError, UsageError
+from footfall.paths import require_printable
 from footfall.report.frames import Frames, all_days, read_frames
 from footfall.report.markup import page_html
 from footfall.report.panels import draw_panels
@@ -43,6 +44,19 @@ class DashboardReport(BaseModel):
     panels: dict[str, Literal["drawn", "empty"]]
 
 
+def page_file(out: Path) -> Path:
+    """Return the absolute path of the page to write; needs no Spark.
+
+    Raises:
+        UsageError: ``out`` is a folder, or its name holds a control character.
+    """
+    out = out.expanduser().absolute()
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder.", "Name a file, for example dashboard.html.")
+    require_printable("The file", out)
+    return out
+
+
 def build_dashboard(out: Path, spark: SparkSession, settings: Settings) -> DashboardReport:
     """Read the marts and write the dashboard to one self-contained file.
 
@@ -54,12 +68,10 @@ def build_dashboard(out: Path, spark: SparkSession, settings: Settings) -> Dashb
         settings: whose schemas to read.
 
     Raises:
-        UsageError: ``out`` is a folder.
+        UsageError: as :func:`page_file`.
         FootfallError: a mart cannot be read, or the file cannot be written.
     """
-    out = out.expanduser().absolute()
-    if out.is_dir():
-        raise UsageError(f"{out} is a folder.", "Name a file, for example dashboard.html.")
+    out = page_file(out)
     frames = read_frames(spark, settings)
     built_at = datetime.now(timezone.utc)
     panels = draw_panels(frames)

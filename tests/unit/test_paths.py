@@ -15,6 +15,7 @@ from footfall.generate.run import prepare_folder
 from footfall.ingest.files import expand_paths
 from footfall.java import find_java_home
 from footfall.paths import property_line, require_usable_clone
+from footfall.report import page_file
 from footfall.sequences import local_folder
 from footfall.settings import Settings
 from footfall.spark import session_conf
@@ -107,11 +108,22 @@ def test_a_line_break_in_the_path_of_a_landing_file_or_of_an_output_is_refused(
         lambda: expand_paths([str(landing / "*.csv")]),
         lambda: local_folder(str(out)),
         lambda: prepare_folder(out, overwrite=False),
+        lambda: page_file(out),
     ]
     for call in calls:
         with pytest.raises(UsageError, match="holds the control character"):
             call()
     assert not out.exists()
+
+
+def test_a_colon_beside_a_bracket_in_the_path_of_a_landing_file_is_refused(tmp_path: Path) -> None:
+    landing = tmp_path / "12:00 [1]"
+    landing.mkdir()
+    (landing / "a.csv").write_text("x")
+    with pytest.raises(UsageError, match=r"holds ':' beside '\['"):
+        expand_paths([str(landing)])
+    plain = landing.rename(tmp_path / "12:00")
+    assert expand_paths([str(plain)]) == [plain / "a.csv"]
 
 
 def test_the_log_of_a_table_lies_where_delta_says_whatever_its_path_holds() -> None:
