@@ -26,7 +26,10 @@ USER, CUSTOMER = "needle-7f3a", 987_654_321_987
 """A person whom no cut or encoding of other values looks like."""
 NEEDLES = (USER.encode(), str(CUSTOMER).encode(), CUSTOMER.to_bytes(8, "little"))
 DIRT = DirtShares(duplicates=0.05, late=0.1, null_keys=0.02, unknown_types=0.02)
-DAMAGED = {"product": ("fct_sessions", "fct_session_metrics_daily"), "shop": ("training_samples",)}
+DAMAGED = {
+    "product": ("fct_sessions", "fct_session_metrics_daily", "fct_user_product_daily"),
+    "shop": ("training_samples",),
+}
 """Models that lose a day, so that a backfill has something to bring back."""
 LAST_IN_FIRST_LOADS = 2
 

@@ -38,10 +38,8 @@ from footfall.shared_session import JVM_END_SECONDS
 
 JOBS = ("ingest", "build", "backfill", "export", "maintain", "erase")
 """In the order of a round."""
-SOURCES = ("product", "app", "shop")
+SOURCES = ("product", "app", "shop", "crm")
 PROJECT_PARTS = ("macros", "models", "seeds", "snapshots", "tests/generic", "profiles.yml")
-LEFT_OUT = ("models/marts/products", "models/_exposures.yml")
-"""Parts that hold no kind of model that the others do not; they would only take time."""
 EXPORT_DAY = crash_home.START + timedelta(days=1)
 MOST_KILLS_IN_A_CHAIN = 10
 LONGEST_CHAIN_SECONDS = 220
@@ -283,16 +281,11 @@ class Lab:
 
     def _copy_project(self, project: Path) -> None:
         """Copy the dbt project: one that has these sources only."""
-        left_out = {str(PROJECT_DIR / part) for part in LEFT_OUT}
-
-        def ignored(folder: str, names: list[str]) -> list[str]:
-            return [name for name in names if f"{folder}/{name}" in left_out]
-
         for part in PROJECT_PARTS:
             source = PROJECT_DIR / part
             (project / part).parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, project / part, ignore=ignored)
+                shutil.copytree(source, project / part)
             else:
                 shutil.copy(source, project / part)
         settings = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())
@@ -331,11 +324,13 @@ class Lab:
         first, last = crash_home.START, crash_home.LAST_DAY
         newest = crash_home.newest_entity(self.sources)
         person = ["--user", crash_home.USER] if {"product", "app"} & {*self.sources} else []
-        if "shop" in self.sources:
+        if {"shop", "crm"} & {*self.sources}:
             person += ["--customer", str(crash_home.CUSTOMER)]
         models = []
         if {"product", "app"} & {*self.sources}:
             models += ["fct_sessions", "fct_session_metrics_daily", "fct_active_users_daily"]
+        if "product" in self.sources:
+            models += ["fct_user_product_daily", "fct_user_product"]
         if "shop" in self.sources:
             models += ["training_samples", "training_sequences"]
         match job:
