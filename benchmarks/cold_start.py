@@ -21,7 +21,14 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.harness import PROGRESS, Row, temporary_home, write_report
+from benchmarks.harness import (
+    PROGRESS,
+    Row,
+    busy_seconds,
+    foreign_share,
+    temporary_home,
+    write_report,
+)
 from footfall.class_archive import ARCHIVES
 from footfall.settings import PROJECT_DIR, get_settings
 
@@ -45,11 +52,15 @@ class Engine:
 
 @dataclass(frozen=True)
 class Run:
-    """What one command took, in seconds, and the most memory of one of its processes in GiB."""
+    """What one command took, in seconds, and the most memory of one of its processes in GiB.
+
+    ``foreign_load`` is the share of the cores' time that went to other processes, 0 to 1.
+    """
 
     seconds: float
     cpu_seconds: float
     peak_gib: float
+    foreign_load: float
 
 
 def run_command(engine: Engine, command: tuple[str, ...], folder: Path) -> Run:
@@ -63,7 +74,7 @@ def run_command(engine: Engine, command: tuple[str, ...], folder: Path) -> Run:
         "DBT_PROFILES_DIR": str(engine.project),
     }
     program = engine.project / ".venv" / "bin" / command[0]
-    started = time.perf_counter()
+    busy, started = busy_seconds(), time.perf_counter()
     subprocess.run(
         [str(program), *command[1:]],
         cwd=engine.project,
@@ -79,7 +90,8 @@ def run_command(engine: Engine, command: tuple[str, ...], folder: Path) -> Run:
             break
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(seconds, cpu, after.ru_maxrss / 1024**2)
+    foreign = foreign_share(busy_seconds() - busy, cpu, time.perf_counter() - started)
+    return Run(seconds, cpu, after.ru_maxrss / 1024**2, foreign)
 
 
 def measure_engines(engines: list[Engine], runs: int, folder: Path) -> list[Row]:
@@ -103,6 +115,7 @@ def measure_engines(engines: list[Engine], runs: int, folder: Path) -> list[Row]
                     runs=[round(run.seconds, 2) for run in taken],
                     cpu_seconds=round(sorted(run.cpu_seconds for run in taken)[runs // 2], 2),
                     peak_rss_gib=round(max(run.peak_gib for run in taken), 2),
+                    foreign_load=sorted(run.foreign_load for run in taken)[runs // 2],
                 )
             )
     return rows

@@ -28,6 +28,7 @@ from footfall.errors import FootfallError
 from footfall.settings import GIB, get_settings, usable_cores, usable_memory_gib
 
 SAMPLE_SECONDS = 0.05
+MOST_FOREIGN_LOAD = 0.05
 LAST_SECONDS = 60
 """How long the processes that a step started may take to end."""
 
@@ -63,6 +64,8 @@ class Row:
         rows: rows of one run.
         rows_per_second: rows / seconds.
         projected: whether the figures were not measured but follow from those of another step.
+        foreign_load: share of the cores' time that went to other processes of the machine
+            meanwhile, 0 to 1; None in reports from before it was recorded.
     """
 
     step: str
@@ -76,6 +79,12 @@ class Row:
     rows: int | None = None
     rows_per_second: float | None = None
     projected: bool = False
+    foreign_load: float | None = None
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether other processes took so much that the seconds say little."""
+        return (self.foreign_load or 0.0) > MOST_FOREIGN_LOAD
 
 
 def _process_tree() -> list[psutil.Process]:
@@ -92,6 +101,25 @@ def _cpu_seconds() -> float:
             total += times.user + times.system
             total += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
     return total
+
+
+def busy_seconds() -> float:
+    """Return the processor time so far of all processes of the machine, that of its host too."""
+    times = psutil.cpu_times()._asdict()
+    idle = ("idle", "iowait", "guest", "guest_nice")
+    return sum(float(seconds) for kind, seconds in times.items() if kind not in idle)
+
+
+def foreign_share(busy_seconds: float, cpu_seconds: float, seconds: float) -> float:
+    """Return the share of the cores' time that other processes took, 0 to 1.
+
+    Args:
+        busy_seconds: processor time of all processes.
+        cpu_seconds: of that, one's own.
+        seconds: that went by meanwhile.
+    """
+    share = (busy_seconds - cpu_seconds) / ((seconds or 1.0) * usable_cores())
+    return round(max(0.0, share), 3)
 
 
 def io_bytes() -> tuple[int, int]:
@@ -163,15 +191,20 @@ def measure(step: str, engine: str, function: Callable[[], Work | None], runs: i
     seconds: list[float] = []
     cpu_seconds: list[float] = []
     work: Work | None = None
+    busy_started = busy_seconds()
     with PeakMemory() as peak:
         for _ in range(runs):
             started, cpu_started = time.perf_counter(), _cpu_seconds()
             work = function()
             seconds.append(round(time.perf_counter() - started, 4))
             cpu_seconds.append(_cpu_seconds() - cpu_started)
+    foreign_load = foreign_share(busy_seconds() - busy_started, sum(cpu_seconds), sum(seconds))
     work = work or Work()
     median = statistics.median(seconds)
-    PROGRESS.log(f"{engine}: {step}: {median:.1f} s, peak {peak.gib:.1f} GiB")
+    PROGRESS.log(
+        f"{engine}: {step}: {median:.1f} s, peak {peak.gib:.1f} GiB, "
+        f"other processes {foreign_load:.0%}"
+    )
     return Row(
         step=step,
         engine=engine,
@@ -183,6 +216,7 @@ def measure(step: str, engine: str, function: Callable[[], Work | None], runs: i
         bytes_written=work.bytes_written,
         rows=work.rows,
         rows_per_second=round(work.rows / median) if work.rows and median else None,
+        foreign_load=foreign_load,
     )
 
 
@@ -247,8 +281,14 @@ def folder_bytes(folder: Path) -> int:
 
 
 def machine() -> dict[str, Any]:
-    """Describe the machine: cores, memory, processor, Python."""
+    """Describe the machine (cores, memory, processor, Python) and what footfall was told of it.
+
+    The settings are those that the environment names, folders and schemas left out.
+    """
+    speed = ("CORES", "DRIVER_MEMORY_GIB", "JIT_LEVEL", "DATA_SKIPPING", "CLASS_ARCHIVE")
+    names = [f"FOOTFALL_{name}" for name in speed]
     return {
+        "settings": {name: os.environ[name] for name in names if name in os.environ},
         "cores": usable_cores(),
         "memory_gib": round(usable_memory_gib(), 1),
         "python": platform.python_version(),
@@ -272,7 +312,7 @@ def _cells(row: Row) -> list[str]:
     return [
         f"projection: {row.step}" if row.projected else row.step,
         row.engine,
-        f"{row.seconds:.2f}",
+        f"{row.seconds:.2f}{' †' if row.is_disturbed else ''}",
         f"{min(row.runs):.2f}–{max(row.runs):.2f}",
         f"{row.cpu_seconds:.2f}",
         f"{row.peak_rss_gib:.2f}",

@@ -1,8 +1,9 @@
 """A daily run and one late row against history: ``python -m benchmarks.incremental --json FILE``.
 
 Each history is loaded and built once. Then days follow one by one, each ingested and built; at last
-one row arrives that is half of the history late. ``bytes written`` of a build counts the data files
-that its commits added, without logs.
+one row arrives that is half of the history late. All histories end on the same day, so that the
+same days follow each. ``bytes written`` of a build counts the data files that its commits added,
+without logs.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from footfall.ingest import ingest
 from footfall.settings import Settings, get_settings
 from footfall.spark import get_session
 
-USERS = 500
+USERS = 2000
 HISTORIES = (30, 90, 365)
 DAILY_RUNS = 4
-START = date(2024, 9, 1)
+FIRST_DAILY = date(2025, 9, 1)
 SEED = 7
 SOURCES = ("product", "app", "crm")
 """Training sequences have a benchmark of their own."""
@@ -40,11 +41,22 @@ INGESTS_AT_A_TIME = 4
 
 @dataclass
 class History:
-    """Generated files of some days of history and the days of the daily runs after it."""
+    """Some days of history out of generated files, and the days of the daily runs after it.
+
+    Attributes:
+        generated: the folder of the files, of the longest history.
+        joined: a folder for what is loaded.
+        days: of the history.
+    """
 
     settings: Settings
-    folder: Path
+    generated: Path
+    joined: Path
     days: int
+
+    @property
+    def start(self) -> date:
+        return FIRST_DAILY - timedelta(days=self.days)
 
     @property
     def commits(self) -> set[Path]:
@@ -54,18 +66,19 @@ class History:
 
     def files(self, first: int, last: int) -> Iterator[tuple[str, list[str]]]:
         """Yield the files of each entity for days counted from 0, the last excluded."""
-        days = {(START + timedelta(days=number)).isoformat() for number in range(first, last)}
+        days = {(self.start + timedelta(days=number)).isoformat() for number in range(first, last)}
         for name, contract in load_contracts().items():
             if contract.source not in SOURCES:
                 continue
-            files = sorted((self.folder / contract.source / contract.entity).glob("*.parquet"))
+            folder = self.generated / contract.source / contract.entity
+            files = sorted(folder.glob("*.parquet"))
             dated = [str(file) for file in files if file.stem[-10:] in days]
             if dated:
                 yield name, dated
 
     def ingest(self, first: int, last: int) -> int:
         """Load days of all entities, each entity in one file, and return their rows."""
-        landing = self.folder / f"days-{first}-{last}"
+        landing = self.joined / f"days-{first}-{last}"
         landing.mkdir(parents=True)
         joined = {name: landing / f"{name}.parquet" for name, _ in self.files(first, last)}
         for name, files in self.files(first, last):
@@ -86,12 +99,12 @@ class History:
         return Work(bytes_written=sum(map(_bytes_added, self.commits - before)))
 
     def add_late_row(self) -> None:
-        late = START + timedelta(days=self.days // 2)
+        late = self.start + timedelta(days=self.days // 2)
         row = {
             "event_time": datetime.combine(late, time(12), timezone.utc), "user_id": "late user",
             "product_id": "late product", "interaction_type": "view",
         }  # fmt: skip
-        file = self.folder / "late.parquet"
+        file = self.joined / "late.parquet"
         pq.write_table(pa.Table.from_pylist([row]), file)
         ingest("product.interactions", [str(file)], settings=self.settings)
 
@@ -101,12 +114,17 @@ def _bytes_added(commit: Path) -> int:
     return sum(action["add"]["size"] for action in actions if "add" in action)
 
 
-def _measure(days: int, folder: Path, users: int) -> Iterator[Row]:
+def _generate(folder: Path, days: int, users: int) -> None:
+    """Write the longest history and the days after it."""
+    clean = DirtShares(**dict.fromkeys(DirtShares.model_fields, 0.0))
+    start = FIRST_DAILY - timedelta(days=days)
+    generate(folder, days + DAILY_RUNS, users, SEED, start, dirt=clean)
+
+
+def _measure(days: int, folder: Path) -> Iterator[Row]:
     os.environ["FOOTFALL_DB_SCHEMA"] = f"history_{days}"
     get_settings.cache_clear()
-    history = History(get_settings(), folder / str(days), days)
-    clean = DirtShares(**dict.fromkeys(DirtShares.model_fields, 0.0))
-    generate(history.folder, days + DAILY_RUNS, users, SEED, START, dirt=clean)
+    history = History(get_settings(), folder / "generated", folder / str(days), days)
 
     def label(step: str) -> str:
         return f"{days} days: {step}"
@@ -145,6 +163,7 @@ def _median(step: str, rows: list[Row]) -> Row:
         peak_rss_gib=max(row.peak_rss_gib for row in rows),
         bytes_written=middle.bytes_written,
         rows=middle.rows,
+        foreign_load=max(row.foreign_load or 0.0 for row in rows),
     )
 
 
@@ -159,8 +178,10 @@ def main(
     rows: list[Row] = []
     with temporary_home() as folder:
         get_session()
-        for days in history or HISTORIES:
-            rows.extend(_measure(days, folder, max(1, round(USERS * scale))))
+        histories = history or list(HISTORIES)
+        _generate(folder / "generated", max(histories), max(1, round(USERS * scale)))
+        for days in histories:
+            rows.extend(_measure(days, folder))
     write_report("incremental", rows, json)
 
 

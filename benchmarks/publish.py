@@ -19,7 +19,9 @@ HEAD = """\
 Made by `python -m benchmarks.publish` from the reports in `benchmarks/results`. Each section names
 the command that measured it. `s` is the median wall-clock time, `CPU s` the processor
 time of the whole process tree, `GiB` its peak resident memory. Read a table's figures against each
-other. A step called a projection was computed, as its section says; all else was measured.
+other. A step called a projection was computed, as its section says; all else was measured. A †
+marks a step beside which other processes took more than 5 % of the processor time: its seconds say
+little.
 """
 
 
@@ -30,10 +32,15 @@ def section(report_file: Path) -> str:
     machine = report["machine"]
     rows = [Row(**row) for row in report["rows"]]
     total = sum(row.seconds for row in rows if not row.projected)
+    told = [f"{name}={value}" for name, value in machine.get("settings", {}).items()]
+    settings = f"With `{' '.join(told)}`. " if told else ""
+    unknown = all(row.foreign_load is None for row in rows)
+    load = " What else the machine did meanwhile was not recorded." if unknown else ""
     return (
         f"\n## {report_file.stem}\n\n{(module.__doc__ or '').strip()}\n\n"
         f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['cpu']}, "
-        f"Python {machine['python']}. All steps together: {total:.0f} s.\n\n"
+        f"Python {machine['python']}. {settings}"
+        f"All steps together: {total:.0f} s.{load}\n\n"
         f"{markdown_table(rows)}\n"
     )
 

@@ -1,8 +1,11 @@
 """Ways to a day's training sequences: ``python -m benchmarks.sequence_peers --json FILE``.
 
 Raw days of the training workload stand as Parquet, and beside them the same history as footfall
-keeps it: a checkpoint, and the segments since. Each engine writes the last day's sequences as
-Parquet; the results are compared. Engines start warm: each has run a step before.
+keeps it, made before the clock starts: a checkpoint, and the segments since. `Spark, naive` and
+`Spark, one pass` read all raw history, as one would without that store; footfall, DuckDB and Polars
+read the store. So the first two show what the store saves, the last two how fast the same step is
+elsewhere. Each engine writes the last day's sequences as Parquet; the results are compared. Engines
+start warm: each has run a step before.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from footfall.errors import UsageError
-from footfall.spark import prepare
+from footfall.spark import explain_start_failure, prepare
 
 QUERY_NODES = frozenset({
     "Aggregate", "AsOfJoin", "CurrentNamespace", "Distinct", "Except", "Filter", "Generate",
@@ -51,14 +51,19 @@ def require_reading(sql: str) -> None:
 
     Raises:
         UsageError: names what is refused, and ``--write``.
+        FootfallError: Java does not start.
         ParseException: the statement is no SQL.
     """
     from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
     from pyspark import SparkContext
+    from pyspark.errors import PySparkRuntimeError
     from pyspark.errors.exceptions.captured import convert_exception
 
     prepare()
-    SparkContext._ensure_initialized()  # type: ignore[attr-defined]
+    try:
+        SparkContext._ensure_initialized()  # type: ignore[attr-defined]
+    except PySparkRuntimeError as error:
+        raise explain_start_failure(error) from error
     java: Any = SparkContext._jvm
     parser = java.io.delta.sql.parser.DeltaSqlParser(
         java.org.apache.spark.sql.execution.SparkSqlParser()

@@ -246,11 +246,13 @@ def bad_file(name: str, *says: str) -> Case:
     )
 
 
-def broken(name: str, fault: Fault, command: str | tuple[str, ...], *says: str) -> Case:
+def broken(
+    name: str, fault: Fault, command: str | tuple[str, ...], *says: str, exit_code: int = 1
+) -> Case:
     text = command if isinstance(command, str) else " ".join(command)
     is_dbt = text.startswith("dbt")
     return Case(
-        f"{name}, {text}", command, 1, says, fault=fault, needs_home=True, changes=is_dbt,
+        f"{name}, {text}", command, exit_code, says, fault=fault, needs_home=True, changes=is_dbt,
         most_lines=DBT_LINES if is_dbt else 60 if "status" in text else FEW_LINES,
     )  # fmt: skip
 
@@ -359,7 +361,8 @@ CASES: list[Case] = [
     broken("missing data file", missing_data_file,
            ("footfall", "query", f"select max(user_id) from {TABLE}"), TABLE, ".parquet"),
     broken("metastore lost", lost_metastore, "footfall status", "missing", "footfall repair"),
-    broken("metastore lost", lost_metastore, BUILD, "missing", "footfall repair"),
+    # dbt ends so where its connection fails, before any node.
+    broken("metastore lost", lost_metastore, BUILD, "missing", "footfall repair", exit_code=2),
     Case(
         "home moved, footfall query", ("footfall", "query", f"select max(user_id) from {TABLE}"), 1,
         ("moved", "footfall repair"), env={"FOOTFALL_HOME": "{work}/moved"}, fault=home_copied,
