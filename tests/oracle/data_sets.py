@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,25 @@ class DataSet:
             "from {quality}.dq_load_reconciliation group by source"
         )
         return {source: tuple(counts) for source, *counts in rows if any(counts)}
+
+    def reconciliation_by_load(self) -> dict[tuple[str, int], tuple[int, ...]]:
+        """Return the counts of each load with rows.
+
+        Rows in, accepted, duplicates, conflicting duplicates, quarantined.
+        """
+        rows = self.rows(
+            "select source, load_id, rows_in, accepted, duplicates, conflicting_duplicates, "
+            "quarantined from {quality}.dq_load_reconciliation"
+        )
+        return {(source, load_id): tuple(counts) for source, load_id, *counts in rows}
+
+    def quarantine(self) -> Counter[tuple[Any, ...]]:
+        """Return entity, load, day since 1970 and broken rules of each rejected row."""
+        rows = self.rows(
+            "select source, load_id, unix_date(event_date), reject_reasons "
+            "from {quality}.dq_quarantine"
+        )
+        return Counter((*row, *sorted(reasons)) for *row, reasons in rows)
 
     def conflicts(self) -> dict[str, int]:
         """Return the duplicates of each entity that differ from what they repeat."""

@@ -18,6 +18,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from itertools import groupby, pairwise, product
+from math import ceil
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -277,6 +278,7 @@ STRING, BIGINT, INT, DOUBLE, BOOL = (
     pa.string(), pa.int64(), pa.int32(), pa.float64(), pa.bool_(),
 )  # fmt: skip
 DATE, TIME = pa.date32(), pa.timestamp("us", tz="UTC")
+ACTIONS = {"actions": pa.list_(INT), "action_types": pa.list_(pa.int8())}
 
 
 @dataclass(frozen=True)
@@ -325,8 +327,13 @@ class Definitions:
     retention_days: int = 30
     retention_weeks: int = 26
     retention_months: int = 24
+    hot_product_share: float = 0.01
+    hot_product_max_buckets: int = 32
     sequence_length: int = LONGEST_SEQUENCE
     sequence_history_days: int | None = None
+    checkpoint_every_days: int = 7
+    checkpoint_settle_days: int = 2
+    checkpoints_kept: int = 4
 
     def day_of(self, micros: int) -> date:
         """Return the day of a time in the reporting zone."""
@@ -376,7 +383,7 @@ class Oracle:
     def __init__(self, core_actions: set[str], definitions: Definitions | None = None) -> None:
         self.core_actions = core_actions
         self.definitions = definitions or Definitions()
-        self.loads = 0
+        self.loads: Counter[str] = Counter()
         self.connection = duckdb.connect()
         self.connection.execute(
             f"set threads = 2; set timezone = '{self.definitions.reporting_timezone}'"
@@ -392,16 +399,17 @@ class Oracle:
         return self.run(sql)[0][0]
 
     def load(self, name: str, select: str) -> None:
-        """Add input rows of an entity; what is loaded first wins over what repeats it.
+        """Add input rows of an entity as its next load, the first being 1.
+
+        What is loaded first wins over what repeats it.
 
         Args:
             name: the entity.
             select: a query for its columns and ``errors``, what the mapping could not convert.
         """
-        self.loads += 1
-        self.run(
-            f"insert into raw_{_view(name)} by name select *, {self.loads} as load from ({select})"
-        )
+        self.loads[name] += 1
+        load = self.loads[name]
+        self.run(f"insert into raw_{_view(name)} by name select *, {load} as load from ({select})")
 
     def load_landing(self, folder: Path) -> None:
         """Add the landing files of all entities."""
@@ -446,7 +454,7 @@ class Oracle:
                     ) as reasons
                 from raw_{view};
                 create table accepted_{view} as
-                select * exclude (reasons, load) from judged_{view}
+                select * exclude (reasons) from judged_{view}
                 where len(reasons) = 0
                 qualify row_number() over (partition by event_key order by load, ({columns})) = 1
                 """
@@ -454,42 +462,69 @@ class Oracle:
 
     # ---------- what came in
 
-    def reconciliation(self) -> dict[str, tuple[int, int, int, int]]:
-        """Return rows in, accepted, duplicates and quarantined of every entity with input."""
-        counts = {}
-        for name in ENTITIES:
-            view = _view(name)
-            rows = self.one(f"select count(*) from judged_{view}")
-            accepted = self.one(f"select count(*) from accepted_{view}")
-            bad = self.one(f"select count(*) from judged_{view} where len(reasons) > 0")
-            if rows:
-                counts[name] = (rows, accepted, rows - accepted - bad, bad)
-        return counts
+    def reconciliation_by_load(self) -> dict[tuple[str, int], tuple[int, ...]]:
+        """Return what dq_load_reconciliation must hold, by entity and load.
 
-    def conflicts(self) -> dict[str, int]:
-        """Return how many valid rows of an entity repeat a key and differ in what staging keeps."""
-        found = {}
+        Rows in, accepted, duplicates, conflicting duplicates (valid rows that repeat a key and
+        differ in what staging keeps), quarantined.
+        """
+        counts = {}
         for name, entity in ENTITIES.items():
             unused = {"dt", "order_date"} | set(entity.key)
             values = ", ".join(column for column in entity.columns if column not in unused)
-            if not values:
-                continue
-            accepted = f"from accepted_{_view(name)}"
             if name == "crm.transactions":
                 values = values.replace("amount", "coalesce(amount, quantity * price)")
-            count = self.one(
+            content = f"[({values})::varchar]" if values else "[]"
+            for load, rows, accepted, valid, conflicting in self.run(
                 f"""
-                select count(*)
-                from (select event_key, [({values})::varchar] as content from judged_{_view(name)}
-                      where len(reasons) = 0) as arrived
-                join (select event_key, [({values})::varchar] as content {accepted}) as kept
-                    using (event_key)
-                where arrived.content <> kept.content
+                with kept as (
+                    select event_key, load, {content} as content from accepted_{_view(name)}
+                ),
+                arrived as (
+                    select event_key, load, len(reasons) = 0 as is_valid, {content} as content
+                    from judged_{_view(name)}
+                )
+                select
+                    arrived.load, count(*),
+                    (select count(*) from kept where kept.load = arrived.load),
+                    count(*) filter (is_valid),
+                    count(*) filter (is_valid and kept.content <> arrived.content)
+                from arrived left join kept using (event_key)
+                group by arrived.load
                 """
+            ):
+                duplicates = valid - accepted
+                counts[name, load] = (rows, accepted, duplicates, conflicting, rows - valid)
+        return counts
+
+    def reconciliation(self) -> dict[str, tuple[int, int, int, int]]:
+        """Return rows in, accepted, duplicates and quarantined of every entity with input."""
+        totals: dict[str, list[int]] = {}
+        for (name, _), counts in self.reconciliation_by_load().items():
+            added = zip(totals.get(name, [0] * len(counts)), counts, strict=True)
+            totals[name] = [total + count for total, count in added]
+        return {
+            name: (rows, accepted, duplicates, quarantined)
+            for name, (rows, accepted, duplicates, _, quarantined) in totals.items()
+        }
+
+    def conflicts(self) -> dict[str, int]:
+        """Return how many valid rows of an entity repeat a key and differ in what staging keeps."""
+        found: Counter[str] = Counter()
+        for (name, _), counts in self.reconciliation_by_load().items():
+            found[name] += counts[3]
+        return dict(+found)
+
+    def quarantine(self) -> Counter[tuple[Any, ...]]:
+        """Return entity, load, day since 1970 and broken rules of each rejected row."""
+        return Counter(
+            (name, load, day, *sorted(reasons))
+            for name in ENTITIES
+            for load, day, reasons in self.run(
+                f"select load, event_date - date '1970-01-01', reasons "
+                f"from judged_{_view(name)} where len(reasons) > 0"
             )
-            if count:
-                found[name] = count
-        return found
+        )
 
     def reject_reasons(self) -> dict[str, dict[str, int]]:
         return {
@@ -509,7 +544,7 @@ class Oracle:
         """Return the rows that staging must hold."""
         extra = " replace (coalesce(amount, quantity * price)::decimal(18, 2) as amount)"
         replaced = extra if name == "crm.transactions" else ""
-        query = f"select *{replaced} from accepted_{_view(name)}"
+        query = f"select * exclude (load){replaced} from accepted_{_view(name)}"
         return self.connection.sql(query).to_arrow_table()
 
     # ---------- engagement
@@ -868,7 +903,35 @@ class Oracle:
             ),
         )
 
+    def user_versions(self) -> pa.Table:
+        """Return the versions of users as dbt's snapshot keeps them, without its own key."""
+        versions = self.accepted("app.users")
+        for name in ("dbt_updated_at", "dbt_valid_from"):
+            versions = versions.append_column(name, versions["updated_at"])
+        return versions.append_column("dbt_valid_to", pa.nulls(versions.num_rows, TIME))
+
     # ---------- products
+
+    def hot_products(self) -> pa.Table:
+        columns = {
+            "event_date": DATE, "product_id": STRING, "interaction_count": BIGINT,
+            "day_share": DOUBLE, "salt_buckets": INT,
+        }  # fmt: skip
+        counts: dict[date, Counter[str]] = defaultdict(Counter)
+        for day, product_id in self.run(
+            "select event_date, product_id from accepted_product_interactions"
+        ):
+            counts[day][product_id] += 1
+        hot, most = self.definitions.hot_product_share, self.definitions.hot_product_max_buckets
+        shares = (
+            (day, product_id, count, count / products.total())
+            for day, products in counts.items()
+            for product_id, count in products.items()
+        )
+        return table(
+            columns,
+            ((*row, min(ceil(row[3] / hot), most)) for row in shares if row[3] > hot),
+        )
 
     def user_product_daily(self) -> pa.Table:
         return self._user_product(
@@ -989,11 +1052,9 @@ class Oracle:
             ),
         )
 
-    def sequences(self) -> pa.Table:
-        columns = {
-            "dt": DATE, "customer_id": BIGINT, "actions": pa.list_(INT),
-            "action_types": pa.list_(pa.int8()), "action_count": INT,
-        }  # fmt: skip
+    @cached_property
+    def history(self) -> dict[int, list[tuple[int, int, int]]]:
+        """Time, kind and item of each customer's actions, newest first."""
         history: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
         for entity, code in ACTION_CODES.items():
             item, time = ("item_id", "click_time") if code == 1 else ("config_id", "occurred_at")
@@ -1003,27 +1064,66 @@ class Oracle:
                 history[customer].append((micros, code, item_id))
         for actions in history.values():
             actions.sort(reverse=True)
+        return history
+
+    def newest(self, actions: Iterable[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
+        """Return the items and kinds of the first actions, as many as a sequence may have."""
+        recent = list(actions)[: self.definitions.sequence_length]
+        return [item for _, _, item in recent], [code for _, code, _ in recent]
+
+    def action_segments(self) -> pa.Table:
+        columns = {"customer_id": BIGINT, "event_date": DATE} | ACTIONS
+        return table(
+            columns,
+            (
+                (customer, day, *self.newest(group))
+                for customer, actions in self.history.items()
+                for day, group in groupby(actions, lambda a: self.definitions.day_of(a[0]))
+            ),
+        )
+
+    def action_checkpoints(self) -> pa.Table:
+        """Return what each customer had done before the dates of the grid."""
+        day_counts = pa.struct([("event_date", DATE), ("action_count", INT)])
+        columns = {"checkpoint_date": DATE, "customer_id": BIGINT} | ACTIONS
+        first = min(
+            (self.definitions.day_of(actions[-1][0]) for actions in self.history.values()),
+            default=date.max,
+        )
+        shown = self.one("select max(dt) from accepted_shop_impressions") or date.min
+        every = self.definitions.checkpoint_every_days
+        last = shown.toordinal() - self.definitions.checkpoint_settle_days
+        dates = [
+            date.fromordinal(ordinal)
+            for number in range(self.definitions.checkpoints_kept)
+            if (ordinal := last - last % every - number * every) > first.toordinal()
+        ]
+        length, rows = self.definitions.sequence_length, []
+        for day, (customer, actions) in product(dates, self.history.items()):
+            past = [action for action in actions if self.definitions.day_of(action[0]) < day]
+            days = Counter(self.definitions.day_of(micros) for micros, _, _ in past)
+            counts = [
+                {"event_date": acted_on, "action_count": min(count, length)}
+                for acted_on, count in sorted(days.items(), reverse=True)[:length]
+            ]
+            if past:
+                rows.append((day, customer, *self.newest(past), counts))
+        return table(columns | {"action_days": pa.list_(day_counts)}, rows)
+
+    def sequences(self) -> pa.Table:
+        columns = {"dt": DATE, "customer_id": BIGINT} | ACTIONS | {"action_count": INT}
         rows = []
         for day, customer in self.run(
             "select distinct dt, customer_id from accepted_shop_impressions"
         ):
             kept = self.definitions.sequence_history_days
             since = date.min if kept is None else day - timedelta(days=kept)
-            past = [
+            actions, kinds = self.newest(
                 action
-                for action in history[customer]
+                for action in self.history.get(customer, [])
                 if since <= self.definitions.day_of(action[0]) < day
-            ]
-            recent = past[: self.definitions.sequence_length]
-            rows.append(
-                (
-                    day,
-                    customer,
-                    [item for _, _, item in recent],
-                    [code for _, code, _ in recent],
-                    len(recent),
-                )
             )
+            rows.append((day, customer, actions, kinds, len(actions)))
         return table(columns, rows)
 
 

@@ -54,6 +54,11 @@ def test_daily_active_users_are_those_of_the_generator(
     assert {day.isoformat(): dau for day, dau in rows} == generated.truth["dau"]
 
 
+def test_each_interaction_is_in_one_session(built: DataSet) -> None:
+    [(in_sessions,)] = built.rows("select sum(action_count) from {gold}.fct_sessions")
+    assert built.rows("select count(*) from {silver}.int_interactions") == [(in_sessions,)]
+
+
 SKETCHES = "fct_user_sketches_daily"
 """Off by default."""
 

@@ -1,0 +1,553 @@
+"""Put one mistake at a time into the models and macros, and see whether the oracle notices.
+
+Each mutant is a copy of the dbt project in which one text was replaced. Rows drawn at random are
+loaded in three loads and built after the first and the last; a mutant is caught if dbt fails or a
+table differs from the oracle's. It writes the table of docs/testing.md.
+
+    .venv/bin/python scripts/check_mutants.py                        # all; writes docs/testing.md
+    .venv/bin/python scripts/check_mutants.py --only 'session|gap'   # some, by what they change
+    .venv/bin/python scripts/check_mutants.py --list
+
+To add a mutant, add it to MUTANTS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import random
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "tests" / "oracle")]
+
+if TYPE_CHECKING:
+    from data_sets import DataSet
+
+PAGE = PROJECT / "docs" / "testing.md"
+MARK = "<!-- mutants: written by scripts/check_mutants.py -->"
+PARTS = ("dbt_project.yml", "profiles.yml", "macros", "models", "seeds", "snapshots", "tests")
+ELSEWHERE, MIDNIGHT, SHOP, CRM = "engagement_elsewhere", "engagement", "training", "customers"
+"""Families of tests/oracle/law.py; the first does not split sessions at midnight."""
+LOADS, ROWS = 3, 60
+SEEDS = ("a", "b")
+"""A mutant that the rows of the first seed do not show is tried with those of the second."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A mistake.
+
+    Attributes:
+        what: it is, in a few words.
+        file: that has it.
+        old: text of the file, there once.
+        new: what takes its place.
+        family: the models that are built.
+        tables: what is built and compared; separated by spaces.
+        left_out: models that the first build leaves out.
+    """
+
+    what: str
+    file: str
+    old: str
+    new: str
+    family: str
+    tables: str
+    left_out: str = ""
+
+
+def mutants(file: str, family: str, tables: str, *changes: tuple[str, str, str]) -> list[Mutant]:
+    return [Mutant(what, file, old, new, family, tables) for what, old, new in changes]
+
+
+ACTIVITY = "macros/activity"
+ENGAGEMENT = "models/marts/engagement"
+COUNTS = "fct_active_users_daily"
+MUTANTS = [
+    *mutants(
+        "macros/sessions/starts_session.sql", ELSEWHERE, "fct_sessions",
+        ("a gap of exactly the limit continues the session", "}} >= {{", "}} > {{"),
+        ("the gap is a minute longer", "| int }} minutes", "| int + 1 }} minutes"),
+    ),
+    *mutants(
+        "macros/sessions/session_window.sql", MIDNIGHT, "fct_sessions",
+        ("midnight does not split", "{%- if var('session_split_at_midnight') %}, event_date{% endif %}",
+         ""),
+        ("events of one time in the other order", "order by event_time, event_key",
+         "order by event_time, event_key desc"),
+    ),
+    *mutants(
+        f"{ENGAGEMENT}/fct_sessions.py", ELSEWHERE, "fct_sessions",
+        ("a session of exactly the maximum is an outlier", "duration_micros > max_minutes",
+         "duration_micros >= max_minutes"),
+        ("the last session ends at its start", 'F.col("last_event_time")', 'F.col("event_time")'),
+        ("engaged time counts the next session's first event", '"earlier_duration_ms", F.col',
+         '"duration_ms", F.col'),
+    ),
+    *mutants(
+        "macros/sessions/session_dates.sql", ELSEWHERE, "fct_sessions",
+        ("sessions across midnight are not affected", "(affected.dates + touched)",
+         "affected.dates"),
+    ),
+    *mutants(
+        "macros/sessions/session_cap_seconds.sql", ELSEWHERE, "fct_session_metrics_daily",
+        ("the percentile of all days", "(partition by {{ day }})", "()"),
+        ("the maximum is a second longer", "session_max_seconds() or 'null'",
+         "(session_max_seconds() + 1) or 'null'"),
+    ),
+    *mutants(
+        "macros/sessions/session_duration_buckets.sql", ELSEWHERE, "fct_session_duration_daily",
+        ("a bucket lacks its upper edge", "' and duration_seconds <= '", "' and duration_seconds < '"),
+    ),
+    *mutants(
+        f"{ENGAGEMENT}/fct_session_metrics_daily.sql", ELSEWHERE, "fct_session_metrics_daily",
+        ("outliers are counted", "'filter', not is_outlier", "'filter', true"),
+        ("outliers are not capped", "if(is_outlier, least(duration_seconds, cap_seconds)",
+         "if(is_outlier, duration_seconds"),
+        ("late attributes change no metric", "new_attribute_dates(session_dates(affected_dates(",
+         "((session_dates(affected_dates("),
+        ("sessions of two actions bounce", "action_count = 1)", "action_count <= 2)"),
+        ("users are counted once a session", "count(distinct if(is_counted, user_id, null))",
+         "count(if(is_counted, user_id, null))"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/holds_at_end_of.sql", ELSEWHERE, "fct_user_activity_daily",
+        ("attributes hold from the next day's first instant", "}}.valid_from < {{",
+         "}}.valid_from <= {{"),
+        ("attributes that end at midnight are gone", "}}.valid_to >= {{", "}}.valid_to > {{"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/changed_attribute_dates.sql", ELSEWHERE, "fct_user_activity_daily",
+        ("attributes that arrive later change no earlier day", "(affected.dates + changed)",
+         "affected.dates"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/new_attribute_dates.sql", ELSEWHERE, "fct_user_sketches_daily " + COUNTS,
+        ("attributes that arrive later change no earlier count", "(affected.dates + changed)",
+         "affected.dates"),
+        ("the first attributes do not hold since the user joined",
+         "when updated_at = min(updated_at) over (partition by user_id)", "when false"),
+        ("no day more for time zones", "date_sub(versions.valid_from, 1)",
+         "date_add(versions.valid_from, 1)"),
+    ),
+    *mutants(
+        f"{ENGAGEMENT}/dim_users.sql", ELSEWHERE, "dim_users",
+        ("the first attributes hold since they were updated",
+         "then least(updated_at, cast(join_date as timestamp))", "then updated_at"),
+        ("versions of one time in the other order",
+         "partition by user_id order by updated_at, event_key\n        ) as previous_attributes",
+         "partition by user_id order by updated_at, event_key desc\n        ) as previous_attributes"),
+        ("a null is no change", ") <=> previous_attributes", ") = previous_attributes"),
+    ),
+    *mutants(
+        f"{ENGAGEMENT}/fct_user_activity_daily.sql", ELSEWHERE, "fct_user_activity_daily",
+        ("all actions are core", "count_if(action_types.is_core)",
+         "count_if(action_types.is_core is not null)"),
+        ("the shortest session is the longest", "max(duration_seconds) as", "min(duration_seconds) as"),
+        ("sessions across midnight are not affected",
+         "session_dates(affected_dates(\n    ['fct_sessions', ",
+         "(affected_dates(\n    ['fct_sessions', "),
+    ),
+    *mutants(
+        f"{ENGAGEMENT}/fct_user_activity_monthly.sql", ELSEWHERE, "fct_user_activity_monthly",
+        ("engaged from exactly the limit", "longest_session_seconds > {{",
+         "longest_session_seconds >= {{"),
+        ("three core actions make a core day", "core_action_count >= 2", "core_action_count >= 3"),
+        ("the month after is not affected", "affected_months(changed_days, days_before)",
+         "affected_months(changed_days)"),
+        ("sessions across midnight are not affected",
+         "session_dates(affected_dates(['fct_user_activity_daily']))",
+         "affected_dates(['fct_user_activity_daily'])"),
+        ("the month before the last", "add_months(month_start, -1)", "add_months(month_start, -2)"),
+        ("days that changed keep their old bits", "{{ plane }} & ~(", "{{ plane }} | (0 * "),
+    ),
+    *mutants(
+        f"{ACTIVITY}/followed_days.sql", ELSEWHERE, "fct_user_activity_monthly",
+        ("the core window is a day short", "range(1, days + 1)", "range(1, days)"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/core_window_days.sql", ELSEWHERE, "fct_user_activity_monthly " + COUNTS,
+        ("the core window has six days", "return(7)", "return(6)"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/active_user_windows.sql", ELSEWHERE, COUNTS,
+        ("a week has eight days", "'wau': 7", "'wau': 8"),
+        ("28 days are 29", "'mau_28': 28", "'mau_28': 29"),
+        ("30 days are 29", "'mau_30': 30", "'mau_30': 29"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/active_users_by_deltas.sql", ELSEWHERE, COUNTS,
+        ("engaged from exactly the limit", "longest_session_seconds > {{",
+         "longest_session_seconds >= {{"),
+        ("one core action in the window is enough", ") >= 2 as is_core", ") >= 1 as is_core"),
+        ("a day without a core action is core", "core_action_count >= 1 and sum", "sum"),
+        ("the core window is a day long", "core_window_days() - 1 }} preceding",
+         "core_window_days() }} preceding"),
+        ("a month to date ends a day early", "date_add(last_day(starts_on), 1)",
+         "last_day(starts_on)"),
+        ("nobody counts longer than 30 days", "else date_add(event_date, 31)",
+         "else date_add(event_date, 30)"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/active_user_dates.sql", ELSEWHERE, COUNTS,
+        ("what a core day depends on is forgotten", "31 + core_window_days() - 1", "31"),
+        ("days that have no row yet stay without", "day_date in wanted or day_date not in existing",
+         "day_date in wanted"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/active_users_by_bitmaps.sql", ELSEWHERE, COUNTS,
+        ("windows are a day long", "active_date > date_sub(metric_date, {{ days }})",
+         "active_date >= date_sub(metric_date, {{ days }})"),
+        ("nobody counts for 31 days", "date_sub(newest_days.metric_date, 30)",
+         "date_sub(newest_days.metric_date, 29)"),
+        ("the month before is not read", "trunc(date_sub(metric_dates.metric_date, 30), 'MM')",
+         "trunc(metric_dates.metric_date, 'MM')"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/newest_active_day.sql", ELSEWHERE, COUNTS,
+        ("the day itself is left out", "), 30) + 1) - 1)", "), 30)) - 1)"),
+    ),
+    *mutants(
+        f"{ENGAGEMENT}/fct_active_days_histogram.sql", ELSEWHERE, "fct_active_days_histogram",
+        ("the window is a day short", "set days_before = window_days - 1",
+         "set days_before = window_days - 2"),
+        ("the months before are not read",
+         "array(user_months.month_start, add_months(user_months.month_start, 1))",
+         "array(user_months.month_start)"),
+    ),
+    *mutants(
+        f"{ENGAGEMENT}/fct_growth_accounting.sql", ELSEWHERE, "fct_growth_accounting",
+        ("who comes back after one period was retained", "previous_period = period - 1",
+         "previous_period >= period - 2"),
+        ("the last to come are no churn", "not coalesce(next_period = period + 1, false)",
+         "next_period > period + 1"),
+    ),
+    *mutants(
+        f"{ENGAGEMENT}/int_activity_periods.sql", ELSEWHERE, "fct_growth_accounting",
+        ("a period that ends with the data is incomplete", "periods.period_end <= periods.last_day",
+         "periods.period_end < periods.last_day"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/period_number.sql", ELSEWHERE, "fct_growth_accounting fct_retention_cohorts",
+        ("weeks are off by days", "+ 3) div 7", "+ 2) div 7"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/period_start.sql", ELSEWHERE, "fct_growth_accounting",
+        ("weeks begin on Sunday", "* 7 - 3)", "* 7 - 4)"),
+    ),
+    *mutants(
+        f"{ENGAGEMENT}/fct_retention_cohorts.sql", ELSEWHERE, "fct_retention_cohorts",
+        ("a period too few", "slice(users.periods, 1, limits.last_number + 1)",
+         "slice(users.periods, 1, limits.last_number)"),
+        ("who is gone counts as of the period", "unbounded preceding and 1 preceding",
+         "unbounded preceding and current row"),
+    ),
+    *mutants(
+        "macros/staging/event_date.sql", ELSEWHERE, "stg_product__interactions",
+        ("days shift the wrong way", "from_utc_timestamp", "to_utc_timestamp"),
+    ),
+    *mutants(
+        "macros/staging/time_checks.sql", MIDNIGHT, "stg_product__interactions",
+        ("the earliest day is too early", "\" < date'\"", "\" <= date'\""),
+        ("the latest day is too late", "day ~ ' > date_add('", "day ~ ' >= date_add('"),
+    ),
+    *mutants(
+        "macros/staging/event_key.sql", MIDNIGHT, "stg_product__interactions",
+        ("a separator in an id is not escaped", "'\\u001f', '\\u001b\\u001f')", "'\\u001f', '\\u001f')"),
+        ("times are keys by the second", "unix_micros(", "unix_seconds("),
+    ),
+    *mutants(
+        "macros/staging/is_blank.sql", MIDNIGHT, "stg_product__interactions",
+        ("an em space is a name", "\\u2003", ""),
+    ),
+    *mutants(
+        "macros/staging/accepted_rows.sql", CRM, "stg_crm__transactions",
+        ("the last of several deliveries wins", "order by _load_id\n", "order by _load_id desc\n"),
+        ("repeats are accepted", "where arrival = 1", "where arrival >= 1"),
+    ),
+    *mutants(
+        "macros/staging/reject_checks.sql", MIDNIGHT, "stg_app__interactions",
+        ("the minimum is refused", "' < ' ~ rule.minimum", "' <= ' ~ rule.minimum"),
+        ("the maximum is refused", "' > ' ~ rule.maximum", "' >= ' ~ rule.maximum"),
+        ("a blank id is an id", "' is null or ' ~ is_blank(column.name)", "' is null'"),
+        ("the longest id is too long", "') > ' ~ var('id_max_characters')",
+         "') >= ' ~ var('id_max_characters')"),
+    ),
+    *mutants(
+        "macros/staging/reject_checks.sql", CRM, "stg_crm__transactions stg_crm__customers",
+        ("what has to be above zero may be zero", "' <= ' ~ rule.above", "' < ' ~ rule.above"),
+        ("what is required may be missing", "(column.name ~ ' is null', column.name ~ '_missing')",
+         "('false', column.name ~ '_missing')"),
+    ),
+    *mutants(
+        "macros/staging/staged_value.sql", CRM, "stg_crm__transactions",
+        ("an amount is not computed", "coalesce({{ column.name }}, try_cast(",
+         "coalesce({{ column.name }}, nullif(1, 1), try_cast(null and "),
+    ),
+    *mutants(
+        "macros/incremental/affected_dates.sql", ELSEWHERE, "fct_user_activity_daily",
+        ("the first new load is passed over", "' where _load_id > ' ~ bounds[0]",
+         "' where _load_id > 1 + ' ~ bounds[0]"),
+    ),
+    *mutants(
+        "macros/incremental/in_loads.sql", MIDNIGHT, "dq_quarantine dq_load_reconciliation",
+        ("the last load is read again", "{{ column }} > {{ loads", "{{ column }} >= {{ loads"),
+    ),
+    Mutant(
+        "what one input lacks is taken as read", "macros/incremental/available_loads.sql",
+        "reflected | min", "reflected | max", MIDNIGHT, "fct_user_activity_daily",
+        left_out="fct_sessions",
+    ),
+    *mutants(
+        "macros/incremental/from_date.sql", CRM, "fct_customer_features",
+        ("the former newest day stays", "[first_day, newest | string] | min", "first_day"),
+    ),
+    *mutants(
+        "models/marts/customers/fct_customer_features.sql", CRM, "fct_customer_features",
+        ("30 days are 31", "customer_days.event_date > date_sub(", "customer_days.event_date >= date_sub("),
+        ("every status but failed is a purchase",
+         "count_if(transaction_status = 'completed') as purchase_count",
+         "count_if(transaction_status <> 'failed') as purchase_count"),
+        ("the newest day is left out", " or as_of_date = newest_date)", ")"),
+        ("the day itself is not seen", "as_of_dates.as_of_date >= customer_days",
+         "as_of_dates.as_of_date > customer_days"),
+        ("the first purchase is the last",
+         "max(if(customer_days.purchase_count > 0", "min(if(customer_days.purchase_count > 0"),
+        ("sessions without a length count", "count(session_duration) as", "count(*) as"),
+        ("currencies are added together",
+         "case when first_currency is null or first_currency = last_currency then",
+         "case when true then"),
+    ),
+    *mutants(
+        "models/marts/products/fct_user_product.sql", ELSEWHERE, "fct_user_product",
+        ("the first interaction is the last", "max(user_product_days.last_interaction_time)",
+         "min(user_product_days.last_interaction_time)"),
+        ("only the new days are added up", "select * from {{ ref('fct_user_product_daily') }}",
+         "select * from {{ ref('fct_user_product_daily') }} where {{ in_dates('event_date', affected) }}"),
+    ),
+    *mutants(
+        "models/marts/products/int_hot_products.sql", ELSEWHERE, "int_hot_products",
+        ("a bucket too few", "ceil(day_share", "floor(day_share"),
+        ("shares of all days", "over (partition by event_date)", "over ()"),
+    ),
+    *mutants(
+        "models/training/int_customer_action_segments.sql", SHOP, "int_customer_action_segments",
+        ("the oldest actions come first", "collect_list(action_key), false)",
+         "collect_list(action_key), true)"),
+    ),
+    *mutants(
+        "macros/training/action_code.sql", SHOP, "training_sequences",
+        ("an order is a cart", "'cart': 2, 'order': 3", "'cart': 3, 'order': 2"),
+    ),
+    *mutants(
+        "macros/training/sequence_runs.sql", SHOP, "training_sequences",
+        ("the day itself is in the sequence", "segments.event_date < customer_days.dt",
+         "segments.event_date <= customer_days.dt"),
+        ("the checkpoint's own day is left out", "\"and segments.event_date >= date'\"",
+         "\"and segments.event_date > date'\""),
+    ),
+    *mutants(
+        "macros/training/within_history.sql", SHOP, "training_sequences",
+        ("history is a day short", "day.event_date >= {{", "day.event_date > {{"),
+        ("history is a day long", "var('sequence_history_days') | int }}",
+         "var('sequence_history_days') | int + 1 }}"),
+    ),
+    *mutants(
+        "macros/training/checkpoint_runs.sql", SHOP, "int_customer_action_checkpoints",
+        ("a checkpoint holds its own day", "event_date < date'{{ span.day }}'",
+         "event_date <= date'{{ span.day }}'"),
+        ("the day of the base is left out", "\"and event_date >= date'\"", "\"and event_date > date'\""),
+    ),
+    *mutants(
+        "macros/training/checkpoint_plan.sql", SHOP, "training_sequences int_customer_action_checkpoints",
+        ("late actions repair no checkpoint", "if not late_dates -%}", "if true -%}"),
+        ("checkpoints do not wait", "- var('checkpoint_settle_days') | int", "- 0"),
+    ),
+    *mutants(
+        "macros/training/sequence_plan.sql", SHOP, "training_sequences",
+        ("the day after a late action is not repaired", "and built.dt > late.since'",
+         "and built.dt > date_add(late.since, 1)'"),
+    ),
+    *mutants(
+        "models/training/training_samples.sql", SHOP, "training_samples",
+        ("positions count from one", "    position,\n    impression.item_id", "    position + 1 as position,\n    impression.item_id"),
+    ),
+]  # fmt: skip
+
+
+# ---------- running
+
+
+@dataclass(frozen=True)
+class Outcome:
+    what: str
+    file: str
+    caught_by: str
+    seconds: float
+
+
+@contextlib.contextmanager
+def project_of(mutant: Mutant | None) -> Iterator[None]:
+    """Let dbt work on a copy of the project with the mistake in it."""
+    from footfall.settings import get_settings
+
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        copy = Path(folder)
+        for part in PARTS:
+            if (PROJECT / part).is_dir():
+                shutil.copytree(PROJECT / part, copy / part)
+            else:
+                shutil.copy(PROJECT / part, copy / part)
+        if mutant:
+            file = copy / mutant.file
+            file.write_text(file.read_text().replace(mutant.old, mutant.new))
+        os.environ["FOOTFALL_PROJECT_DIR"] = folder
+        get_settings.cache_clear()
+        try:
+            yield
+        finally:
+            del os.environ["FOOTFALL_PROJECT_DIR"]
+            get_settings.cache_clear()
+
+
+def differences(mutant: Mutant, seed: str, data: DataSet) -> str:
+    """Build the tables and return which of them differ from the oracle's."""
+    import law
+
+    rng = random.Random(f"{seed} {mutant.family}")
+    family = law.FAMILIES[mutant.family]
+    loads: tuple[dict[str, Any], ...] = tuple({} for _ in range(LOADS))
+    for name in family.entities:
+        rows = [law.random_row(name, rng) for _ in range(ROWS)]
+        for row in (*rows, *rng.sample(rows, ROWS // 5)):
+            rng.choice(loads).setdefault(name, []).append(row)
+    varied = {name: rng.choice(values) for name, values in family.varied.items()}
+    chosen = {name: rng.choice(values) for name, values in family.choices.items()}
+    tables = mutant.tables.split()
+    selected = ("--select", *(f"+{table}" for table in tables))
+    first = (*selected, "--exclude", mutant.left_out) if mutant.left_out else selected
+    schedule = law.Schedule(
+        family, loads, (law.Run(0, first), law.Run(LOADS - 1, selected)),
+        replace(family.definitions, **varied), chosen,
+    )  # fmt: skip
+    oracle = law.play(data, schedule)
+    different = [
+        name
+        for name, rows in law.table_contents(data).items()
+        if law.unlike_oracle(name, rows, oracle)
+    ]
+    if {"dq_quarantine", "dq_load_reconciliation"} & {*tables}:
+        different += law.breaches_by_load(data, oracle)
+    return ", ".join(different)
+
+
+def judge(mutant: Mutant, data: DataSet) -> str:
+    """Return what catches a mutant; nothing where it survives."""
+    from footfall.errors import FootfallError
+
+    with project_of(mutant):
+        for seed in SEEDS:
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    found = differences(mutant, seed, data)
+            except FootfallError:
+                return "the build fails"
+            if found:
+                return found
+    return ""
+
+
+def outcomes_of(chosen: list[Mutant], known: Path | None) -> Iterator[Outcome]:
+    """Try mutants in one Spark session; what a folder knows from an earlier call is not tried."""
+    from data_sets import DataSet
+
+    from footfall.settings import Settings, get_settings
+    from footfall.spark import get_session
+
+    file = known / "mutants.json" if known else None
+    before = json.loads(file.read_text()) if file and file.is_file() else {}
+    with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as folder:
+        os.environ |= {
+            "FOOTFALL_HOME": f"{folder}/home",
+            "FOOTFALL_CACHE": str(get_settings().cache),
+            "FOOTFALL_JIT_LEVEL": "1",
+            "FOOTFALL_DRIVER_MEMORY_GIB": "2",
+            "FOOTFALL_DATA_SKIPPING": "false",
+        }
+        get_settings.cache_clear()
+        data = DataSet(get_session(), Settings(db_schema="mutant"), Path(folder) / "target")
+        for mutant in chosen:
+            key = f"{mutant.file} {mutant.what}"
+            if key not in before:
+                started = time.monotonic()
+                caught_by = judge(mutant, data)
+                seconds = time.monotonic() - started
+                before[key] = asdict(Outcome(mutant.what, mutant.file, caught_by, seconds))
+                if file:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_text(json.dumps(before, indent=1))
+            yield Outcome(**before[key])
+
+
+def table_of(outcomes: list[Outcome]) -> str:
+    rows = ["| mistake | file | caught by |", "| --- | --- | --- |"]
+    for outcome in outcomes:
+        caught_by = outcome.caught_by or "**nothing**"
+        rows.append(f"| {outcome.what} | `{outcome.file}` | {caught_by} |")
+    return "\n".join(rows)
+
+
+def unfit() -> list[str]:
+    """Return the mutants whose text does not stand in its file exactly once."""
+    return [
+        f"{mutant.file}: {mutant.old!r}"
+        for mutant in MUTANTS
+        if (PROJECT / mutant.file).read_text().count(mutant.old) != 1
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--only", metavar="PATTERN", help="mutants whose text has this (a regex)")
+    parser.add_argument("--list", action="store_true", help="name the mutants")
+    parser.add_argument(
+        "--work", type=Path, help="a folder to keep; the next call there skips what was tried"
+    )
+    options = parser.parse_args()
+    if wrong := unfit():
+        sys.exit("Not once in the file:\n" + "\n".join(wrong))
+    chosen = [
+        mutant
+        for mutant in MUTANTS
+        if re.search(options.only or "", f"{mutant.file} {mutant.what} {mutant.tables}")
+    ]
+    if options.list:
+        print("\n".join(f"{mutant.file}: {mutant.what}" for mutant in chosen))
+        return
+    outcomes = []
+    for outcome in outcomes_of(chosen, options.work):
+        outcomes.append(outcome)
+        verdict = f"caught by {outcome.caught_by}" if outcome.caught_by else "SURVIVED"
+        print(f"{outcome.seconds:6.1f} s  {outcome.file}: {outcome.what}: {verdict}", flush=True)
+    survived = [outcome for outcome in outcomes if not outcome.caught_by]
+    print(f"{len(outcomes)} mutants, {len(survived)} survived")
+    if not options.only:
+        head = PAGE.read_text().split(MARK)[0]
+        PAGE.write_text(f"{head}{MARK}\n\n{table_of(outcomes)}\n")
+    sys.exit(bool(survived))
+
+
+if __name__ == "__main__":
+    main()
