@@ -526,20 +526,6 @@ class Oracle:
             )
         )
 
-    def reject_reasons(self) -> dict[str, dict[str, int]]:
-        return {
-            name: dict(
-                self.run(
-                    f"""
-                    select unnest(reasons) as reason, count(*)
-                    from judged_{_view(name)}
-                    group by reason
-                    """
-                )
-            )
-            for name in ENTITIES
-        }
-
     def accepted(self, name: str) -> pa.Table:
         """Return the rows that staging must hold."""
         extra = " replace (coalesce(amount, quantity * price)::decimal(18, 2) as amount)"
