@@ -77,6 +77,11 @@ def built(folder: Path) -> Any:
     return step(folder / "home", "build", str(folder / "landing"))
 
 
+def copy_home(home: Path, copy: Path) -> None:
+    """Copy a home but for Spark's scratch, which the Java of an ended step may still clear."""
+    shutil.copytree(home, copy, ignore=shutil.ignore_patterns("tmp"))
+
+
 def without_locations(seen: Any) -> Any:
     tables = {name: [v, *rest] for name, (v, _location, *rest) in seen["tables"].items()}
     return {"tables": tables, "views": seen["views"]}
@@ -88,7 +93,7 @@ def test_a_copied_home_is_refused_then_repaired_and_never_touches_the_original(
     home, copy = folder / "home", folder / "copy"
     assert set(built["tables"]) == TABLES
     assert built["views"] == {VIEW: 6}
-    shutil.copytree(home, copy)
+    copy_home(home, copy)
     original = digests(home)
 
     refused = in_home(copy, "-m", "footfall.cli", "status")
@@ -126,7 +131,7 @@ def test_a_lost_metastore_is_told_from_an_empty_home_and_made_again(
     folder: Path, built: Any
 ) -> None:
     home = folder / "lost"
-    shutil.copytree(folder / "home", home)
+    copy_home(folder / "home", home)
     shutil.rmtree(home / "metastore")
     (home / "home.json").unlink()
     interactions(folder / "more" / "third.csv", 3)
