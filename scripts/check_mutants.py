@@ -278,7 +278,7 @@ MUTANTS = [
         ("repeats are accepted", "where arrival = 1", "where arrival >= 1"),
     ),
     *mutants(
-        "macros/staging/reject_checks.sql", MIDNIGHT, "stg_app__interactions",
+        "macros/staging/reject_checks.sql", MIDNIGHT, "stg_app__interactions stg_product__interactions",
         ("the minimum is refused", "' < ' ~ rule.minimum", "' <= ' ~ rule.minimum"),
         ("the maximum is refused", "' > ' ~ rule.maximum", "' >= ' ~ rule.maximum"),
         ("a blank id is an id", "' is null or ' ~ is_blank(column.name)", "' is null'"),

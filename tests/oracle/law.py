@@ -192,7 +192,7 @@ TIMES = tuple(
         "03:59:59.999999", "04:00:00", "05:30:00", "06:30:00", "06:59:59.999999", "07:00:00",
     )
 )  # fmt: skip
-USERS = (*(f"U{number}" for number in range(11)), "U\x1f\x1b")
+USERS = (*(f"U{number}" for number in range(11)), "U\x1f\x1b", "y" * 512)
 CUSTOMERS = range(1, 9)
 NO_IDS = (None, "", " ", "\u2003\t\r\n\u00a0", "x" * 513)
 
