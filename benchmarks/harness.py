@@ -110,15 +110,15 @@ def busy_seconds() -> float:
     return sum(float(seconds) for kind, seconds in times.items() if kind not in idle)
 
 
-def foreign_share(busy_seconds: float, cpu_seconds: float, seconds: float) -> float:
+def foreign_share(all_seconds: float, cpu_seconds: float, seconds: float) -> float:
     """Return the share of the cores' time that other processes took, 0 to 1.
 
     Args:
-        busy_seconds: processor time of all processes.
+        all_seconds: processor time of all processes.
         cpu_seconds: of that, one's own.
         seconds: that went by meanwhile.
     """
-    share = (busy_seconds - cpu_seconds) / ((seconds or 1.0) * usable_cores())
+    share = (all_seconds - cpu_seconds) / ((seconds or 1.0) * usable_cores())
     return round(max(0.0, share), 3)
 
 

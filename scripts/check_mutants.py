@@ -27,7 +27,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "tests" / "oracle")]
@@ -399,7 +399,7 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def project_of(mutant: Mutant | None) -> Iterator[None]:
+def project_of(mutant: Mutant) -> Iterator[None]:
     """Let dbt work on a copy of the project with the mistake in it."""
     from footfall.settings import get_settings
 
@@ -410,9 +410,8 @@ def project_of(mutant: Mutant | None) -> Iterator[None]:
                 shutil.copytree(PROJECT / part, copy / part)
             else:
                 shutil.copy(PROJECT / part, copy / part)
-        if mutant:
-            file = copy / mutant.file
-            file.write_text(file.read_text().replace(mutant.old, mutant.new))
+        file = copy / mutant.file
+        file.write_text(file.read_text().replace(mutant.old, mutant.new))
         os.environ["FOOTFALL_PROJECT_DIR"] = folder
         get_settings.cache_clear()
         try:
@@ -427,21 +426,11 @@ def differences(mutant: Mutant, seed: str, data: DataSet) -> str:
     import law
 
     rng = random.Random(f"{seed} {mutant.family}")
-    family = law.FAMILIES[mutant.family]
-    loads: tuple[dict[str, Any], ...] = tuple({} for _ in range(LOADS))
-    for name in family.entities:
-        rows = [law.random_row(name, rng) for _ in range(ROWS)]
-        for row in (*rows, *rng.sample(rows, ROWS // 5)):
-            rng.choice(loads).setdefault(name, []).append(row)
-    varied = {name: rng.choice(values) for name, values in family.varied.items()}
-    chosen = {name: rng.choice(values) for name, values in family.choices.items()}
+    drawn = law.drawn_schedule(law.FAMILIES[mutant.family], rng, LOADS, ROWS, ROWS)
     tables = mutant.tables.split()
     selected = ("--select", *(f"+{table}" for table in tables))
     first = (*selected, "--exclude", mutant.left_out) if mutant.left_out else selected
-    schedule = law.Schedule(
-        family, loads, (law.Run(0, first), law.Run(LOADS - 1, selected)),
-        replace(family.definitions, **varied), chosen,
-    )  # fmt: skip
+    schedule = replace(drawn, runs=(law.Run(0, first), law.Run(LOADS - 1, selected)))
     oracle = law.play(data, schedule)
     different = [
         name

@@ -421,6 +421,25 @@ def random_row(name: str, rng: random.Random) -> Row:
     raise AssertionError(f"{name} has no rows to draw")
 
 
+def drawn_schedule(
+    family: Family, rng: random.Random, load_count: int, rows_at_least: int, rows_at_most: int
+) -> Schedule:
+    """Draw loads, definitions and choices, without builds.
+
+    Args:
+        rows_at_least: of each entity, before some of them are delivered twice.
+    """
+    loads: list[dict[str, list[Row]]] = [{} for _ in range(load_count)]
+    for name in family.entities:
+        rows = [random_row(name, rng) for _ in range(rng.randint(rows_at_least, rows_at_most))]
+        again = [row for row in rows if rng.random() < 0.2]
+        for row in (*rows, *again):
+            loads[rng.randrange(load_count)].setdefault(name, []).append(row)
+    varied = {name: rng.choice(values) for name, values in family.varied.items()}
+    chosen = {name: rng.choice(values) for name, values in family.choices.items()}
+    return Schedule(family, tuple(loads), (), replace(family.definitions, **varied), chosen)
+
+
 def random_schedule(family: Family, rng: random.Random, data: DataSet) -> Schedule:
     """Draw up to five loads: rows arrive in any order, some of them twice, some very late.
 
@@ -428,15 +447,7 @@ def random_schedule(family: Family, rng: random.Random, data: DataSet) -> Schedu
     other definitions, and refused ones without rows.
     """
     load_count = rng.randint(2, 5)
-    loads: list[dict[str, list[Row]]] = [{} for _ in range(load_count)]
-    for name in family.entities:
-        rows = [random_row(name, rng) for _ in range(rng.randint(3, 48))]
-        again = [row for row in rows if rng.random() < 0.2]
-        for row in (*rows, *again):
-            loads[rng.randrange(load_count)].setdefault(name, []).append(row)
-    varied = {name: rng.choice(values) for name, values in family.varied.items()}
-    chosen = {name: rng.choice(values) for name, values in family.choices.items()}
-    drawn = Schedule(family, tuple(loads), (), replace(family.definitions, **varied), chosen)
+    drawn = drawn_schedule(family, rng, load_count, rows_at_least=3, rows_at_most=48)
     manifest = data.dbt("parse", *drawn.dbt_vars())
     models = sorted(
         node.name for node in manifest.nodes.values() if node.resource_type in ("model", "snapshot")
