@@ -32,7 +32,7 @@ from pyspark.sql import Row, SparkSession
 
 from footfall import interrupts
 from footfall.conflicts import retry_conflicts, table_of
-from footfall.delta_log import DeltaTable, count_rows, local_folder, read_delta_table
+from footfall.delta_log import DeltaTable, local_folder, read_delta_table
 from footfall.errors import FootfallError
 from footfall.explain import explain
 from footfall.settings import get_settings
@@ -149,11 +149,10 @@ def columns_for_catalog(self: SparkAdapter, relation: SparkRelation) -> Iterator
     information = relation.information or ""
     folder = None if relation.type == RelationType.View else local_folder(information)
     table = read_delta_table(folder) if folder else None
-    if folder and table:
+    rows = None
+    if table:
         columns = table.columns
-        if table.rows is None:
-            rows = count_rows(folder)
-            table = table._replace(rows=_count(self, relation) if rows is None else rows)
+        rows = _count(self, relation) if table.rows is None else table.rows
     else:
         described = self.get_columns_in_relation(relation)
         columns = [(column.name, column.dtype) for column in described]
@@ -168,7 +167,7 @@ def columns_for_catalog(self: SparkAdapter, relation: SparkRelation) -> Iterator
             "column_name": name,
             "column_type": data_type,
             "column_index": index,
-            **dict(_statistics(table)),
+            **dict(_statistics(table, rows)),
         }
 
 
@@ -177,14 +176,15 @@ def _count(adapter: SparkAdapter, relation: SparkRelation) -> int:
     return int(counted.rows[0][0])
 
 
-def _statistics(table: DeltaTable | None) -> Iterator[tuple[str, Any]]:
+def _statistics(table: DeltaTable | None, rows: int | None) -> Iterator[tuple[str, Any]]:
     """Yield what dbt's catalog takes as a table's statistics; those of a view are not shown.
 
     Args:
-        table: the table, its rows counted; None for a view.
+        table: the table; None for a view.
+        rows: its rows, counted.
     """
     for name, label, description, value in (
-        ("num_rows", "# Rows", "Rows of the newest version", table and table.rows),
+        ("num_rows", "# Rows", "Rows of the newest version", rows),
         ("num_bytes", "Approximate Size", "Bytes of its files", table and table.size_bytes),
         (
             "last_modified",

@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from enum import Enum
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import structlog
 import typer
+from rich import box
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -41,7 +44,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Interaction logs in, exact analytics and training data out, on Spark and Delta.",
 )
-out = Console()
+# A pipe gets whole lines.
+out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 1000)
 log = Console(stderr=True)
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -107,7 +111,9 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(
+        title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     numeric = [
         all(isinstance(row[index], (int, float)) or row[index] is None for row in rows)
         for index in range(len(columns))
@@ -126,6 +132,8 @@ def _cell(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1 else f"{value:,.4f}".rstrip("0").rstrip(".")
     return escape(str(value))
 
 
@@ -833,7 +841,9 @@ def _csv_value(value: Any) -> Any:
 
 @app.command()
 def status(as_json: JsonOption = False) -> None:
-    """List the tables with rows, newest load and freshness.
+    """List the tables with rows, newest load, last change and size.
+
+    `--json` adds their age in hours and the size in bytes.
 
     Example: `footfall status --json`
     """
@@ -849,21 +859,21 @@ def status(as_json: JsonOption = False) -> None:
             f"There are no tables in {get_settings().home} yet.", "Run `footfall demo`."
         )
     else:
-        print_table(
-            "",
-            ["table", "rows", "last load", "updated (UTC)", "age (hours)", "bytes"],
-            [
+        for schema, tables in groupby(statuses, lambda status: status.table.split(".")[0]):
+            print_table(
+                schema,
+                ["table", "rows", "load", "updated (UTC)", "size"],
                 [
-                    f"{table.table} ✗" if table.problem else table.table,
-                    table.rows,
-                    table.last_load,
-                    f"{table.updated_at:%Y-%m-%d %H:%M}" if table.updated_at else None,
-                    table.age_hours,
-                    table.size_bytes,
-                ]
-                for table in statuses
-            ],
-        )
+                    [
+                        table.table.split(".")[1] + (" ✗" if table.problem else ""),
+                        table.rows,
+                        table.last_load,
+                        f"{table.updated_at:%Y-%m-%d %H:%M}" if table.updated_at else None,
+                        None if table.size_bytes is None else decimal(table.size_bytes),
+                    ]
+                    for table in tables
+                ],
+            )
     if broken:
         problems = "\n  ".join(f"{table.problem}" for table in broken)
         fixes = dict.fromkeys(table.fix for table in broken if table.fix)

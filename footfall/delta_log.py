@@ -5,29 +5,73 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pyspark.sql.types import StructType
 
 LOCATION = re.compile(r"^Location: file:/+(.*?)\s*$", re.MULTILINE)
 
 
-class DeltaTable(NamedTuple):
+@dataclass(frozen=True)
+class DeltaTable:
     """The newest version of a Delta table.
 
-    ``table_id`` changes when the table is dropped and created again. ``columns`` are names and
-    types. ``rows`` is None where the checksum does not list the files: Delta lists up to 50.
-    ``size_bytes`` leaves out the files of older versions.
+    Attributes:
+        folder: the table's.
+        version: the newest.
+        modified_at: when it was committed, in UTC.
+        checksum: what Delta wrote beside the commit: metadata, size and, up to 50, the files.
     """
 
-    table_id: str
+    folder: Path
     version: int
-    columns: list[tuple[str, str]]
-    rows: int | None
-    size_bytes: int
     modified_at: datetime
+    checksum: dict[str, Any]
+
+    @property
+    def table_id(self) -> str:
+        """Another one where the table was dropped and created again."""
+        return str(self.checksum["metadata"]["id"])
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """Names and types."""
+        schema = StructType.fromJson(json.loads(self.checksum["metadata"]["schemaString"]))
+        return [(field.name, field.dataType.simpleString()) for field in schema]
+
+    @property
+    def properties(self) -> dict[str, str]:
+        return dict(self.checksum["metadata"].get("configuration", {}))
+
+    @property
+    def size_bytes(self) -> int:
+        """Without the files of older versions."""
+        return int(self.checksum["tableSizeBytes"])
+
+    @cached_property
+    def files(self) -> list[dict[str, Any]] | None:
+        """The files of this version; None where old commits are needed and were cleaned up."""
+        listed: list[dict[str, Any]] | None = self.checksum.get("allFiles")
+        return _live_files(self.folder) if listed is None else listed
+
+    @property
+    def rows(self) -> int | None:
+        """None where the files are unknown, or one has no statistics."""
+        return None if self.files is None else _sum_rows(self.files)
+
+    def largest(self, column: str) -> int | None:
+        """Return the largest value of a column of integers, by the files' statistics.
+
+        Returns:
+            None where the table is empty, the files are unknown, or one has no statistics of it.
+        """
+        stats = [json.loads(file.get("stats") or "{}") for file in self.files or ()]
+        values = [known.get("maxValues", {}).get(column) for known in stats]
+        return None if None in values else max(values, default=None)
 
 
 def local_folder(information: str) -> Path | None:
@@ -43,50 +87,49 @@ def read_delta_table(folder: Path) -> DeltaTable | None:
         folder: the table's folder.
 
     Returns:
-        None where the folder holds no Delta table, or its newest version no checksum.
+        None where the folder holds no Delta table, its newest version no checksum, or a commit
+        that Spark would read is damaged.
     """
-    versions = _commits(folder)
-    if not versions:
+    commits = _commits(folder)
+    if not commits:
         return None
+    newest = commits[-1]
     try:
-        checksum = json.loads(versions[-1].with_suffix(".crc").read_text())
-    except FileNotFoundError:
+        checksum = json.loads(newest.with_suffix(".crc").read_text())
+        for commit in _since_checkpoint(folder, commits):
+            _actions(commit)
+    except (FileNotFoundError, json.JSONDecodeError):
         return None
-    files = checksum.get("allFiles")
-    schema = StructType.fromJson(json.loads(checksum["metadata"]["schemaString"]))
-    return DeltaTable(
-        table_id=checksum["metadata"]["id"],
-        version=int(versions[-1].stem),
-        columns=[(field.name, field.dataType.simpleString()) for field in schema],
-        rows=None if files is None else _sum_rows(files),
-        size_bytes=checksum["tableSizeBytes"],
-        modified_at=datetime.fromtimestamp(versions[-1].stat().st_mtime, timezone.utc),
-    )
+    modified_at = datetime.fromtimestamp(newest.stat().st_mtime, timezone.utc)
+    return DeltaTable(folder, int(newest.stem), modified_at, checksum)
 
 
-def count_rows(folder: Path) -> int | None:
-    """Return the rows of a table's newest version from all its commits, without Spark.
-
-    Args:
-        folder: the table's folder.
-
-    Returns:
-        None where old commits were cleaned up, or a file has no statistics.
-    """
+def _live_files(folder: Path) -> list[dict[str, Any]] | None:
+    """Return the files of the newest version from all commits; None where old ones are gone."""
     live: dict[tuple[Any, ...], dict[str, Any]] = {}
     commits = _commits(folder)
-    if not commits or int(commits[-1].stem) != len(commits) - 1:
+    if int(commits[-1].stem) != len(commits) - 1:
         return None
     for commit in commits:
-        actions = [json.loads(line) for line in commit.read_text().splitlines()]
+        actions = _actions(commit)
         for removed in (action["remove"] for action in actions if "remove" in action):
             live.pop(_identity(removed), None)
         live.update({_identity(a["add"]): a["add"] for a in actions if "add" in a})
-    return _sum_rows(live.values())
+    return list(live.values())
 
 
 def _commits(folder: Path) -> list[Path]:
     return sorted((folder / "_delta_log").glob("[0-9]" * 20 + ".json"))
+
+
+def _since_checkpoint(folder: Path, commits: list[Path]) -> list[Path]:
+    checkpoints = (folder / "_delta_log").glob("[0-9]" * 20 + ".checkpoint*.parquet")
+    newest = max((checkpoint.name[:20] for checkpoint in checkpoints), default="")
+    return [commit for commit in commits if commit.stem > newest]
+
+
+def _actions(commit: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in commit.read_text().splitlines()]
 
 
 def _identity(file: dict[str, Any]) -> tuple[Any, ...]:

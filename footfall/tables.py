@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel
 
 from footfall.contracts import load_contracts
+from footfall.delta_log import local_folder, read_delta_table
 from footfall.explain import explain
 from footfall.settings import Settings, get_settings
 from footfall.trace_log import log_trace
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 READS_AT_A_TIME = 4
+IS_VIEW = re.compile(r"^Type: VIEW", re.MULTILINE)
 LAYERS = ("bronze", "silver", "gold", "training", "quality")
 
 
@@ -37,19 +41,33 @@ class TableStatus(BaseModel):
     fix: str | None = None
 
 
-def list_tables(spark: SparkSession, settings: Settings | None = None) -> list[tuple[str, str]]:
-    """Return (layer, qualified name) of each Delta table; views are left out."""
+class Located(NamedTuple):
+    """A table of the catalog; ``folder`` is None where it is not on this machine."""
+
+    layer: str
+    name: str
+    folder: Path | None
+
+
+def located_tables(spark: SparkSession, settings: Settings | None = None) -> list[Located]:
+    """Return each Delta table; views are left out."""
     settings = settings or get_settings()
     tables = []
     for layer in LAYERS:
         schema = settings.schema_of(layer)
         if spark.catalog.databaseExists(schema):
+            # One statement a schema: listTables opens the log of each table.
             tables += [
-                (layer, f"{schema}.{table.name}")
-                for table in spark.catalog.listTables(schema)
-                if table.tableType != "VIEW" and not table.isTemporary
+                Located(layer, f"{schema}.{row.tableName}", local_folder(row.information))
+                for row in spark.sql(f"show table extended in {schema} like '*'").collect()
+                if not row.isTemporary and not IS_VIEW.search(row.information)
             ]
     return tables
+
+
+def list_tables(spark: SparkSession, settings: Settings | None = None) -> list[tuple[str, str]]:
+    """Return (layer, qualified name) of each Delta table; views are left out."""
+    return [(table.layer, table.name) for table in located_tables(spark, settings)]
 
 
 def vars_as_built(spark: SparkSession, settings: Settings) -> dict[str, list[str]]:
@@ -69,39 +87,48 @@ def table_status(spark: SparkSession, settings: Settings | None = None) -> list[
 
     ``last_load`` is the newest load id that the table holds (bronze) or reflects (everything else;
     recorded by the models as table properties ``footfall.loads.<source>.<entity>``). A table that
-    cannot be read has a ``problem`` and stops none of the others.
+    cannot be read has a ``problem`` and stops none of the others. Spark is asked only for what the
+    table's log does not tell.
     """
     now = datetime.now(timezone.utc)
 
-    def status_of(layer: str, table: str) -> TableStatus:
+    def status_of(table: Located) -> TableStatus:
         try:
-            return read_status(layer, table)
+            return read_status(table)
         except Exception as error:
-            told = explain(error, table)
-            log_trace(error, f"status of {table}")
-            return TableStatus(layer=layer, table=table, problem=told.message, fix=told.fix)
+            told = explain(error, table.name)
+            log_trace(error, f"status of {table.name}")
+            return TableStatus(
+                layer=table.layer, table=table.name, problem=told.message, fix=told.fix
+            )
 
-    def read_status(layer: str, table: str) -> TableStatus:
-        detail = spark.sql(f"describe detail {table}").first()
-        assert detail is not None
-        loads = [
-            int(value)
-            for key, value in detail["properties"].items()
-            if key.startswith("footfall.loads.")
-        ]
-        counted = "count(*), max(_load_id)" if layer == "bronze" else "count(*), null"
-        totals = spark.sql(f"select {counted} from {table}").first()
-        assert totals is not None
-        updated_at = detail["lastModified"].astimezone(timezone.utc)
+    def read_status(table: Located) -> TableStatus:
+        log = read_delta_table(table.folder) if table.folder else None
+        if log:
+            properties, updated_at, size_bytes = log.properties, log.modified_at, log.size_bytes
+        else:
+            detail = spark.sql(f"describe detail {table.name}").first()
+            assert detail is not None
+            properties, size_bytes = detail["properties"], detail["sizeInBytes"]
+            updated_at = detail["lastModified"].astimezone(timezone.utc)
+        is_bronze = table.layer == "bronze"
+        rows = log.rows if log else None
+        newest = log.largest("_load_id") if log and is_bronze else None
+        if rows is None or (is_bronze and newest is None):
+            counted = "count(*), max(_load_id)" if is_bronze else "count(*), null"
+            totals = spark.sql(f"select {counted} from {table.name}").first()
+            assert totals is not None
+            rows, newest = totals
+        loads = [int(load) for key, load in properties.items() if key.startswith("footfall.loads.")]
         return TableStatus(
-            layer=layer,
-            table=table,
-            rows=totals[0],
-            last_load=max([*loads, *(load for load in [totals[1]] if load)], default=None),
+            layer=table.layer,
+            table=table.name,
+            rows=rows,
+            last_load=max([*loads, *(load for load in [newest] if load)], default=None),
             updated_at=updated_at,
             age_hours=round((now - updated_at).total_seconds() / 3600, 2),
-            size_bytes=detail["sizeInBytes"],
+            size_bytes=size_bytes,
         )
 
     with ThreadPoolExecutor(READS_AT_A_TIME) as pool:
-        return list(pool.map(lambda named: status_of(*named), list_tables(spark, settings)))
+        return list(pool.map(status_of, located_tables(spark, settings)))

@@ -262,6 +262,12 @@ MUTANTS = [
         "macros/staging/time_checks.sql", MIDNIGHT, "stg_product__interactions",
         ("the earliest day is too early", "\" < date'\"", "\" <= date'\""),
         ("the latest day is too late", "day ~ ' > date_add('", "day ~ ' >= date_add('"),
+        ("the day after the latest is not too late", "~ days ~ ')'", "~ days ~ ' + 1)'"),
+    ),
+    *mutants(
+        "macros/staging/time_checks.sql", ELSEWHERE, "stg_product__interactions",
+        ("loads arrive on days of UTC", "event_date('_ingested_at') | trim",
+         "'cast(_ingested_at as date)'"),
     ),
     *mutants(
         "macros/staging/event_key.sql", MIDNIGHT, "stg_product__interactions",

@@ -213,18 +213,32 @@ def _plan_successors(spark: SparkSession, settings: Settings, holding: Holding, 
         lambda one, other: one & other,
         (F.col(key).eqNullSafe(F.col(f"_{key}")) for key in contract.key),
     )
-    successors = bronze.where(~is_persons).join(keys.distinct(), same, "left_semi")
-    days = successors.select(_event_date(contract).alias("day")).distinct().collect()
+    types = {column.name: column.data_type for column in contract.columns}
+    day = _event_date(contract.event_time, types[contract.event_time])
+    successors = bronze.where(~is_persons & _is_plausible(day)).join(
+        keys.distinct(), same, "left_semi"
+    )
+    days = successors.select(day.alias("day")).distinct().collect()
     if days:
         plan.rebuilt.add(contract.staging_model)
         plan.models.add(contract.staging_model)
-        plan.dates |= {row["day"] for row in days if row["day"]}
+        plan.dates |= {row["day"] for row in days}
 
 
-def _event_date(contract: Contract) -> Column:
-    """Return the day of an event, as macros/staging/event_date.sql does."""
-    types = {column.name: column.data_type for column in contract.columns}
-    event_time = F.col(contract.event_time)
-    if types[contract.event_time] == "date":
-        return event_time
-    return F.to_date(F.from_utc_timestamp(event_time, project_vars()["reporting_timezone"]))
+def _event_date(column: str, data_type: str = "timestamp") -> Column:
+    """Return the day of a time, as macros/staging/event_date.sql does."""
+    if data_type == "date":
+        return F.col(column)
+    return F.to_date(F.from_utc_timestamp(column, project_vars()["reporting_timezone"]))
+
+
+def _is_plausible(day: Column) -> Column:
+    """Return whether staging accepts a row's day, as macros/staging/time_checks.sql does."""
+    known = project_vars()
+    earliest, days = known["earliest_event_date"], known["latest_event_days_after_arrival"]
+    is_plausible = day.isNotNull()
+    if earliest is not None:
+        is_plausible &= day >= F.lit(str(earliest)).cast("date")
+    if days is not None:
+        is_plausible &= day <= F.date_add(_event_date("_ingested_at"), days)
+    return is_plausible

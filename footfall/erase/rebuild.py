@@ -47,11 +47,11 @@ def _built(spark: SparkSession, settings: Settings) -> set[str]:
     """Return the names of the tables and views that exist."""
     schemas = [settings.schema_of(layer) for layer in LAYERS if layer != "bronze"]
     return {
-        table.name
+        row["tableName"]
         for schema in schemas
         if spark.catalog.databaseExists(schema)
-        for table in spark.catalog.listTables(schema)
-        if not table.isTemporary
+        for row in spark.sql(f"show tables in {schema}").collect()
+        if not row["isTemporary"]
     }
 
 

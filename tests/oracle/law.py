@@ -179,8 +179,11 @@ def check(data: DataSet, name: str, oracle: Oracle) -> None:
 
 DAY_ZERO = date(2025, 3, 1)
 MIDDAY = time(12)
-# On the 8th day summer begins in New York, on the -118th it had ended.
-DAYS = (0, 0, 0, 1, 1, 2, 6, 7, 8, 8, 27, 28, 29, 30, 31, -1, -2, -29, -118, -365, -400)
+# On the 8th day summer begins in New York, on the -118th it had ended. Beside the day of arrival
+# lie the last that a row may have and the first that it may not.
+DAYS = (
+    0, 0, 0, 1, 1, 2, 6, 7, 8, 8, 27, 28, 29, 30, 31, 32, 33, -1, -2, -29, -118, -365, -400,
+)  # fmt: skip
 TIMES = tuple(
     time.fromisoformat(text)
     for text in (
@@ -326,6 +329,10 @@ WRONG_TIMES = tuple(
 
 def at(day: int, clock: time) -> datetime:
     return datetime.combine(DAY_ZERO + timedelta(days=day), clock, timezone.utc)
+
+
+ARRIVED = at(31, time(3, 30))
+"""When all rows arrive; in New York it is the day before."""
 
 
 def random_row(name: str, rng: random.Random) -> Row:
@@ -517,13 +524,15 @@ def append_loads(data: DataSet, name: str, rows: pa.Table) -> None:
 def play(data: DataSet, schedule: Schedule, *options: str) -> Oracle:
     """Play a schedule on empty tables, with options for dbt; return the oracle of the same rows."""
     data.drop_all()
-    oracle = Oracle(core_actions(PROJECT_DIR / "seeds" / "action_types.csv"), schedule.definitions)
+    core = core_actions(PROJECT_DIR / "seeds" / "action_types.csv")
+    oracle = Oracle(core, schedule.definitions, ARRIVED)
     load_ids = dict.fromkeys(schedule.family.entities, 0)
     for number, load in enumerate(schedule.loads):
         for name, rows in load.items():
             arrow = as_arrow(name, rows)
             load_ids[name] += 1
-            append_load(data, name, load_ids[name], arrow)
+            arrived = pa.array([ARRIVED] * arrow.num_rows, pa.timestamp("us", "UTC"))
+            append_load(data, name, load_ids[name], arrow.append_column("_ingested_at", arrived))
             oracle.connection.register("arriving", arrow)
             oracle.load(name, "select *, null::varchar[] as errors from arriving")
         for run in schedule.runs:

@@ -378,11 +378,18 @@ class Oracle:
     Args:
         core_actions: the actions that the seed calls core.
         definitions: the vars that the tables are built with.
+        arrived: when all rows did; by default they arrive while the test runs.
     """
 
-    def __init__(self, core_actions: set[str], definitions: Definitions | None = None) -> None:
+    def __init__(
+        self,
+        core_actions: set[str],
+        definitions: Definitions | None = None,
+        arrived: datetime | None = None,
+    ) -> None:
         self.core_actions = core_actions
         self.definitions = definitions or Definitions()
+        self.arrival_day = f"timestamptz '{arrived}'::date" if arrived else "current_date"
         self.loads: Counter[str] = Counter()
         self.connection = duckdb.connect()
         self.connection.execute(
@@ -426,9 +433,8 @@ class Oracle:
         """Split the input: ``judged_*`` has reasons and key, ``accepted_*`` the first of a key."""
         for name, entity in ENTITIES.items():
             view = _view(name)
-            # All that tests load arrives while they run.
             earliest = self.definitions.earliest_event_date
-            latest = f"current_date + {self.definitions.latest_event_days_after_arrival}"
+            latest = f"{self.arrival_day} + {self.definitions.latest_event_days_after_arrival}"
             times = (
                 (f"{entity.time}::date < '{earliest}'", f"{entity.time}_too_early"),
                 (f"{entity.time}::date > {latest}", f"{entity.time}_too_late"),

@@ -154,7 +154,10 @@ def _add_newest_day(person: Landing) -> None:
 
 
 def _add_two_people_keys(person: Landing, others: Landing) -> None:
-    """A transaction was delivered for the person, and later for two others on other days."""
+    """A transaction was delivered for the person, and later for others on other days.
+
+    The last of them lies on a day that no table can hold.
+    """
 
     def paid(customer: int, day: date, price: int) -> pa.Table:
         return one_row(
@@ -166,7 +169,11 @@ def _add_two_people_keys(person: Landing, others: Landing) -> None:
     person.write(1, "crm.transactions", "first.parquet", paid(CUSTOMER, START, 10))
     for landing in (person, others):
         later = pa.concat_tables(
-            [paid(SOMEBODY, START - timedelta(days=40), 20), paid(SOMEBODY_ELSE, START, 30)]
+            [
+                paid(SOMEBODY, START - timedelta(days=40), 20),
+                paid(SOMEBODY_ELSE, START, 30),
+                paid(SOMEBODY_ELSE, date.max, 40),
+            ]
         )
         landing.write(2, "crm.transactions", "later.parquet", later)
 

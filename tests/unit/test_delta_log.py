@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from footfall.delta_log import count_rows, local_folder, read_delta_table
+from footfall.delta_log import DeltaTable, local_folder, read_delta_table
 
 
 def file(name: str, rows: int | None, deleted: int = 0) -> dict[str, Any]:
@@ -16,34 +16,64 @@ def file(name: str, rows: int | None, deleted: int = 0) -> dict[str, Any]:
 
 
 def commit(table: Path, version: int, *actions: dict[str, Any]) -> None:
+    """Write a commit, and the checksum of a version that has too many files to list them."""
     log = table / "_delta_log"
     log.mkdir(exist_ok=True)
     (log / f"{version:020}.json").write_text("\n".join(json.dumps(action) for action in actions))
+    (log / f"{version:020}.crc").write_text(json.dumps({"tableSizeBytes": 7}))
+
+
+def read(table: Path) -> DeltaTable:
+    found = read_delta_table(table)
+    assert found
+    return found
 
 
 def test_rows_are_those_of_the_files_that_no_commit_removed(tmp_path: Path) -> None:
     commit(tmp_path, 0, {"protocol": {}}, {"add": file("a", 10)}, {"add": file("b", 5)})
-    assert count_rows(tmp_path) == 15
+    assert read(tmp_path).rows == 15
     # A deletion vector: the file is removed as it was, and added again without three rows.
     commit(tmp_path, 1, {"add": file("a", 10, deleted=3)}, {"remove": file("a", None)})
-    assert count_rows(tmp_path) == 12
+    assert read(tmp_path).rows == 12
     commit(tmp_path, 2, {"remove": file("a", None, deleted=3)}, {"add": file("c", 1)})
-    assert count_rows(tmp_path) == 6
+    assert read(tmp_path).rows == 6
 
 
 def test_rows_are_unknown_without_statistics_or_the_first_commits(tmp_path: Path) -> None:
     commit(tmp_path, 0, {"add": file("a", 10)})
     commit(tmp_path, 1, {"add": file("b", None)})
-    assert count_rows(tmp_path) is None
+    assert read(tmp_path).rows is None
     (tmp_path / "_delta_log" / f"{0:020}.json").unlink()
     commit(tmp_path, 1, {"add": file("b", 2)})
-    assert count_rows(tmp_path) is None
+    assert read(tmp_path).rows is None
 
 
 def test_a_folder_without_log_or_checksum_is_left_to_spark(tmp_path: Path) -> None:
     assert read_delta_table(tmp_path) is None
     commit(tmp_path, 0, {"add": file("a", 10)})
+    assert read(tmp_path).rows == 10
+    (tmp_path / "_delta_log" / f"{0:020}.crc").unlink()
     assert read_delta_table(tmp_path) is None
+
+
+def test_a_damaged_commit_is_left_to_spark_unless_a_checkpoint_holds_it(tmp_path: Path) -> None:
+    for version in range(3):
+        commit(tmp_path, version, {"add": file(f"{version}", 10)})
+    (tmp_path / "_delta_log" / f"{1:020}.json").write_text('{"add": ')
+    assert read_delta_table(tmp_path) is None
+    (tmp_path / "_delta_log" / f"{1:020}.checkpoint.parquet").touch()
+    assert read_delta_table(tmp_path)
+
+
+def test_the_newest_load_is_told_by_the_files_statistics(tmp_path: Path) -> None:
+    def loaded(name: str, load_id: int) -> dict[str, Any]:
+        stats = {"numRecords": 1, "maxValues": {"_load_id": load_id, "event_key": "a"}}
+        return {"add": {"path": name, "stats": json.dumps(stats)}}
+
+    commit(tmp_path, 0, loaded("a", 7), loaded("b", 3))
+    assert read(tmp_path).largest("_load_id") == 7
+    commit(tmp_path, 1, {"add": file("c", 1)})
+    assert read(tmp_path).largest("_load_id") is None
 
 
 def test_only_a_local_location_is_a_folder() -> None:
