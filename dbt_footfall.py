@@ -140,6 +140,20 @@ def _explained(error: Exception, code_at: str = "") -> FootfallError:
     return FootfallError(told.message, f"{told.fix}\n  Trace: {file}" if file else told.fix)
 
 
+def read_delta_log(_adapter: SparkAdapter, relation: SparkRelation) -> DeltaTable | None:
+    """Return the newest version of a table, for macros: `adapter.read_delta_log(relation)`.
+
+    Args:
+        relation: from dbt's cache, which knows the table's location.
+
+    Returns:
+        None for a view, a table whose files are not on this machine, or a log that Spark must read.
+    """
+    is_view = relation.type == RelationType.View
+    folder = None if is_view else local_folder(relation.information or "")
+    return read_delta_table(folder) if folder else None
+
+
 def columns_for_catalog(self: SparkAdapter, relation: SparkRelation) -> Iterator[dict[str, Any]]:
     """Yield a row of dbt's catalog for each column of a table or view.
 
@@ -147,8 +161,7 @@ def columns_for_catalog(self: SparkAdapter, relation: SparkRelation) -> Iterator
     Delta tables. Delta's log has them, and the statistics; the warehouse is asked for the rest.
     """
     information = relation.information or ""
-    folder = None if relation.type == RelationType.View else local_folder(information)
-    table = read_delta_table(folder) if folder else None
+    table = read_delta_log(self, relation)
     rows = None
     if table:
         columns = table.columns
@@ -258,6 +271,8 @@ def _install() -> None:
     SparkAdapter.python_submission_helpers = property(python_submission_helpers)
     SparkConnectionManager.open = classmethod(open)
     SparkAdapter._get_columns_for_catalog = columns_for_catalog
+    SparkAdapter.read_delta_log = read_delta_log
+    SparkAdapter._available_ |= {"read_delta_log"}
     Cursor.execute = execute
     Cursor.fetchall = fetchall
     GraphRunnableTask.execute_nodes = execute_nodes

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from pyspark.sql.types import StructType
 
 LOCATION = re.compile(r"^Location: file:/+(.*?)\s*$", re.MULTILINE)
@@ -54,7 +55,7 @@ class DeltaTable:
 
     @cached_property
     def files(self) -> list[dict[str, Any]] | None:
-        """The files of this version; None where old commits are needed and were cleaned up."""
+        """The files of this version; None where only Spark can tell."""
         listed: list[dict[str, Any]] | None = self.checksum.get("allFiles")
         return _live_files(self.folder) if listed is None else listed
 
@@ -67,11 +68,14 @@ class DeltaTable:
         """Return the largest value of a column of integers, by the files' statistics.
 
         Returns:
-            None where the table is empty, the files are unknown, or one has no statistics of it.
+            0 where there is no file, None where they are unknown or one has no statistics of it.
+            Rows that a deletion vector hides count.
         """
-        stats = [json.loads(file.get("stats") or "{}") for file in self.files or ()]
+        if self.files is None:
+            return None
+        stats = [json.loads(file.get("stats") or "{}") for file in self.files]
         values = [known.get("maxValues", {}).get(column) for known in stats]
-        return None if None in values else max(values, default=None)
+        return None if None in values else max(values, default=0)
 
 
 def local_folder(information: str) -> Path | None:
@@ -105,10 +109,26 @@ def read_delta_table(folder: Path) -> DeltaTable | None:
 
 
 def _live_files(folder: Path) -> list[dict[str, Any]] | None:
-    """Return the files of the newest version from all commits; None where old ones are gone."""
+    """Return the files of the newest version from the newest checkpoint and the commits after it.
+
+    Returns:
+        None where a commit is missing, or the checkpoint is of a newer kind.
+    """
+    checkpoint = max(
+        folder.glob("_delta_log/" + "[0-9]" * 20 + ".checkpoint.parquet"), default=None
+    )
     live: dict[tuple[Any, ...], dict[str, Any]] = {}
-    commits = _commits(folder)
-    if int(commits[-1].stem) != len(commits) - 1:
+    following = 0
+    if checkpoint:
+        content = pq.ParquetFile(checkpoint)
+        if "sidecar" in content.schema_arrow.names:
+            return None
+        columns = ["add.path", "add.stats", "add.deletionVector"]
+        adds = content.read(columns)["add"].drop_null().to_pylist()
+        live.update({_identity(add): add for add in adds})
+        following = int(checkpoint.name[:20]) + 1
+    commits = [commit for commit in _commits(folder) if int(commit.stem) >= following]
+    if [int(commit.stem) for commit in commits] != [*range(following, following + len(commits))]:
         return None
     for commit in commits:
         actions = _actions(commit)

@@ -3,10 +3,17 @@
     {%- set pinned = run_state().setdefault('newest_loads', {}) -%}
     {%- set queries = [] -%}
     {%- for source_name, entity in entities if source_name ~ '.' ~ entity not in pinned -%}
-        {%- do queries.append(
-            "select '" ~ source_name ~ '.' ~ entity ~ "' as name, coalesce(max(_load_id), 0) as load_id"
-            ~ ' from ' ~ source_contract(source_name, entity).relation_name
-        ) -%}
+        {%- set bronze = source_contract(source_name, entity) -%}
+        {%- set log = delta_log_of(bronze) -%}
+        {%- set newest = log.largest('_load_id') if log else none -%}
+        {%- if newest is not none -%}
+            {%- do pinned.update({source_name ~ '.' ~ entity: newest}) -%}
+        {%- else -%}
+            {%- do queries.append(
+                "select '" ~ source_name ~ '.' ~ entity ~ "' as name,"
+                ~ ' coalesce(max(_load_id), 0) as load_id from ' ~ bronze.relation_name
+            ) -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- for row in (run_query(queries | join(' union all ')) if queries else []) -%}
         {%- do pinned.update({row[0]: row[1] | int}) -%}

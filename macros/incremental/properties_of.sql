@@ -4,8 +4,10 @@
     {%- if node.unique_id not in known -%}
         {%- set found = {} -%}
         {%- if is_built(node) -%}
-            {%- for row in run_query('show tblproperties ' ~ node.relation_name)
-                if row[0].startswith('footfall.') -%}
+            {%- set log = delta_log_of(node) -%}
+            {%- set rows = log.properties.items() if log
+                else run_query('show tblproperties ' ~ node.relation_name) -%}
+            {%- for row in rows if row[0].startswith('footfall.') -%}
                 {%- do found.update({row[0]: row[1]}) -%}
             {%- endfor -%}
         {%- endif -%}
