@@ -53,14 +53,13 @@ class Engine:
 
 @dataclass(frozen=True)
 class Run:
-    """What one command took, in seconds, and the most memory of one of its processes in GiB.
+    """What one command took, in seconds.
 
     ``foreign_load`` is the share of the cores' time that went to other processes, 0 to 1.
     """
 
     seconds: float
     cpu_seconds: float
-    peak_gib: float
     foreign_load: float
 
 
@@ -92,7 +91,7 @@ def run_command(engine: Engine, command: tuple[str, ...], folder: Path) -> Run:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     foreign = foreign_share(busy_seconds() - busy, cpu, time.perf_counter() - started)
-    return Run(seconds, cpu, after.ru_maxrss / 1024**2, foreign)
+    return Run(seconds, cpu, foreign)
 
 
 def measure_engines(engines: list[Engine], runs: int, folder: Path) -> list[Row]:
@@ -118,7 +117,6 @@ def measure_engines(engines: list[Engine], runs: int, folder: Path) -> list[Row]
                     seconds=round(ordered[runs // 2], 2),
                     runs=[round(run.seconds, 2) for run in taken],
                     cpu_seconds=round(sorted(run.cpu_seconds for run in taken)[runs // 2], 2),
-                    peak_rss_gib=round(max(run.peak_gib for run in taken), 2),
                     foreign_load=sorted(run.foreign_load for run in taken)[runs // 2],
                 )
             )

@@ -58,7 +58,7 @@ class Row:
         cpu_seconds: median of the processor time of the process and its children, which a busy
             machine hardly changes.
         peak_rss_gib: most memory of the process and its children at one moment, in GiB. It
-            includes what the process held before.
+            includes what the process held before. None where it was not measured.
         bytes_read: input of one run.
         bytes_written: output of one run.
         rows: rows of one run.
@@ -73,7 +73,7 @@ class Row:
     seconds: float
     runs: list[float]
     cpu_seconds: float
-    peak_rss_gib: float
+    peak_rss_gib: float | None = None
     bytes_read: int | None = None
     bytes_written: int | None = None
     rows: int | None = None
@@ -315,7 +315,7 @@ def _cells(row: Row) -> list[str]:
         f"{row.seconds:.2f}{' †' if row.is_disturbed else ''}",
         f"{min(row.runs):.2f}–{max(row.runs):.2f}",
         f"{row.cpu_seconds:.2f}",
-        f"{row.peak_rss_gib:.2f}",
+        "–" if row.peak_rss_gib is None else f"{row.peak_rss_gib:.2f}",
         mebibytes(row.bytes_read),
         mebibytes(row.bytes_written),
         "–" if row.rows is None else f"{row.rows:,}",

@@ -160,7 +160,7 @@ def _median(step: str, rows: list[Row]) -> Row:
         seconds=middle.seconds,
         runs=[row.seconds for row in rows],
         cpu_seconds=middle.cpu_seconds,
-        peak_rss_gib=max(row.peak_rss_gib for row in rows),
+        peak_rss_gib=max(row.peak_rss_gib or 0.0 for row in rows),
         bytes_written=middle.bytes_written,
         rows=middle.rows,
         foreign_load=max(row.foreign_load or 0.0 for row in rows),
