@@ -98,6 +98,13 @@ def test_query_prints_a_table_by_default(table: Path, footfall: Footfall) -> Non
     assert "1,234,567" in answer.out
 
 
+def test_query_s_table_rounds_what_json_has_whole(table: Path, footfall: Footfall) -> None:
+    sql = "select 0.12345678d as share, 1234567.5d as total, 3.0d as whole, 1e-7d as small"
+    assert footfall("query", sql).out.split()[-4:] == ["0.1235", "1,234,567.5", "3", "1e-07"]
+    [row] = footfall("query", sql, "--format", "json").json
+    assert row == {"share": 0.12345678, "total": 1234567.5, "whole": 3.0, "small": 1e-7}
+
+
 def test_query_of_a_table_that_is_not_there_fails_with_the_name_and_the_next_step(
     spark: SparkSession, footfall: Footfall
 ) -> None:
