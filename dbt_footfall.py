@@ -162,10 +162,10 @@ def columns_for_catalog(self: SparkAdapter, relation: SparkRelation) -> Iterator
     """
     information = relation.information or ""
     table = read_delta_log(self, relation)
-    rows = None
+    rows = table.rows if table else None
     if table:
         columns = table.columns
-        rows = _count(self, relation) if table.rows is None else table.rows
+        rows = _count(self, relation) if rows is None else rows
     else:
         described = self.get_columns_in_relation(relation)
         columns = [(column.name, column.dtype) for column in described]

@@ -102,7 +102,7 @@ def read_delta_table(folder: Path) -> DeltaTable | None:
         checksum = json.loads(newest.with_suffix(".crc").read_text())
         for commit in _since_checkpoint(folder, commits):
             _actions(commit)
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, ValueError):
         return None
     modified_at = datetime.fromtimestamp(newest.stat().st_mtime, timezone.utc)
     return DeltaTable(folder, int(newest.stem), modified_at, checksum)
@@ -112,7 +112,7 @@ def _live_files(folder: Path) -> list[dict[str, Any]] | None:
     """Return the files of the newest version from the newest checkpoint and the commits after it.
 
     Returns:
-        None where a commit is missing, or the checkpoint is of a newer kind.
+        None where a commit is missing, or the checkpoint is damaged or of a newer kind.
     """
     checkpoint = max(
         folder.glob("_delta_log/" + "[0-9]" * 20 + ".checkpoint.parquet"), default=None
@@ -120,11 +120,14 @@ def _live_files(folder: Path) -> list[dict[str, Any]] | None:
     live: dict[tuple[Any, ...], dict[str, Any]] = {}
     following = 0
     if checkpoint:
-        content = pq.ParquetFile(checkpoint)
-        if "sidecar" in content.schema_arrow.names:
+        try:
+            content = pq.ParquetFile(checkpoint)
+            if "sidecar" in content.schema_arrow.names:
+                return None
+            columns = ["add.path", "add.stats", "add.deletionVector"]
+            adds = content.read(columns)["add"].drop_null().to_pylist()
+        except (OSError, ValueError):
             return None
-        columns = ["add.path", "add.stats", "add.deletionVector"]
-        adds = content.read(columns)["add"].drop_null().to_pylist()
         live.update({_identity(add): add for add in adds})
         following = int(checkpoint.name[:20]) + 1
     commits = [commit for commit in _commits(folder) if int(commit.stem) >= following]

@@ -18,7 +18,12 @@
 
 
 {% macro is_built(node) %}
+    {{ return(relation_of(node) is not none) }}
+{% endmacro %}
+
+
+{% macro relation_of(node) %}
     {{ return(load_cached_relation(api.Relation.create(
-        database=node.database or none, schema=node.schema, identifier=node.alias
-    )) is not none) }}
+        database=node.database or none, schema=node.schema, identifier=node.identifier or node.alias
+    ))) }}
 {% endmacro %}

@@ -61,8 +61,10 @@ def test_a_damaged_commit_is_left_to_spark_unless_a_checkpoint_holds_it(tmp_path
         commit(tmp_path, version, {"add": file(f"{version}", 10)})
     (tmp_path / "_delta_log" / f"{1:020}.json").write_text('{"add": ')
     assert read_delta_table(tmp_path) is None
+    (tmp_path / "_delta_log" / f"{1:020}.json").write_bytes(b"\xff\xfe")
+    assert read_delta_table(tmp_path) is None
     (tmp_path / "_delta_log" / f"{1:020}.checkpoint.parquet").touch()
-    assert read_delta_table(tmp_path)
+    assert read(tmp_path).rows is None, "the checkpoint is empty"
 
 
 def test_the_newest_load_is_told_by_the_files_statistics(tmp_path: Path) -> None:
