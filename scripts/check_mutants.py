@@ -20,7 +20,6 @@ import json
 import os
 import random
 import re
-import shutil
 import sys
 import tempfile
 import time
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 PAGE = PROJECT / "docs" / "testing.md"
 MARK = "<!-- mutants: written by scripts/check_mutants.py -->"
-PARTS = ("dbt_project.yml", "profiles.yml", "macros", "models", "seeds", "snapshots", "tests")
 ELSEWHERE, MIDNIGHT, SHOP, CRM = "engagement_elsewhere", "engagement", "training", "customers"
 """Families of tests/oracle/law.py; the first does not split sessions at midnight."""
 LOADS, ROWS = 3, 60
@@ -98,8 +96,12 @@ MUTANTS = [
     ),
     *mutants(
         "macros/sessions/session_dates.sql", ELSEWHERE, "fct_sessions",
-        ("sessions across midnight are not affected", "(affected.dates + touched)",
-         "affected.dates"),
+        ("sessions across midnight are not affected", "(rows.dates + touched)", "rows.dates"),
+    ),
+    *mutants(
+        f"{ENGAGEMENT}/fct_sessions.yml", ELSEWHERE,
+        "fct_session_duration_daily fct_user_activity_monthly",
+        ("sessions spread no change", "        widens: session_dates\n", ""),
     ),
     *mutants(
         "macros/sessions/session_cap_seconds.sql", ELSEWHERE, "fct_session_metrics_daily",
@@ -116,8 +118,6 @@ MUTANTS = [
         ("outliers are counted", "'filter', not is_outlier", "'filter', true"),
         ("outliers are not capped", "if(is_outlier, least(duration_seconds, cap_seconds)",
          "if(is_outlier, duration_seconds"),
-        ("late attributes change no metric", "new_attribute_dates(session_dates(affected_dates(",
-         "((session_dates(affected_dates("),
         ("sessions of two actions bounce", "action_count = 1)", "action_count <= 2)"),
         ("users are counted once a session", "count(distinct if(is_counted, user_id, null))",
          "count(if(is_counted, user_id, null))"),
@@ -134,9 +134,10 @@ MUTANTS = [
          "affected.dates"),
     ),
     *mutants(
-        f"{ACTIVITY}/new_attribute_dates.sql", ELSEWHERE, "fct_user_sketches_daily " + COUNTS,
-        ("attributes that arrive later change no earlier count", "(affected.dates + changed)",
-         "affected.dates"),
+        f"{ACTIVITY}/new_attribute_dates.sql", ELSEWHERE,
+        "fct_user_sketches_daily fct_session_metrics_daily " + COUNTS,
+        ("attributes that arrive later change no earlier count", "(rows.dates + changed)",
+         "rows.dates"),
         ("the first attributes do not hold since the user joined",
          "when updated_at = min(updated_at) over (partition by user_id)", "when false"),
         ("no day more for time zones", "date_sub(versions.valid_from, 1)",
@@ -156,22 +157,23 @@ MUTANTS = [
         ("all actions are core", "count_if(action_types.is_core)",
          "count_if(action_types.is_core is not null)"),
         ("the shortest session is the longest", "max(duration_seconds) as", "min(duration_seconds) as"),
-        ("sessions across midnight are not affected",
-         "session_dates(affected_dates(\n    ['fct_sessions', ",
-         "(affected_dates(\n    ['fct_sessions', "),
     ),
     *mutants(
         f"{ENGAGEMENT}/fct_user_activity_monthly.sql", ELSEWHERE, "fct_user_activity_monthly",
         ("engaged from exactly the limit", "longest_session_seconds > {{",
          "longest_session_seconds >= {{"),
         ("three core actions make a core day", "core_action_count >= 2", "core_action_count >= 3"),
-        ("the month after is not affected", "affected_months(changed_days, days_before)",
-         "affected_months(changed_days)"),
-        ("sessions across midnight are not affected",
-         "session_dates(affected_dates(['fct_user_activity_daily']))",
-         "affected_dates(['fct_user_activity_daily'])"),
         ("the month before the last", "add_months(month_start, -1)", "add_months(month_start, -2)"),
         ("days that changed keep their old bits", "{{ plane }} & ~(", "{{ plane }} | (0 * "),
+    ),
+    *mutants(
+        f"{ENGAGEMENT}/fct_user_activity_monthly.yml", ELSEWHERE, "fct_user_activity_monthly " + COUNTS,
+        ("months spread no change", "        widens: core_window_dates\n", ""),
+    ),
+    *mutants(
+        f"{ACTIVITY}/core_window_dates.sql", ELSEWHERE, "fct_user_activity_monthly " + COUNTS,
+        ("the last day of the core window is not affected", "core_window_days() - 1",
+         "core_window_days() - 2"),
     ),
     *mutants(
         f"{ACTIVITY}/followed_days.sql", ELSEWHERE, "fct_user_activity_monthly",
@@ -202,9 +204,11 @@ MUTANTS = [
     ),
     *mutants(
         f"{ACTIVITY}/active_user_dates.sql", ELSEWHERE, COUNTS,
-        ("what a core day depends on is forgotten", "31 + core_window_days() - 1", "31"),
-        ("days that have no row yet stay without", "day_date in wanted or day_date not in existing",
-         "day_date in wanted"),
+        ("what a core day depends on is forgotten", "longest_month_days() + core_window_days() - 1",
+         "longest_month_days()"),
+        ("the longest month has 30 days", "return(31)", "return(30)"),
+        ("days that have no row yet stay without", "day in wanted or day not in existing",
+         "day in wanted"),
     ),
     *mutants(
         f"{ACTIVITY}/active_users_by_bitmaps.sql", ELSEWHERE, COUNTS,
@@ -303,9 +307,16 @@ MUTANTS = [
          "coalesce({{ column.name }}, nullif(1, 1), try_cast(null and "),
     ),
     *mutants(
-        "macros/incremental/affected_dates.sql", ELSEWHERE, "fct_user_activity_daily",
-        ("the first new load is passed over", "' where _load_id > ' ~ bounds[0]",
-         "' where _load_id > 1 + ' ~ bounds[0]"),
+        "macros/incremental/changed_rows.sql", ELSEWHERE, "fct_user_activity_daily " + COUNTS,
+        ("the first new load is passed over", "'_load_id > ' ~ bounds[0]",
+         "'_load_id > 1 + ' ~ bounds[0]"),
+        ("what inputs spread is lost", "else spread(node, changed_inputs(inputs, change), change)",
+         "else changed_inputs(inputs, change)"),
+    ),
+    *mutants(
+        "macros/incremental/dates_around.sql", ELSEWHERE, COUNTS,
+        ("the last day is left out", "range(-before, after + 1)", "range(-before, after)"),
+        ("the first day is left out", "range(-before,", "range(1 - before,"),
     ),
     *mutants(
         "macros/incremental/in_loads.sql", MIDNIGHT, "dq_quarantine dq_load_reconciliation",
@@ -404,29 +415,6 @@ class Outcome:
     seconds: float
 
 
-@contextlib.contextmanager
-def project_of(mutant: Mutant) -> Iterator[None]:
-    """Let dbt work on a copy of the project with the mistake in it."""
-    from footfall.settings import get_settings
-
-    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-        copy = Path(folder)
-        for part in PARTS:
-            if (PROJECT / part).is_dir():
-                shutil.copytree(PROJECT / part, copy / part)
-            else:
-                shutil.copy(PROJECT / part, copy / part)
-        file = copy / mutant.file
-        file.write_text(file.read_text().replace(mutant.old, mutant.new))
-        os.environ["FOOTFALL_PROJECT_DIR"] = folder
-        get_settings.cache_clear()
-        try:
-            yield
-        finally:
-            del os.environ["FOOTFALL_PROJECT_DIR"]
-            get_settings.cache_clear()
-
-
 def differences(mutant: Mutant, seed: str, data: DataSet) -> str:
     """Build the tables and return which of them differ from the oracle's."""
     import law
@@ -450,9 +438,12 @@ def differences(mutant: Mutant, seed: str, data: DataSet) -> str:
 
 def judge(mutant: Mutant, data: DataSet) -> str:
     """Return what catches a mutant; nothing where it survives."""
+    from projects import project_with
+
     from footfall.errors import FootfallError
 
-    with project_of(mutant):
+    text = (PROJECT / mutant.file).read_text().replace(mutant.old, mutant.new)
+    with project_with({mutant.file: text}):
         for seed in SEEDS:
             try:
                 with contextlib.redirect_stdout(io.StringIO()):

@@ -121,7 +121,7 @@ def _run_of(node: Any) -> dict[str, Any]:
     if comment is None:
         raise FootfallError(
             f"Model {node.name} does not say what it replaces.",
-            "Call replace_where(column, affected_dates([...])) in it; see docs/incremental.md.",
+            "Call replace_where(column, affected_dates()) in it; see docs/incremental.md.",
         )
     run: dict[str, Any] = json.loads(comment.group(1))
     return run

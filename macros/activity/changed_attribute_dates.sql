@@ -11,7 +11,7 @@
         ) -%}
     {%- endfor -%}
     {%- set changed = query_dates(
-        days_of_new_attributes(this, affected) ~ ' left join '
+        days_of_new_attributes(this, affected.ranges['app.users']) ~ ' left join '
         ~ model_node('dim_users').relation_name ~ ' as now on days.user_id = now.user_id and '
         ~ holds_at_end_of('days.event_date', 'now') ~ ' where ' ~ differs | join(' or ')
     ) -%}

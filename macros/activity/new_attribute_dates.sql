@@ -1,20 +1,22 @@
-{% macro new_attribute_dates(affected) %}
-    {#- For what is built from fct_user_activity_daily: its days on which attributes that arrived
-        since hold. -#}
-    {%- if 'app.users' not in affected.ranges -%}
-        {{ return(affected) }}
+{% macro new_attribute_dates(rows, change) %}
+    {#- The days of users' actions on which attributes that arrived since hold; where it can be, of
+        the aggregate. -#}
+    {%- if 'app.users' not in change.ranges -%}
+        {{ return(rows) }}
     {%- endif -%}
+    {%- set activity = model_node('fct_user_activity_daily') -%}
+    {%- set reads_activity = activity.unique_id in ancestors_of(change.consumer) -%}
+    {%- set user_days = activity if reads_activity else model_node('int_interactions') -%}
     {%- set changed = query_dates(
-        days_of_new_attributes(model_node('fct_user_activity_daily').relation_name, affected)
+        days_of_new_attributes(user_days.relation_name, change.ranges['app.users'])
     ) -%}
-    {{ return(dict(affected, dates=(affected.dates + changed) | unique | sort)) }}
+    {{ return(dict(rows, dates=(rows.dates + changed) | unique | sort)) }}
 {% endmacro %}
 
 
-{% macro days_of_new_attributes(user_days, affected) %}
+{% macro days_of_new_attributes(user_days, bounds) %}
     {#- A user's version holds until the next one, the first since the user joined; a day more on
         both sides covers every time zone. -#}
-    {%- set bounds = affected.ranges['app.users'] -%}
     select distinct days.event_date
     from {{ user_days }} as days
     inner join (

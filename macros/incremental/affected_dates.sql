@@ -1,47 +1,48 @@
-{% macro affected_dates(inputs) %}
-    {%- if not plans_run() -%}
-        {{ return({'first': true, 'dates': [], 'ranges': {}, 'loads': {}, 'changed': true}) }}
+{% macro affected_dates(of=none, without=[]) %}
+    {%- set affected = affected_loads(of) -%}
+    {%- if affected.whole or not affected.changed -%}
+        {{ return(affected) }}
     {%- endif -%}
-    {%- set available = available_loads(inputs) -%}
-    {%- if not is_incremental() -%}
-        {{ return({'first': true, 'dates': [], 'ranges': {}, 'loads': available, 'changed': true}) }}
-    {%- endif -%}
-    {%- set forced = forced_dates() -%}
-    {%- if forced is not none -%}
-        {{ return({'first': false, 'dates': forced, 'ranges': {}, 'loads': {}, 'changed': true}) }}
-    {%- endif -%}
-    {%- set ranges = {} -%}
-    {%- set consumed = consumed_loads(model) -%}
-    {%- if not consumed -%}
-        {#- Built without rows, or left by a crash before it said what it reflects. -#}
-        {{ return({'first': true, 'dates': [], 'ranges': {}, 'loads': available, 'changed': true}) }}
-    {%- endif -%}
-    {%- for name, load_id in available.items() if load_id > consumed.get(name, 0) -%}
-        {%- do ranges.update({name: (consumed.get(name, 0), load_id)}) -%}
-    {%- endfor -%}
-    {{ return({
-        'first': false,
-        'dates': dates_of_loads(ranges),
-        'ranges': ranges,
-        'loads': available,
-        'changed': ranges | length > 0,
-    }) }}
+    {%- set node = graph.nodes[model.unique_id] -%}
+    {%- set change = {
+        'ranges': affected.ranges,
+        'forced': affected.dates if affected.is_forced else none,
+        'without': without,
+        'consumer': node,
+    } -%}
+    {%- set inputs = changed_inputs(inputs_of(node, of), change) -%}
+    {#- What a model reads of some inputs it widens itself. -#}
+    {%- set own = inputs if of else spread(node, inputs, change) -%}
+    {{ return(dict(affected, whole=own.whole, dates=own.dates, input_dates=inputs.dates)) }}
 {% endmacro %}
 
 
-{% macro dates_of_loads(ranges) %}
-    {%- set queries = [] -%}
-    {%- for name, bounds in ranges.items() -%}
-        {%- set staging = model_node('stg_' ~ name | replace('.', '__')) -%}
-        {%- if not staging.config.meta.get('slowly_changing') -%}
-            {%- do queries.append(
-                'select event_date from ' ~ staging.relation_name
-                ~ ' where _load_id > ' ~ bounds[0] ~ ' and _load_id <= ' ~ bounds[1]
-            ) -%}
-        {%- endif -%}
+{% macro affected_loads(of=none) %}
+    {%- set affected = {
+        'whole': true, 'changed': true, 'is_forced': false,
+        'dates': [], 'input_dates': [], 'ranges': {}, 'loads': {},
+    } -%}
+    {%- if not plans_run() -%}
+        {{ return(affected) }}
+    {%- endif -%}
+    {%- set available = available_loads(of) -%}
+    {%- if not is_incremental() -%}
+        {{ return(dict(affected, loads=available)) }}
+    {%- endif -%}
+    {%- set forced = forced_dates() -%}
+    {%- if forced is not none -%}
+        {{ return(dict(affected, whole=false, is_forced=true, dates=forced, input_dates=forced)) }}
+    {%- endif -%}
+    {%- set consumed = consumed_loads(model) -%}
+    {%- if not consumed -%}
+        {#- Built without rows, or left by a crash before it said what it reflects. -#}
+        {{ return(dict(affected, loads=available)) }}
+    {%- endif -%}
+    {%- set ranges = {} -%}
+    {%- for name, load_id in available.items() if load_id > consumed.get(name, 0) -%}
+        {%- do ranges.update({name: (consumed.get(name, 0), load_id)}) -%}
     {%- endfor -%}
-    {{ return(
-        query_dates('select distinct event_date from (' ~ queries | join(' union all ') ~ ')')
-        if queries else []
-    ) }}
+    {{ return(dict(
+        affected, whole=false, ranges=ranges, loads=available, changed=ranges | length > 0
+    )) }}
 {% endmacro %}

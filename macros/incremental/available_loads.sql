@@ -1,12 +1,13 @@
-{% macro available_loads(inputs) %}
+{% macro available_loads(of=none) %}
     {#- Of each entity that the inputs are made of: the newest load that all tables reflect which this
         model is made of and which hold the entity. -#}
     {%- set available = {} -%}
-    {%- set feeding = feeding_tables(graph.nodes[model.unique_id]) -%}
-    {%- for input in inputs if model_node(input) -%}
-        {%- for name in entities_of(model_node(input)) if name not in available -%}
+    {%- set node = graph.nodes[model.unique_id] -%}
+    {%- set inputs = inputs_of(node) -%}
+    {%- for input in inputs_of(node, of) -%}
+        {%- for name in entities_of(input) if name not in available -%}
             {%- set reflected = [] -%}
-            {%- for table in feeding if name in entities_of(table) -%}
+            {%- for table in inputs if name in entities_of(table) -%}
                 {%- do reflected.append(consumed_loads(table).get(name, 0)) -%}
             {%- endfor -%}
             {%- do available.update({name: reflected | min}) -%}
@@ -16,21 +17,22 @@
 {% endmacro %}
 
 
-{% macro feeding_tables(node) %}
+{% macro inputs_of(node, of=none) %}
     {#- The tables that a model reads, directly or through views. -#}
     {%- set found = {} -%}
     {%- for parent in node.depends_on.nodes
         if parent in graph.nodes and graph.nodes[parent].resource_type in ['model', 'snapshot'] -%}
         {%- set parent_node = graph.nodes[parent] -%}
         {%- if parent_node.config.materialized == 'view' -%}
-            {%- for table in feeding_tables(parent_node) -%}
+            {%- for table in inputs_of(parent_node) -%}
                 {%- do found.update({table.unique_id: table}) -%}
             {%- endfor -%}
         {%- else -%}
             {%- do found.update({parent: parent_node}) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(found.values() | list) }}
+    {%- set tables = found.values() | list -%}
+    {{ return(tables | selectattr('name', 'in', of) | list if of else tables) }}
 {% endmacro %}
 
 

@@ -1,7 +1,7 @@
 {% macro from_date(column, affected) %}
     {#- For tables whose later partitions all depend on an earlier day: everything from the first
         affected day on, and the newest partition, which is replaced when the data's edge moves. -#}
-    {%- if affected.first -%}
+    {%- if affected.whole -%}
         {{ return('true') }}
     {%- elif not affected.dates -%}
         {{ return('false') }}

@@ -1,5 +1,5 @@
 {% macro in_dates(column, affected) %}
-    {%- if affected.first -%}
+    {%- if affected.whole -%}
         true
     {%- elif not affected.dates -%}
         false

@@ -1,4 +1,4 @@
-{% macro new_loads(entities, inputs=[]) %}
+{% macro new_loads(entities) %}
     {%- if not plans_run() -%}
         {%- set ranges = {} -%}
         {%- for source_name, entity in entities -%}
@@ -6,7 +6,8 @@
         {%- endfor -%}
         {{ return({'ranges': ranges, 'loads': {}, 'changed': true, 'entities': entities}) }}
     {%- endif -%}
-    {%- set newest = available_loads(inputs) if inputs else newest_loads(entities) -%}
+    {#- What is made of tables sees what they reflect, what is made of sources all that arrived. -#}
+    {%- set newest = available_loads() or newest_loads(entities) -%}
     {%- set consumed = consumed_loads(model) if is_incremental() else {} -%}
     {%- set ranges = {} -%}
     {%- set changed = [] -%}

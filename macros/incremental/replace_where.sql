@@ -2,7 +2,7 @@
     {{- incremental_run(
         affected.loads,
         affected.changed,
-        dates=none if affected.first else affected.dates,
+        dates=none if affected.whole else affected.dates,
         replace_where=in_dates(column, affected) | trim,
     ) -}}
 {% endmacro %}

@@ -2,7 +2,7 @@
     {%- if not plans_run() -%}
         {{ return(new_loads([(source_name, entity)])) }}
     {%- endif -%}
-    {%- set available = available_loads(['stg_' ~ source_name ~ '__' ~ entity]) -%}
+    {%- set available = available_loads() -%}
     {%- set built = is_built(model) -%}
     {%- set consumed = consumed_loads(model) if built and not flags.FULL_REFRESH else {} -%}
     {%- set ranges = {} -%}

@@ -1,8 +1,8 @@
-{% macro session_dates(affected) %}
+{% macro session_dates(rows, change) %}
     {#- Where midnight does not split, a session belongs to its first day and may reach into others:
         an event touches all days of the sessions that touch its day. -#}
-    {%- if var('session_split_at_midnight') or affected.first or not affected.dates -%}
-        {{ return(affected) }}
+    {%- if var('session_split_at_midnight') or not rows.dates -%}
+        {{ return(rows) }}
     {%- endif -%}
     {%- set sessions -%}
         select
@@ -21,7 +21,7 @@
     {%- set touched = query_dates(
         'select distinct explode(sequence(first_date, last_date)) as event_date from ('
         ~ sessions ~ ') where exists(sequence(first_date, last_date), day -> '
-        ~ in_dates('day', affected) ~ ')'
+        ~ in_dates('day', rows) ~ ')'
     ) -%}
-    {{ return(dict(affected, dates=(affected.dates + touched) | unique | sort)) }}
+    {{ return(dict(rows, dates=(rows.dates + touched) | unique | sort)) }}
 {% endmacro %}

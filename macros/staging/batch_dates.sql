@@ -27,5 +27,5 @@
 
 {% macro in_batch_dates(source_name, entity, loads) -%}
     {%- set dates = batch_dates(source_name, entity, loads) -%}
-    {{ in_dates('event_date', {'first': dates is none, 'dates': dates or []}) }}
+    {{ in_dates('event_date', {'whole': dates is none, 'dates': dates or []}) }}
 {%- endmacro %}

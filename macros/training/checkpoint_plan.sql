@@ -12,7 +12,7 @@
         {{ return(plan) }}
     {%- endif -%}
     {%- set wanted = wanted_checkpoints() -%}
-    {%- set present = [] if actions.first else checkpoint_dates(this) -%}
+    {%- set present = [] if actions.whole else checkpoint_dates(this) -%}
     {%- set late = late_actions(actions, wanted) -%}
     {%- set whole = present | reject('in', wanted) | list -%}
     {%- set conditions = [] -%}
@@ -41,7 +41,7 @@
     {%- endif -%}
     {{ return(dict(
         plan,
-        replace_where='true' if actions.first else conditions | join(' or ') or 'false',
+        replace_where='true' if actions.whole else conditions | join(' or ') or 'false',
         late_customers=late.customers,
     )) }}
 {% endmacro %}

@@ -2,7 +2,7 @@
     {#- Which impression days to write. One with new impressions is recomputed whole; one that comes
         after late actions only for the customers who acted late. -#}
     {%- set written = {
-        'first': impressions.first,
+        'whole': impressions.whole,
         'dates': impressions.dates,
         'loads': dict(impressions.loads, **actions.loads),
         'changed': impressions.changed or actions.changed,
@@ -13,7 +13,7 @@
     {%- if not plans_run() or not written.changed -%}
         {{ return(plan) }}
     {%- endif -%}
-    {%- if not written.first and actions.ranges -%}
+    {%- if not written.whole and actions.ranges -%}
         {%- set customers = customers_of_loads(actions) -%}
         {%- set repaired = query_dates(
             'select distinct built.dt from ' ~ this ~ ' as built inner join (' ~ customers
@@ -22,7 +22,7 @@
         ) | reject('in', written.dates) | list -%}
         {%- do plan.update({'repaired': repaired, 'late_customers': customers if repaired}) -%}
         {%- do written.update({'dates': (written.dates + repaired) | sort}) -%}
-    {%- elif not written.first and actions.dates -%}
+    {%- elif not written.whole and actions.dates -%}
         {%- set after = query_dates(
             'select distinct event_date from ' ~ ref('stg_shop__impressions')
             ~ " where event_date > date'" ~ actions.dates | min ~ "'"
@@ -44,7 +44,7 @@
         {%- set days = written.dates -%}
         {%- set days = days | select('ge', base) | list if base else days -%}
         {%- set days = days | select('lt', until) | list if until else days -%}
-        {%- if days or written.first -%}
+        {%- if days or written.whole -%}
             {%- do spans.append(
                 {'base': base, 'until': until, 'newest': days | max if days else until}
             ) -%}

@@ -1,6 +1,6 @@
 {{ config(partition_by=['source']) }}
 
-{% set loads = new_loads(source_entities(), inputs=staging_models() + ['dq_quarantine']) %}
+{% set loads = new_loads(source_entities()) %}
 {{ replace_loads(loads) }}
 
 -- Each share is counted on its own: a row that reached neither staging nor quarantine, and repeats

@@ -1,7 +1,8 @@
 {{ config(partition_by=['checkpoint_date', 'bucket']) }}
 
 {% set plan = checkpoint_plan(
-    affected_dates(['int_customer_action_segments']), affected_dates(['stg_shop__impressions'])
+    affected_dates(of=['int_customer_action_segments']),
+    affected_dates(of=['stg_shop__impressions'])
 ) %}
 {{ incremental_run(plan.loads, plan.changed, replace_where=plan.replace_where) }}
 

@@ -1,6 +1,4 @@
-{% set affected = affected_dates(
-    ['stg_shop__clicks', 'stg_shop__add_to_carts', 'stg_shop__orders']
-) %}
+{% set affected = affected_dates() %}
 {{ replace_where('event_date', affected) }}
 
 with actions as (

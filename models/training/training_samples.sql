@@ -1,6 +1,6 @@
 {{ config(partition_by=['dt']) }}
 
-{% set affected = affected_dates(['stg_shop__impressions']) %}
+{% set affected = affected_dates() %}
 {{ replace_where('dt', affected) }}
 
 with impressions as (

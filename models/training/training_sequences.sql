@@ -1,7 +1,8 @@
 {{ config(partition_by=['dt']) }}
 
 {% set plan = sequence_plan(
-    affected_dates(['stg_shop__impressions']), affected_dates(['int_customer_action_segments'])
+    affected_dates(of=['stg_shop__impressions']),
+    affected_dates(of=['int_customer_action_segments'])
 ) %}
 {{ replace_where('dt', plan.written) }}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timezone
 from pathlib import Path
 
@@ -22,10 +23,12 @@ from law import (
     Run,
     Schedule,
     breaches_of_oracle,
+    drawn_schedule,
     play,
     random_schedule,
     run_schedule,
 )
+from projects import project_with
 from thorough import only_thorough
 
 from footfall.dbt import run_dbt
@@ -85,6 +88,42 @@ def test_a_session_that_grows_past_midnight_changes_the_day_on_which_it_began(
         "select month_start, engaged_days from {gold}.fct_user_activity_monthly order by 1"
     )
     assert engaged == [(date(2025, 2, 1), 1 << 27), (date(2025, 3, 1), 0)]
+
+
+LONGEST_SESSIONS = """\
+{% set affected = affected_dates() %}
+{{ replace_where('event_date', affected) }}
+
+select
+    user_id,
+    event_date,
+    max(duration_seconds) as longest_session_seconds
+from {{ ref('fct_sessions') }}
+where {{ in_dates('event_date', affected) }}
+group by user_id, event_date
+"""
+
+
+@pytest.mark.timeout(1200)
+def test_a_mart_that_knows_nothing_of_sessions_across_midnight_is_exact(
+    law_data: Callable[[str], DataSet],
+) -> None:
+    """It inherits which dates a change touches from what it reads."""
+    data, family = law_data(NOT_SPLIT), FAMILIES[NOT_SPLIT]
+    drawn = drawn_schedule(family, random.Random(SEED), 4, rows_at_least=40, rows_at_most=60)
+    mart = "fct_longest_sessions"
+    select = ("--select", f"+{mart}", "+dq_load_reconciliation")
+    runs = tuple(Run(number, select) for number in range(4))
+    expected = (
+        "select user_id, event_date, max(duration_seconds) from {gold}.fct_sessions "
+        "group by user_id, event_date order by 1, 2"
+    )
+    with project_with({f"models/marts/engagement/{mart}.sql": LONGEST_SESSIONS}):
+        oracle = play(data, replace(drawn, runs=runs))
+    assert breaches_of_oracle(data, oracle) == {}
+    rows = data.rows(f"select * from {{gold}}.{mart} order by 1, 2")
+    assert rows == data.rows(expected)
+    assert len(rows) > 100
 
 
 @pytest.mark.parametrize(

@@ -46,11 +46,6 @@ def parse(target: Path, *arguments: str) -> dict[str, Any]:
     return manifest
 
 
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return parse(tmp_path_factory.mktemp("target"), "--target", "local")
-
-
 def nodes(manifest: dict[str, Any], *resource_types: str) -> list[dict[str, Any]]:
     return [node for node in manifest["nodes"].values() if node["resource_type"] in resource_types]
 
@@ -136,21 +131,43 @@ def entities(manifest: dict[str, Any], unique_id: str) -> set[str]:
     return {name for parent in parents for name in entities(manifest, parent)}
 
 
-def test_the_inputs_that_a_mart_names_are_made_of_all_that_it_is_made_of(
+def ancestors(manifest: dict[str, Any], unique_id: str) -> set[str]:
+    """Return all nodes that a node is made of."""
+    parents = manifest["nodes"].get(unique_id, {"depends_on": {}})["depends_on"].get("nodes", [])
+    return {*parents, *(name for parent in parents for name in ancestors(manifest, parent))}
+
+
+def test_the_parts_of_its_inputs_that_a_model_plans_by_are_all_that_it_is_made_of(
     manifest: dict[str, Any],
 ) -> None:
-    """A load of an entity that none of them holds would never count as new."""
+    """A load of an entity that no part holds would never count as new."""
+    checked = []
+    for node in nodes(manifest, "model"):
+        parts = re.findall(r"affected_dates\(\s*of=\[(.*?)\]", node["raw_code"], re.DOTALL)
+        named = [name for part in parts for name in re.findall(r"'(\w+)'", part)]
+        if named:
+            checked.append(node["name"])
+            covered = [entities(manifest, f"model.footfall.{name}") for name in named]
+            assert set().union(*covered) == entities(manifest, node["unique_id"]), node["name"]
+    assert sorted(checked) == ["int_customer_action_checkpoints", "training_sequences"]
+
+
+def test_what_a_model_leaves_out_is_made_before_it(manifest: dict[str, Any]) -> None:
     checked = 0
     for node in nodes(manifest, "model"):
-        calls = re.findall(r"affected_dates\(\s*\[(.*?)\]", node["raw_code"], re.DOTALL)
-        named = [name for call in calls for name in re.findall(r"'(\w+)'", call)]
-        named += node["config"]["meta"].get("affected_by", [])
-        if named:
-            checked += 1
-            ids = [f"{kind}.footfall.{name}" for name in named for kind in ("model", "snapshot")]
-            covered = [entities(manifest, name) for name in ids if name in manifest["nodes"]]
-            assert set().union(*covered) == entities(manifest, node["unique_id"]), node["name"]
-    assert checked > 15
+        for names in re.findall(r"without=\[(.*?)\]", node["raw_code"]):
+            for name in re.findall(r"'(\w+)'", names):
+                checked += 1
+                assert f"model.footfall.{name}" in ancestors(manifest, node["unique_id"])
+    assert checked >= 3
+
+
+def test_what_spreads_a_change_names_a_macro(manifest: dict[str, Any]) -> None:
+    macros = {macro["name"] for macro in manifest["macros"].values()}
+    widening = [node["config"]["meta"].get("widens") for node in nodes(manifest, "model")]
+    named = {name for name in widening if name}
+    assert named == {"session_dates", "new_attribute_dates", "core_window_dates"}
+    assert named <= macros
 
 
 def test_each_definition_that_a_model_names_is_a_var_or_a_macro(manifest: dict[str, Any]) -> None:

@@ -1,8 +1,6 @@
 {{ config(partition_by=['as_of_date']) }}
 
-{% set affected = affected_dates([
-    'stg_crm__customers', 'stg_crm__transactions', 'stg_crm__events', 'stg_crm__sessions',
-]) %}
+{% set affected = affected_dates() %}
 {% set as_of_filter = from_date('as_of_date', affected) %}
 {{ incremental_run(affected.loads, affected.changed, replace_where=as_of_filter) }}
 

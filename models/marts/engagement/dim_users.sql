@@ -1,7 +1,6 @@
 {{ config(partition_by=none) }}
 
-{% set affected = affected_dates(['snap_app_users']) %}
-{{ replace_whole(affected) }}
+{{ replace_whole(affected_loads()) }}
 
 with versions as (
     select

@@ -2,10 +2,8 @@
 
 {% set window_days = active_user_windows().mau_28 %}
 {% set days_before = window_days - 1 %}
-{% set affected = active_user_dates(
-    session_dates(affected_dates(['fct_user_activity_daily', 'fct_user_activity_monthly'])),
-    days_before + core_window_days()
-) %}
+{#- Bars hold no attributes. -#}
+{% set affected = active_user_dates(affected_dates(without=['dim_users']), window_days) %}
 {% set input_months = affected_months(active_user_inputs(affected, window_days)) %}
 {{ replace_where('metric_date', affected) }}
 

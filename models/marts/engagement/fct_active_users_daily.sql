@@ -4,14 +4,9 @@
 {% endif %}
 
 {% set metrics = active_user_metrics() %}
-{% set affected = active_user_dates(
-    new_attribute_dates(session_dates(affected_dates(
-        ['fct_user_activity_daily', 'fct_user_activity_monthly']
-    ))),
-    active_user_reach()
-) %}
+{% set affected = active_user_dates(affected_dates(), longest_month_days()) %}
 {% set bitmap_days = var('active_users_bitmap_days') %}
-{% set few_days = not affected.first and affected.dates | length <= bitmap_days %}
+{% set few_days = not affected.whole and affected.dates | length <= bitmap_days %}
 {{ replace_where('metric_date', affected) }}
 
 with metric_dates as (

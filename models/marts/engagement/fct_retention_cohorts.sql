@@ -1,6 +1,6 @@
 {{ config(partition_by=none) }}
 
-{{ replace_whole(affected_dates(['fct_user_activity_daily', 'fct_user_activity_monthly'])) }}
+{{ replace_whole(affected_loads()) }}
 
 with periods as (
     select * from {{ ref('int_activity_periods') }}

@@ -1,5 +1,5 @@
 {% set buckets = session_duration_buckets() %}
-{% set affected = session_dates(affected_dates(['fct_sessions'])) %}
+{% set affected = affected_dates() %}
 {{ replace_where('event_date', affected) }}
 
 with sessions as (

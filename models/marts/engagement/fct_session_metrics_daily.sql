@@ -1,6 +1,4 @@
-{% set affected = new_attribute_dates(session_dates(affected_dates(
-    ['fct_sessions', 'fct_user_activity_daily']
-))) %}
+{% set affected = affected_dates() %}
 {{ replace_where('event_date', affected) }}
 
 with sessions as (

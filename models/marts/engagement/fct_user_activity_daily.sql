@@ -1,6 +1,5 @@
-{% set affected = changed_attribute_dates(session_dates(affected_dates(
-    ['fct_sessions', 'stg_product__interactions', 'stg_app__interactions', 'dim_users']
-))) %}
+{#- What attributes change is found in what the table holds. -#}
+{% set affected = changed_attribute_dates(affected_dates(without=['dim_users'])) %}
 {{ replace_where('event_date', affected) }}
 
 with interactions as (

@@ -2,8 +2,10 @@
 
 {% set days_before = core_window_days() - 1 %}
 {% set planes = ['basic_days', 'core_once_days', 'core_twice_days', 'engaged_days'] %}
-{% set changed_days = session_dates(affected_dates(['fct_user_activity_daily'])) %}
-{% set affected = affected_months(changed_days, days_before) %}
+{#- Months hold no attributes. -#}
+{% set affected_days = affected_dates(without=['dim_users']) %}
+{% set changed_days = dict(affected_days, dates=affected_days.input_dates) %}
+{% set affected = affected_months(affected_days) %}
 {{ replace_where('month_start', affected) }}
 
 with user_days as (
@@ -18,7 +20,7 @@ with user_days as (
         trunc(event_date, 'MM') as month_start
     from {{ ref('fct_user_activity_daily') }}
     where {{ in_dates('event_date', changed_days) }}
-    {%- if not affected.first %}
+    {%- if not affected.whole %}
     union all
     select
         user_id,

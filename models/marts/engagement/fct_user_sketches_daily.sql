@@ -1,4 +1,5 @@
-{% set affected = new_attribute_dates(affected_dates(['fct_user_activity_daily'])) %}
+{#- Sketches hold no sessions. -#}
+{% set affected = affected_dates(without=['fct_sessions']) %}
 {{ replace_where('event_date', affected) }}
 
 with segment_users as (

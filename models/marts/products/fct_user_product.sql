@@ -5,7 +5,7 @@
     meta={'zorder_by': ['user_id', 'product_id']},
 ) }}
 
-{% set affected = affected_dates(['fct_user_product_daily']) %}
+{% set affected = affected_dates() %}
 {{ incremental_run(affected.loads, affected.changed) }}
 
 with user_product_days as (

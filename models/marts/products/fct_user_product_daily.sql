@@ -1,6 +1,6 @@
 {{ config(meta={'zorder_by': ['user_id', 'product_id']}) }}
 
-{% set affected = affected_dates(['stg_product__interactions', 'int_hot_products']) %}
+{% set affected = affected_dates() %}
 {{ replace_where('event_date', affected) }}
 
 with interactions as (

@@ -1,4 +1,4 @@
-{% set affected = affected_dates(['stg_product__interactions']) %}
+{% set affected = affected_dates() %}
 {{ replace_where('event_date', affected) }}
 
 with interactions as (

@@ -1,0 +1,42 @@
+"""Copies of the dbt project in which some files are others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from footfall.dbt import project_vars
+from footfall.settings import PROJECT_DIR, get_settings
+
+PARTS = ("dbt_project.yml", "profiles.yml", "macros", "models", "seeds", "snapshots", "tests")
+
+
+@contextmanager
+def project_with(files: Mapping[str, str]) -> Iterator[Path]:
+    """Let dbt work on a copy of the project.
+
+    Args:
+        files: texts by path in the project; they replace what is there.
+    """
+    with tempfile.TemporaryDirectory(prefix="project-") as folder:
+        copy = Path(folder)
+        for part in PARTS:
+            if (PROJECT_DIR / part).is_dir():
+                shutil.copytree(PROJECT_DIR / part, copy / part)
+            else:
+                shutil.copy(PROJECT_DIR / part, copy / part)
+        for name, text in files.items():
+            (copy / name).write_text(text)
+        os.environ["FOOTFALL_PROJECT_DIR"] = folder
+        get_settings.cache_clear()
+        project_vars.cache_clear()
+        try:
+            yield copy
+        finally:
+            del os.environ["FOOTFALL_PROJECT_DIR"]
+            get_settings.cache_clear()
+            project_vars.cache_clear()

@@ -1,0 +1,173 @@
+"""Which dates a run recomputes: dbt's own macros on the project's graph, without Spark."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from planning import PROJECT, Warehouse, macros_of
+from test_project_shape import nodes
+
+NEW = "2025-03-05"
+SPREAD = "2025-03-04"
+"""A day on which sessions began that reach into the new one, or on which new attributes hold."""
+FOLLOWING = [f"2025-03-{day:02}" for day in range(5, 12)]
+"""The days on which an action of the first can make a day core."""
+ANSWERS = {
+    "explode\\(sequence\\(first_date": [(SPREAD,), (NEW,)],
+    "stg_app__users": [(SPREAD,)],
+    "_load_id > 1 and _load_id <= 2": [(NEW,)],
+}
+NOT_SPLIT = {"session_split_at_midnight": False}
+
+
+def affected(
+    manifest: dict[str, Any],
+    model: str,
+    entity: str,
+    *,
+    of: list[str] | None = None,
+    without: tuple[str, ...] = (),
+    **changed: Any,
+) -> dict[str, Any]:
+    """Return what affected_dates says where a second load of one entity arrived on :data:`NEW`."""
+    tables = nodes(manifest, "model", "snapshot")
+    entities = [f"{row['source_name']}.{row['name']}" for row in manifest["sources"].values()]
+    before = dict.fromkeys(entities, 1)
+    reflects = {table["name"]: before | {entity: 2} for table in tables} | {model: before}
+    macros = macros_of(manifest, model, Warehouse(reflects, ANSWERS), **changed)
+    found: dict[str, Any] = macros["affected_dates"](of=of, without=list(without))
+    return found
+
+
+DIRECT = ("int_hot_products", "fct_user_product_daily", "fct_user_product")
+BY_SESSION = (
+    "fct_sessions", "fct_session_metrics_daily", "fct_session_duration_daily",
+    "fct_user_activity_daily",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("model", [*DIRECT, *BY_SESSION])
+def test_a_new_row_affects_its_date(manifest: dict[str, Any], model: str) -> None:
+    plan = affected(manifest, model, "product.interactions")
+    assert (plan["dates"], plan["whole"], plan["changed"]) == ([NEW], False, True)
+    assert plan["loads"]["product.interactions"] == 2
+    assert plan["ranges"] == {"product.interactions": (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("model", "dates"),
+    [*((model, [NEW]) for model in DIRECT), *((model, [SPREAD, NEW]) for model in BY_SESSION)],
+)
+def test_sessions_spread_it_where_midnight_does_not_split_them(
+    manifest: dict[str, Any], model: str, dates: list[str]
+) -> None:
+    assert affected(manifest, model, "product.interactions", **NOT_SPLIT)["dates"] == dates
+
+
+def test_months_spread_it_to_the_days_that_it_can_make_core(manifest: dict[str, Any]) -> None:
+    months = affected(manifest, "fct_user_activity_monthly", "product.interactions")
+    assert (months["input_dates"], months["dates"]) == ([NEW], FOLLOWING)
+    for model in ("fct_active_users_daily", "fct_active_days_histogram"):
+        assert affected(manifest, model, "product.interactions")["dates"] == FOLLOWING
+
+
+@pytest.mark.parametrize(
+    ("model", "dates"),
+    [
+        ("fct_session_metrics_daily", [SPREAD]),
+        ("fct_active_users_daily", [SPREAD, *FOLLOWING[:-1]]),
+    ],
+)
+def test_attributes_spread_to_the_days_on_which_they_hold(
+    manifest: dict[str, Any], model: str, dates: list[str]
+) -> None:
+    assert affected(manifest, model, "app.users")["dates"] == dates
+
+
+def test_what_a_model_leaves_out_gives_no_date_and_counts_as_read(manifest: dict[str, Any]) -> None:
+    plan = affected(manifest, "fct_user_activity_daily", "app.users", without=("dim_users",))
+    assert plan["dates"] == []
+    assert (plan["changed"], plan["loads"]["app.users"]) == (True, 2)
+
+
+def test_of_some_inputs_come_only_their_dates_and_loads(manifest: dict[str, Any]) -> None:
+    segments = affected(
+        manifest, "training_sequences", "shop.clicks", of=["int_customer_action_segments"]
+    )
+    assert segments["dates"] == [NEW]
+    assert "shop.impressions" not in segments["loads"]
+    impressions = affected(
+        manifest, "training_sequences", "shop.clicks", of=["stg_shop__impressions"]
+    )
+    assert (impressions["changed"], list(impressions["loads"])) == (False, ["shop.impressions"])
+
+
+def test_nothing_new_asks_nothing(manifest: dict[str, Any]) -> None:
+    read = dict.fromkeys(("product.interactions", "app.interactions", "app.users"), 1)
+    warehouse = Warehouse({table["name"]: read for table in nodes(manifest, "model")})
+    plan = macros_of(manifest, "fct_active_users_daily", warehouse)["affected_dates"]()
+    assert (plan["changed"], plan["dates"], warehouse.asked) == (False, [], [])
+
+
+def with_mart(manifest: dict[str, Any], *reads: str) -> dict[str, Any]:
+    """Return a manifest with a mart more that says nothing of how it is affected."""
+    grown = deepcopy(manifest)
+    mart = deepcopy(grown["nodes"][f"model.{PROJECT}.int_hot_products"])
+    mart |= {"name": "fct_new", "unique_id": f"model.{PROJECT}.fct_new"}
+    mart["depends_on"]["nodes"] = [f"model.{PROJECT}.{name}" for name in reads]
+    grown["nodes"][mart["unique_id"]] = mart
+    return grown
+
+
+@pytest.mark.parametrize(
+    ("reads", "entity", "dates"),
+    [
+        ("fct_sessions", "product.interactions", [SPREAD, NEW]),
+        ("fct_user_activity_daily", "product.interactions", [SPREAD, NEW]),
+        ("int_user_active_periods", "product.interactions", [SPREAD, *FOLLOWING]),
+        ("dim_users", "app.users", [SPREAD]),
+        ("stg_product__interactions", "app.users", []),
+        ("fct_user_product_daily", "product.interactions", [NEW]),
+    ],
+)
+def test_a_mart_inherits_what_its_inputs_declare(
+    manifest: dict[str, Any], reads: str, entity: str, dates: list[str]
+) -> None:
+    plan = affected(with_mart(manifest, reads), "fct_new", entity, **NOT_SPLIT)
+    assert (plan["dates"], plan["whole"]) == (dates, False)
+
+
+@pytest.mark.parametrize("reads", ["fct_growth_accounting", "fct_active_users_daily"])
+def test_an_input_that_changes_nobody_knows_where_is_read_whole(
+    manifest: dict[str, Any], reads: str
+) -> None:
+    assert affected(with_mart(manifest, reads), "fct_new", "product.interactions")["whole"]
+
+
+def test_a_load_counts_once_all_inputs_reflect_it(manifest: dict[str, Any]) -> None:
+    tables = {table["name"]: {"product.interactions": 5} for table in nodes(manifest, "model")}
+    reflects = tables | {"fct_sessions": {"product.interactions": 3}, "fct_session_metrics_daily": {
+        "product.interactions": 2}}  # fmt: skip
+    plan = macros_of(
+        manifest, "fct_session_metrics_daily", Warehouse(reflects, {"_load_id > 2": [(NEW,)]})
+    )["affected_dates"]()
+    assert plan["ranges"]["product.interactions"] == (2, 3)
+    # An input that never saw the entity reflects none of it.
+    del reflects["fct_sessions"]
+    plan = macros_of(manifest, "fct_session_metrics_daily", Warehouse(reflects))["affected_dates"]()
+    assert not plan["changed"]
+
+
+def test_a_backfill_s_dates_spread_as_new_rows_do(manifest: dict[str, Any]) -> None:
+    plan = affected(manifest, "fct_sessions", "product.interactions", dates=[NEW], **NOT_SPLIT)
+    assert (plan["dates"], plan["loads"], plan["is_forced"]) == ([SPREAD, NEW], {}, True)
+    months = affected(manifest, "fct_user_activity_monthly", "product.interactions", dates=[NEW])
+    assert (months["input_dates"], months["dates"]) == ([NEW], FOLLOWING)
+
+
+def test_a_table_that_says_nothing_of_itself_is_built_whole(manifest: dict[str, Any]) -> None:
+    warehouse = Warehouse({"stg_product__interactions": {"product.interactions": 4}})
+    plan = macros_of(manifest, "int_hot_products", warehouse)["affected_dates"]()
+    assert (plan["whole"], plan["loads"]) == (True, {"product.interactions": 4})
