@@ -12,7 +12,13 @@
         {%- endfor -%}
         {{ return(found | unique | sort) }}
     {%- elif start -%}
-        {{ return(dates_between(start, end)) }}
+        {%- set found = dates_between(start, end) -%}
+        {%- if not found -%}
+            {{ exceptions.raise_compiler_error(
+                "A backfill's end_date " ~ end ~ ' lies before its start_date ' ~ start ~ '.'
+            ) }}
+        {%- endif -%}
+        {{ return(found) }}
     {%- endif -%}
     {{ return(none) }}
 {% endmacro %}

@@ -60,7 +60,11 @@ def macros_of(
     def give_back(value: Any = None) -> None:
         raise MacroReturn(value)
 
+    def refuse(message: str) -> None:
+        raise ValueError(message)
+
     context: dict[str, Any] = {
+        "exceptions": SimpleNamespace(raise_compiler_error=refuse),
         "execute": True,
         "flags": SimpleNamespace(WHICH="build", FULL_REFRESH=False),
         "fromjson": json.loads,

@@ -171,3 +171,126 @@ def test_a_table_that_says_nothing_of_itself_is_built_whole(manifest: dict[str, 
     warehouse = Warehouse({"stg_product__interactions": {"product.interactions": 4}})
     plan = macros_of(manifest, "int_hot_products", warehouse)["affected_dates"]()
     assert (plan["whole"], plan["loads"]) == (True, {"product.interactions": 4})
+
+
+DAYS_WITH_A_ROW = [f"2025-03-{day:02}" for day in range(1, 8)]
+
+
+def active_user_days(
+    manifest: dict[str, Any], edges: tuple[Any, Any], *changed: str, reach: int = 3
+) -> list[str]:
+    """Return the metric dates to write, of a table that has the first seven days of March."""
+    warehouse = Warehouse(
+        {},
+        {
+            "select min\\(event_date\\), max": [edges],
+            "select distinct metric_date": [(day,) for day in DAYS_WITH_A_ROW],
+        },
+    )
+    macros = macros_of(manifest, "fct_active_users_daily", warehouse)
+    plan = {"whole": False, "changed": True, "dates": list(changed)}
+    found: list[str] = macros["active_user_dates"](plan, reach)["dates"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("edges", "changed", "written"),
+    [
+        # A day counts on itself and on those after it that its window reaches.
+        (("2025-03-01", "2025-03-07"), "2025-03-02", DAYS_WITH_A_ROW[1:4]),
+        # Days behind the last one with activity have no row.
+        (("2025-03-01", "2025-03-07"), "2025-03-06", DAYS_WITH_A_ROW[5:]),
+        # New activity after a gap: the days of the gap get their rows, too.
+        (("2025-03-01", "2025-03-09"), "2025-03-09", ["2025-03-08", "2025-03-09"]),
+        (("2025-02-27", "2025-03-07"), "2025-02-27", ["2025-02-27", "2025-02-28", "2025-03-01"]),
+        # The last day lost its activity, the first got none back, or none is left.
+        (("2025-03-01", "2025-03-05"), "2025-03-06", ["2025-03-06", "2025-03-07"]),
+        (("2025-03-02", "2025-03-07"), "2025-03-01", DAYS_WITH_A_ROW[:3]),
+        ((None, None), "2025-03-01", DAYS_WITH_A_ROW),
+    ],
+)
+def test_metric_dates_are_dense_between_the_edges_of_activity(
+    manifest: dict[str, Any], edges: tuple[Any, Any], changed: str, written: list[str]
+) -> None:
+    assert active_user_days(manifest, edges, changed) == written
+
+
+def test_metric_dates_need_the_days_that_their_windows_reach_back_to(
+    manifest: dict[str, Any],
+) -> None:
+    macros = macros_of(manifest, "fct_active_users_daily", Warehouse({}))
+    inputs = macros["active_user_inputs"]({"whole": False, "dates": ["2025-03-01"]}, 3)
+    assert inputs["dates"] == ["2025-02-27", "2025-02-28", "2025-03-01"]
+    # 31 days of the longest month, and the six before on which a core day depends.
+    assert macros["active_user_reach"]() == 37
+
+
+@pytest.mark.parametrize(
+    ("day", "reach", "months"),
+    [
+        ("2025-02-28", 0, ["2025-02-01"]),
+        ("2025-02-28", 1, ["2025-02-01", "2025-03-01"]),
+        ("2025-03-01", -1, ["2025-02-01", "2025-03-01"]),
+        ("2024-02-28", 1, ["2024-02-01"]),
+    ],
+)
+def test_the_months_of_dates(
+    manifest: dict[str, Any], day: str, reach: int, months: list[str]
+) -> None:
+    macros = macros_of(manifest, "fct_user_activity_monthly", Warehouse({}))
+    assert macros["affected_months"]({"dates": [day]}, reach)["dates"] == months
+
+
+@pytest.mark.parametrize(
+    ("plan", "newest", "predicate"),
+    [
+        ({"whole": True, "dates": []}, None, "true"),
+        ({"whole": False, "dates": []}, None, "false"),
+        ({"whole": False, "dates": ["2025-03-05", "2025-03-02"]}, "2025-03-04", "2025-03-02"),
+        # The newest as-of date is none at the end of a month: it goes when a newer day comes.
+        ({"whole": False, "dates": ["2025-03-05"]}, "2025-03-04", "2025-03-04"),
+        ({"whole": False, "dates": ["2025-03-05"]}, None, "2025-03-05"),
+    ],
+)
+def test_as_of_dates_are_rewritten_from_the_first_affected_or_the_newest_on(
+    manifest: dict[str, Any], plan: dict[str, Any], newest: str | None, predicate: str
+) -> None:
+    warehouse = Warehouse({}, {"select max\\(as_of_date\\)": [(newest,)]})
+    macros = macros_of(manifest, "fct_customer_features", warehouse)
+    expected = predicate if predicate in ("true", "false") else f"as_of_date >= date'{predicate}'"
+    assert str(macros["from_date"]("as_of_date", plan)).strip() == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "dates"),
+    [
+        ({}, None),
+        (
+            {"start_date": "2025-02-28", "end_date": "2025-03-02"},
+            ["2025-02-28", "2025-03-01", "2025-03-02"],
+        ),
+        ({"dates": ["2025-03-02", "2025-03-01", "2025-03-02"]}, ["2025-03-01", "2025-03-02"]),
+        ({"dates": "2025-03-02"}, ["2025-03-02"]),
+    ],
+)
+def test_the_dates_of_a_backfill(
+    manifest: dict[str, Any], changed: dict[str, Any], dates: list[str] | None
+) -> None:
+    macros = macros_of(manifest, "int_hot_products", Warehouse({}), **changed)
+    assert macros["forced_dates"]() == dates
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"start_date": "2025-03-02", "end_date": "2025-03-01"}, "lies before its start_date"),
+        ({"start_date": "2025-03-02"}, "'start_date' and 'end_date' together"),
+        ({"dates": ["2025-03-02"], "end_date": "2025-03-02"}, "or a list of 'dates'"),
+    ],
+)
+def test_dates_of_a_backfill_that_say_nothing_clear_are_refused(
+    manifest: dict[str, Any], changed: dict[str, Any], message: str
+) -> None:
+    macros = macros_of(manifest, "int_hot_products", Warehouse({}), **changed)
+    with pytest.raises(ValueError, match=message):
+        macros["forced_dates"]()
