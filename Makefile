@@ -44,7 +44,7 @@ lint: ## ruff: lint and format
 
 types: ## mypy, strict
 	$(BIN)/mypy -p footfall -p benchmarks
-	$(BIN)/mypy dbt_footfall.py
+	$(BIN)/mypy python_jobs/dbt_footfall.py
 	$(BIN)/mypy examples/train_ranker.py
 
 sql-lint: ## sqlfluff, dialect sparksql (its templater does not know the snapshot tag)

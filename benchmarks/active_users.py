@@ -44,7 +44,7 @@ from benchmarks.peers import Engine, Result, compare
 from benchmarks.sessions import sessions_sql
 from footfall.generate.world import COUNTRIES, DEVICES, SUBSCRIPTIONS
 from footfall.settings import get_settings
-from footfall.spark import get_session
+from footfall.spark.session import get_session
 
 DAYS = 365
 WINDOWS = {"dau": 1, "wau": 7, "mau_28": 28, "mau_30": 30}

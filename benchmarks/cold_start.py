@@ -29,8 +29,8 @@ from benchmarks.harness import (
     temporary_home,
     write_report,
 )
-from footfall.class_archive import ARCHIVES
 from footfall.settings import PROJECT_DIR, get_settings
+from footfall.spark.class_archive import ARCHIVES
 
 PR_SET_CHILD_SUBREAPER = 36
 STATUS, BUILD, NO_ARCHIVE = "footfall status", "dbt build, nothing new", "footfall, no archive"

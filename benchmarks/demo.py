@@ -19,7 +19,7 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
 ) -> None:
     """Run the demo in a new home as ``make demo`` does, then ``dbt build`` with nothing new."""
-    from footfall.dbt import run_dbt
+    from footfall.project.dbt import run_dbt
 
     os.environ["FOOTFALL_JIT_LEVEL"] = "1"
     rows: list[Row] = []

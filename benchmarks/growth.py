@@ -20,9 +20,9 @@ import pyarrow as pa
 import typer
 
 from benchmarks.harness import Row, Work, measure, temporary_home, write_report
-from footfall.dbt import run_dbt
+from footfall.project.dbt import run_dbt
 from footfall.settings import get_settings
-from footfall.spark import get_session
+from footfall.spark.session import get_session
 
 USERS = 100_000
 START = date(2024, 1, 1)

@@ -22,12 +22,12 @@ import pyarrow.parquet as pq
 import typer
 
 from benchmarks.harness import Row, Work, measure, temporary_home, write_report
-from footfall.contracts import load_contracts
-from footfall.dbt import run_dbt
 from footfall.generate import DirtShares, generate
 from footfall.ingest import ingest
+from footfall.project.contracts import load_contracts
+from footfall.project.dbt import run_dbt
 from footfall.settings import Settings, get_settings
-from footfall.spark import get_session
+from footfall.spark.session import get_session
 
 USERS = 2000
 HISTORIES = (30, 90, 365)

@@ -15,8 +15,6 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 
-from footfall.contracts import get_contract
-from footfall.dbt import run_dbt
 from footfall.generate.columns import (
     DAY,
     MINUTE,
@@ -34,8 +32,10 @@ from footfall.generate.strings import Numbered, StringEncoder, Vocabulary
 from footfall.generate.world import time_of_day
 from footfall.generate.writer import encode, landing_options
 from footfall.generate.zipf import Popularity
+from footfall.project.contracts import get_contract
+from footfall.project.dbt import run_dbt
 from footfall.settings import get_settings
-from footfall.spark import get_session
+from footfall.spark.session import get_session
 
 ROWS = 20_000_000
 USERS = 1_000_000

@@ -34,9 +34,9 @@ from benchmarks.harness import (
     temporary_home,
     write_report,
 )
-from footfall.dbt import project_vars
 from footfall.generate import TrainingPlan, generate_training
-from footfall.spark import get_session
+from footfall.project.dbt import project_vars
+from footfall.spark.session import get_session
 
 SEED = 7
 START = date(2025, 8, 1)

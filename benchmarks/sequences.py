@@ -29,12 +29,12 @@ from benchmarks.harness import (
     temporary_home,
     write_report,
 )
-from footfall.dbt import project_vars, run_dbt
 from footfall.generate import TrainingPlan, generate_training
 from footfall.ingest import ingest
+from footfall.project.dbt import project_vars, run_dbt
 from footfall.sequences import ExportFormat, export_sequences
 from footfall.settings import Settings, get_settings
-from footfall.spark import get_session
+from footfall.spark.session import get_session
 
 SEED = 7
 START = date(2025, 8, 1)

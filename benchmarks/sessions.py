@@ -21,9 +21,9 @@ import typer
 from benchmarks.harness import in_own_process, temporary_home, write_report
 from benchmarks.interactions import Days, Interactions, build, connect_duckdb, use_two_cores
 from benchmarks.peers import Engine, Result, compare
-from footfall.dbt import project_vars
+from footfall.project.dbt import project_vars
 from footfall.settings import get_settings
-from footfall.spark import get_session
+from footfall.spark.session import get_session
 
 DAYS = 30
 

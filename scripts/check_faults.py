@@ -172,7 +172,7 @@ def home_copied(home: Home) -> Iterator[None]:
 def holder(home: Home) -> Iterator[None]:
     """A process that has Spark for itself on the home."""
     script = (
-        "from pathlib import Path; import sys, time; from footfall.shared_session import hold; "
+        "from pathlib import Path; import sys, time; from footfall.spark.shared import hold; "
         "assert hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
     )
     process = subprocess.Popen(

@@ -460,7 +460,7 @@ def outcomes_of(chosen: list[Mutant], known: Path | None) -> Iterator[Outcome]:
     from data_sets import DataSet
 
     from footfall.settings import Settings, get_settings
-    from footfall.spark import get_session
+    from footfall.spark.session import get_session
 
     file = known / "mutants.json" if known else None
     before = json.loads(file.read_text()) if file and file.is_file() else {}

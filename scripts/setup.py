@@ -60,7 +60,7 @@ def require_python() -> None:
 
 
 def require_usable_folder() -> None:
-    sys.path.insert(0, str(PROJECT))
+    sys.path.insert(0, str(PROJECT / "python_jobs"))
     from footfall.errors import FootfallError
     from footfall.paths import require_usable_clone
 

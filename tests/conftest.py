@@ -55,7 +55,7 @@ def footfall_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def spark(footfall_home: Path) -> Iterator[SparkSession]:
     """The one Spark session of the run."""
-    from footfall.spark import get_session
+    from footfall.spark.session import get_session
 
     session = get_session()
     yield session

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from footfall.contracts import load_contracts
 from footfall.generate import DirtShares, generate
+from footfall.project.contracts import load_contracts
 
 START = date(2025, 8, 1)
 DAYS, USERS, SEED = 4, 30, 1
@@ -107,10 +107,10 @@ def prepare(landing: Path, out: Path, sources: Sequence[str], kind: str) -> None
         kind: ``built``: all tables exist, reflect the first loads, and lack a day in some models;
             ``fresh``: no table is built, and the newest entity was never loaded.
     """
-    from footfall.dbt import run_dbt
     from footfall.ingest import ingest
+    from footfall.project.dbt import run_dbt
     from footfall.sequences import export_sequences
-    from footfall.spark import get_session
+    from footfall.spark.session import get_session
 
     def load(kind: str, names: Sequence[str]) -> None:
         for name in names:
@@ -134,9 +134,9 @@ def prepare(landing: Path, out: Path, sources: Sequence[str], kind: str) -> None
 
 def catalog() -> dict[str, int | None]:
     """Return the number of rows of each table in the catalog, None for a view."""
+    from footfall.project.tables import LAYERS
     from footfall.settings import get_settings
-    from footfall.spark import get_session
-    from footfall.tables import LAYERS
+    from footfall.spark.session import get_session
 
     spark, found = get_session(), {}
     for schema in map(get_settings().schema_of, LAYERS):

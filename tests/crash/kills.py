@@ -34,7 +34,7 @@ from delta_files import BrokenTableError, DeltaTable, commits, read_table, table
 
 from footfall.checksum import sha256_of
 from footfall.settings import PROJECT_DIR
-from footfall.shared_session import JVM_END_SECONDS
+from footfall.spark.shared import JVM_END_SECONDS
 
 JOBS = ("ingest", "build", "backfill", "export", "maintain", "erase")
 """In the order of a round."""

@@ -27,8 +27,8 @@ def build(landing: str) -> dict[str, Any]:
 
 def repair_copy(landing: str, new: str) -> dict[str, Any]:
     """Repair a home that was copied, build with nothing new, and load the old and a new file."""
+    from footfall.home.repair import repair
     from footfall.ingest import ingest
-    from footfall.repair import repair
 
     seen: dict[str, Any] = {"dry_run": repair(dry_run=True).model_dump(mode="json")}
     seen["after_dry_run"] = json.loads(home_file().read_text())
@@ -44,9 +44,9 @@ def repair_copy(landing: str, new: str) -> dict[str, Any]:
 def repair_lost() -> dict[str, Any]:
     """Repair a home without a metastore, after a repair that was killed half-way."""
     from footfall.errors import FootfallError
-    from footfall.home import check_folders
-    from footfall.metastore import Metastore
-    from footfall.repair import repair
+    from footfall.home.checks import check_folders
+    from footfall.home.metastore import Metastore
+    from footfall.home.repair import repair
     from footfall.settings import get_settings
 
     seen: dict[str, Any] = {}
@@ -67,7 +67,7 @@ def repair_lost() -> dict[str, Any]:
 
 
 def run_models() -> None:
-    from footfall.dbt import run_dbt
+    from footfall.project.dbt import run_dbt
 
     run_dbt("run", "--select", *MODELS, *SOURCES, quiet=True)
 
@@ -80,9 +80,9 @@ def home_file() -> Path:
 
 def look() -> dict[str, Any]:
     """Return rows, versions and descriptions of all tables, and the rows of all views."""
+    from footfall.project.tables import list_tables
     from footfall.settings import get_settings
-    from footfall.spark import get_session
-    from footfall.tables import list_tables
+    from footfall.spark.session import get_session
 
     spark = get_session()
     tables = {}

@@ -19,13 +19,13 @@ import pytest
 from answer import Answer, Footfall
 from structlog.testing import capture_logs
 
-from footfall.conflicts import retry_conflicts
-from footfall.dbt import run_dbt
 from footfall.errors import FootfallError
 from footfall.generate import generate
 from footfall.ingest import ingest
+from footfall.project.dbt import run_dbt
 from footfall.settings import PROJECT_DIR, get_settings
-from footfall.spark import get_session
+from footfall.spark.conflicts import retry_conflicts
+from footfall.spark.session import get_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from footfall.cli import app
 from footfall.settings import get_settings
-from footfall.shared_session import hold
+from footfall.spark.shared import hold
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

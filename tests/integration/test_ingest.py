@@ -15,12 +15,12 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
-from footfall.contracts import get_contract
 from footfall.errors import FootfallError
 from footfall.ingest import IngestReport, Mapping, ingest
 from footfall.ingest.files import format_of, inspect, plan_read
 from footfall.ingest.read import SESSION_CONF, read_files
 from footfall.ingest.record import FileRecord, IngestRecord
+from footfall.project.contracts import get_contract
 from footfall.settings import PROJECT_DIR, Settings, get_settings
 
 if TYPE_CHECKING:
@@ -605,7 +605,7 @@ def test_files_that_were_loaded_are_known_without_spark_until_something_else_is_
 
     file = events(tmp_path, "first.csv", 9001, 9002)
     assert load("crm.events", file).rows == 2
-    monkeypatch.setattr("footfall.spark.prepare", prepare)
+    monkeypatch.setattr("footfall.spark.session.prepare", prepare)
     again = load("crm.events", file)
     assert ([skipped.source_file for skipped in again.skipped], asked) == ([str(file)], [])
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from footfall.delta_log import read_delta_table
 from footfall.settings import get_settings
+from footfall.spark.delta_log import read_delta_table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 from reference import Oracle
 
-from footfall.dbt import run_dbt
 from footfall.ingest import IngestReport, ingest
+from footfall.project.dbt import run_dbt
+from footfall.project.tables import LAYERS, list_tables
 from footfall.settings import PROJECT_DIR, Settings
-from footfall.tables import LAYERS, list_tables
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

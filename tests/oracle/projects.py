@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from footfall.dbt import project_vars
+from footfall.project.dbt import project_vars
 from footfall.settings import PROJECT_DIR, get_settings
 
 PARTS = ("dbt_project.yml", "profiles.yml", "macros", "models", "seeds", "snapshots", "tests")

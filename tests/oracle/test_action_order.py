@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from footfall.dbt import run_dbt
 from footfall.errors import FootfallError
+from footfall.project.dbt import run_dbt
 from footfall.sequences.order import LAYOUTS, action_keys
 
 LONGEST_DAY = 25 * 3_600_000_000

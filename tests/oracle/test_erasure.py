@@ -22,12 +22,12 @@ from reference import Oracle
 from thorough import only_thorough
 
 import footfall.erase.job as job
-from footfall.contracts import load_contracts
 from footfall.erase import ErasureReport, check_erased, erase
 from footfall.errors import FootfallError
 from footfall.generate import DirtShares, generate
 from footfall.ingest import ingest
 from footfall.ingest.types import contract_type
+from footfall.project.contracts import load_contracts
 
 START = date(2025, 8, 29)
 DAYS = 5

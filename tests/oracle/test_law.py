@@ -29,7 +29,7 @@ from law import (
 from projects import project_with
 from thorough import only_thorough
 
-from footfall.dbt import run_dbt
+from footfall.project.dbt import run_dbt
 
 NOT_SPLIT = "engagement_elsewhere"
 EXAMPLES = int(os.environ.get("FOOTFALL_LAW_EXAMPLES", "1"))

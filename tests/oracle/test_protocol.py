@@ -16,7 +16,7 @@ from dbt.adapters.spark.session import Cursor
 from law import MIDDAY, Row, append_load, as_arrow, at
 
 from footfall.errors import FootfallError
-from footfall.tables import list_tables
+from footfall.project.tables import list_tables
 
 ENTITY = "product.interactions"
 DAYS = range(40)

@@ -21,7 +21,7 @@ from law import (
 from reference import Oracle
 from thorough import only_thorough
 
-from footfall.contracts import load_contracts
+from footfall.project.contracts import load_contracts
 
 BUILDS = 2
 REPEATED_SHARE = 0.05

@@ -14,7 +14,7 @@ import agate
 from dbt.clients.jinja import MacroGenerator
 from dbt_common.exceptions.macros import MacroReturn
 
-from footfall.dbt import project_vars
+from footfall.project.dbt import project_vars
 
 PROJECT = "footfall"
 

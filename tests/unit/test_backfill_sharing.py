@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from footfall.conflicts import is_conflict, table_of
-from footfall.shared_session import find_holder, hold, join
+from footfall.spark.conflicts import is_conflict, table_of
+from footfall.spark.shared import find_holder, hold, join
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from footfall.shared_session import hold
+from footfall.spark.shared import hold
 print(hold(Path(sys.argv[1])), flush=True)
 time.sleep(60)
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from footfall.dbt import run_dbt
+from footfall.project.dbt import run_dbt
 
 
 def test_dbt_logs_its_own_command_line_and_not_the_process_s(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from footfall.delta_log import DeltaTable, local_folder, read_delta_table
+from footfall.spark.delta_log import DeltaTable, local_folder, read_delta_table
 
 
 def file(name: str, rows: int | None, deleted: int = 0) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from footfall.contracts import load_contracts
 from footfall.erase.person import Identifier, identifiers_of
 from footfall.erase.register import KEY_FILE, find_key, key_id, make_key
 from footfall.errors import UsageError
+from footfall.project.contracts import load_contracts
 from footfall.settings import Settings
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from footfall.contracts import Column, Contract, load_contracts
 from footfall.errors import UsageError
 from footfall.generate import DirtShares, generate
 from footfall.generate.world import zipf_exponent
+from footfall.project.contracts import Column, Contract, load_contracts
 
 START = date(2025, 8, 1)
 DAYS = 12

@@ -18,7 +18,6 @@ import pytest
 from typer.testing import CliRunner
 
 from footfall.cli import app
-from footfall.contracts import get_contract
 from footfall.errors import UsageError
 from footfall.generate import (
     TrainingPlan,
@@ -31,6 +30,7 @@ from footfall.generate import (
 from footfall.generate.buckets import spark_hash
 from footfall.generate.shop import ROWS_A_DAY, Shop
 from footfall.generate.zipf import Popularity, zipf_shares
+from footfall.project.contracts import get_contract
 
 START = date(2025, 8, 1)
 PLAN = TrainingPlan(days=2, seed=3, start=START, scale=0.0005, history_days=365, history_buckets=8)

@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 from footfall.errors import FootfallError
-from footfall.home import check_folders, home_of, other_homes, relocated
-from footfall.identity import Identity, path_as_registered, read_identity, write_identity
-from footfall.ingest.queue import Queue
-from footfall.metastore import (
+from footfall.home.checks import check_folders, home_of, other_homes, relocated
+from footfall.home.identity import (
+    Identity,
+    path_as_registered,
+    read_identity,
+    write_identity,
+)
+from footfall.home.metastore import (
     EXTERNAL,
     MANAGED,
     VIEW,
@@ -24,7 +28,8 @@ from footfall.metastore import (
     set_aside,
     state_of,
 )
-from footfall.repair import Action, plan_repair, possible_views
+from footfall.home.repair import Action, plan_repair, possible_views
+from footfall.ingest.queue import Queue
 from footfall.settings import Settings
 
 

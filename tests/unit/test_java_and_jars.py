@@ -11,19 +11,24 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from footfall import jars as jars_module
-from footfall import java as java_module
-from footfall.class_archive import archive_file, archive_options, base_of, ensure_archive
-from footfall.jars import Jar, ensure_jars, missing_jars
-from footfall.java import (
+from footfall.settings import Settings, get_settings
+from footfall.spark import jars as jars_module
+from footfall.spark import java as java_module
+from footfall.spark.class_archive import (
+    archive_file,
+    archive_options,
+    base_of,
+    ensure_archive,
+)
+from footfall.spark.jars import Jar, ensure_jars, missing_jars
+from footfall.spark.java import (
     find_java_home,
     installed_java_home,
     java_major,
     quiet_java_home,
     wheel_java_home,
 )
-from footfall.settings import Settings, get_settings
-from footfall.spark import spark_log, submit_arguments
+from footfall.spark.session import spark_log, submit_arguments
 
 
 def make_java(home: Path, version: str) -> Path:
@@ -206,7 +211,7 @@ def test_an_archive_that_takes_too_long_leaves_no_process_behind(
     program.write_text(f"#!/bin/sh\n(sleep 2; touch {ended})\n")
     program.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(program))
-    monkeypatch.setattr("footfall.class_archive.SECONDS_TO_MAKE", 0.2)
+    monkeypatch.setattr("footfall.spark.class_archive.SECONDS_TO_MAKE", 0.2)
     assert not ensure_archive(settings, settings.cache / "class-archive" / "new.jsa", tmp_path)
     time.sleep(2.5)
     assert not ended.exists()
@@ -230,7 +235,7 @@ def test_footfalls_properties_stand_before_the_arguments_that_were_given(
 
 
 def test_a_large_log_is_set_aside(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("footfall.spark.LARGEST_LOG_BYTES", 3)
+    monkeypatch.setattr("footfall.spark.session.LARGEST_LOG_BYTES", 3)
     (settings.home / "logs").mkdir(parents=True)
     log = spark_log(settings)
     log.write_text("long")

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from footfall.contracts import get_contract
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest.files import (
     FileRejectedError,
@@ -24,6 +23,7 @@ from footfall.ingest.files import (
 from footfall.ingest.mapping import CsvOptions, Mapping, load_mapping
 from footfall.ingest.queue import Offer, Queue
 from footfall.ingest.types import contract_type, fits
+from footfall.project.contracts import get_contract
 from footfall.settings import PROJECT_DIR
 
 CLICKS = get_contract("shop.clicks")
@@ -218,7 +218,7 @@ def test_only_exact_and_widening_types_fit(source: Any, target: str, expected: b
 
 
 def test_every_contract_type_is_known() -> None:
-    from footfall.contracts import load_contracts
+    from footfall.project.contracts import load_contracts
 
     for contract in load_contracts().values():
         for column in contract.columns:

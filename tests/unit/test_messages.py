@@ -15,8 +15,8 @@ from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
 
 from footfall.errors import UsageError
-from footfall.explain import explain
 from footfall.settings import get_settings
+from footfall.spark.explain import explain
 from footfall.trace_log import LARGEST_BYTES, hide, log_trace
 from footfall.words import count
 

@@ -12,10 +12,17 @@ import pyspark
 import pytest
 
 from footfall.errors import FootfallError
-from footfall.home import check_metastore
-from footfall.identity import Identity, read_identity
-from footfall.java import find_java_home
-from footfall.metastore import EXTERNAL, MANAGED, VIEW, BrokenMetastoreError, Entry, Metastore
+from footfall.home.checks import check_metastore
+from footfall.home.identity import Identity, read_identity
+from footfall.home.metastore import (
+    EXTERNAL,
+    MANAGED,
+    VIEW,
+    BrokenMetastoreError,
+    Entry,
+    Metastore,
+)
+from footfall.spark.java import find_java_home
 
 JARS = Path(pyspark.__file__).parent / "jars"
 HIVES_TABLES = (
@@ -75,7 +82,7 @@ def make(session: Any, home: Path, made_at: Path) -> Metastore:
 
 
 def rows(database: Metastore, query: str) -> list[list[Any]]:
-    from footfall.metastore import _rows
+    from footfall.home.metastore import _rows
 
     with database._connection() as connection:
         return _rows(connection, query)

@@ -13,12 +13,12 @@ from footfall.erase.purge import log_dir_of
 from footfall.errors import FootfallError, UsageError
 from footfall.generate.run import prepare_folder
 from footfall.ingest.files import expand_paths
-from footfall.java import find_java_home
 from footfall.paths import property_line, require_usable_clone
 from footfall.report import page_file
 from footfall.sequences import local_folder
 from footfall.settings import Settings
-from footfall.spark import session_conf
+from footfall.spark.java import find_java_home
+from footfall.spark.session import session_conf
 
 UNUSUAL = """a b'c"d;e[1]{f}*g%41#hö\\i(j)&k!l?m~n+o=p@q$r -Dinjected=x"""
 

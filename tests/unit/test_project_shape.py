@@ -15,7 +15,7 @@ import pytest
 import yaml
 from thorough import only_thorough
 
-from footfall.dbt import project_vars
+from footfall.project.dbt import project_vars
 from footfall.settings import PROJECT_DIR
 
 SOURCES = ("product", "app", "shop", "crm")

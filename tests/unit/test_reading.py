@@ -8,7 +8,7 @@ import pytest
 from pyspark.errors import ParseException
 
 from footfall.errors import UsageError
-from footfall.reading import require_reading
+from footfall.spark.reading import require_reading
 
 READING = [
     "select 1",

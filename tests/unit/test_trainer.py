@@ -126,7 +126,7 @@ def test_the_command_trains_and_saves_the_weights(tmp_path: Path) -> None:
     saved = tmp_path / "model.pt"
     done = subprocess.run(
         [sys.executable, SCRIPT, tmp_path, "--first", "2025-08-01", "--days", "2", "--out", saved],
-        env={"PYTHONPATH": str(PROJECT_DIR), "OMP_NUM_THREADS": "1"},
+        env={"PYTHONPATH": str(PROJECT_DIR / "python_jobs"), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,

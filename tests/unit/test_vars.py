@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from footfall.dbt import project_vars, run_dbt
 from footfall.errors import FootfallError
+from footfall.project.dbt import project_vars, run_dbt
 
 ABSURD: dict[str, list[Any]] = {
     "sources": ["product", ["product", "product"], ["produkt"]],

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from footfall import spark
 from footfall.cli import app
 from footfall.doctor import check_metastore
 from footfall.errors import UsageError
 from footfall.ingest import RejectedFile, ingest, job
 from footfall.maintain import require_retention
 from footfall.settings import Settings
+from footfall.spark import session as spark
 
 
 @pytest.mark.parametrize(

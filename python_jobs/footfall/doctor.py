@@ -1,0 +1,184 @@
+"""Is this machine ready? Each check says what it found and, where it fails, the fix."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from footfall.errors import FootfallError
+from footfall.settings import Settings, usable_cores, usable_memory_gib
+from footfall.spark.explain import explain
+from footfall.spark.jars import missing_jars
+from footfall.spark.java import find_java_home, java_major
+from footfall.spark.shared import await_metastore, find_holder
+
+MINIMUM_MEMORY_GIB = 4
+MINIMUM_DISK_GIB = 2
+
+
+class Check(BaseModel):
+    """One check's result."""
+
+    name: str
+    ok: bool
+    found: str
+    fix: str = ""
+
+
+def check_python(settings: Settings) -> Check:
+    return Check(
+        name="Python",
+        ok=(3, 10) <= sys.version_info < (3, 14),
+        found=f"{platform.python_version()} at {sys.executable}",
+        fix="Install Python 3.10 to 3.13 and run `make setup`.",
+    )
+
+
+def check_packages(settings: Settings) -> Check:
+    expected = {"dbt-core": "1.11.", "dbt-spark": "1.10.", "pyspark": "4.2.", "delta-spark": "4.4."}
+    found, wrong = [], []
+    for package, prefix in expected.items():
+        try:
+            installed = version(package)
+        except PackageNotFoundError:
+            installed = "missing"
+        found.append(f"{package} {installed}")
+        if not installed.startswith(prefix):
+            wrong.append(f"{package} {prefix}x")
+    return Check(
+        name="Packages",
+        ok=not wrong,
+        found=", ".join(found),
+        fix=f"Expected {', '.join(wrong)}: run `make setup`.",
+    )
+
+
+def check_java(settings: Settings) -> Check:
+    try:
+        home = find_java_home()
+    except FootfallError as error:
+        return Check(name="Java", ok=False, found=error.message, fix=error.fix)
+    major = java_major(home / "bin" / "java")
+    return Check(
+        name="Java",
+        ok=major is not None,
+        found=f"{major} at {home}",
+        fix="Run `make setup`, or set JAVA_HOME to a Java 17 or 21.",
+    )
+
+
+def check_jars(settings: Settings) -> Check:
+    missing = [jar.file_name for jar in missing_jars(settings)]
+    found = f"{settings.jars}, missing: {', '.join(missing)}" if missing else str(settings.jars)
+    return Check(
+        name="Delta's jars",
+        ok=not missing,
+        found=found,
+        fix="Run `make setup` (FOOTFALL_IVY_SETTINGS names a mirror).",
+    )
+
+
+def check_memory(settings: Settings) -> Check:
+    total = usable_memory_gib()
+    return Check(
+        name="Memory",
+        ok=total >= MINIMUM_MEMORY_GIB and settings.driver_memory_gib < total,
+        found=f"{total:.1f} GiB, of which Spark takes {settings.driver_memory_gib} GiB "
+        f"on {settings.cores} of {usable_cores()} cores",
+        fix=f"footfall wants {MINIMUM_MEMORY_GIB} GiB; lower FOOTFALL_DRIVER_MEMORY_GIB.",
+    )
+
+
+def check_home(settings: Settings) -> Check:
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.home):
+            pass
+    except OSError as error:
+        return Check(
+            name="FOOTFALL_HOME",
+            ok=False,
+            found=f"{settings.home}: {error.strerror}",
+            fix="Set FOOTFALL_HOME to a folder that you can write.",
+        )
+    free = shutil.disk_usage(settings.home).free / 1024**3
+    return Check(
+        name="FOOTFALL_HOME",
+        ok=free >= MINIMUM_DISK_GIB,
+        found=f"{settings.home} is writable, {free:.0f} GiB free",
+        fix=f"Free {MINIMUM_DISK_GIB} GiB, or set FOOTFALL_HOME to another disk.",
+    )
+
+
+def check_metastore(settings: Settings) -> Check:
+    if find_holder(settings.home) is None:
+        with suppress(FootfallError):
+            await_metastore(settings.home)
+    lock = settings.home / "metastore" / "db.lck"
+    holders = [process for process in _open_by(lock) if process != os.getpid()]
+    return Check(
+        name="Metastore",
+        ok=not holders,
+        found=f"in use by process {holders[0]}" if holders else "free",
+        fix="The embedded metastore serves one process at a time: wait for it or stop it.",
+    )
+
+
+def _open_by(file: Path) -> Iterator[int]:
+    import psutil
+
+    for process in psutil.process_iter():
+        try:
+            if any(opened.path.startswith(f"{file.parent}/") for opened in process.open_files()):
+                yield process.pid
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+
+
+def check_spark(settings: Settings) -> Check:
+    from footfall.spark.session import get_session
+
+    try:
+        session = get_session(settings)
+        answer = session.sql("select version()").first()
+    except Exception as error:
+        told = explain(error)
+        return Check(
+            name="Spark",
+            ok=False,
+            found=told.message,
+            fix=told.fix or "Mend what failed above, then run `footfall doctor` again.",
+        )
+    return Check(name="Spark", ok=True, found=f"started: {answer[0] if answer else ''}")
+
+
+CHECKS: tuple[Callable[[Settings], Check], ...] = (
+    check_python,
+    check_packages,
+    check_java,
+    check_jars,
+    check_memory,
+    check_home,
+    check_metastore,
+    check_spark,
+)
+
+
+def run_checks(settings: Settings) -> Iterator[Check]:
+    """Run all checks in order; Spark's start comes last and only where the rest is well."""
+    all_well = True
+    for check in CHECKS:
+        if check is check_spark and not all_well:
+            return
+        result = check(settings)
+        all_well = all_well and result.ok
+        yield result

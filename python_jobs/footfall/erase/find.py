@@ -1,0 +1,244 @@
+"""Where a person's rows lie, and what else in the tables depends on them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from footfall.erase.person import Identifier, Sought, holds, mentions
+from footfall.project.contracts import Column as ContractColumn
+from footfall.project.contracts import Contract, load_contracts
+from footfall.project.dbt import project_vars
+from footfall.project.tables import list_tables
+from footfall.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, SparkSession
+
+READS_AT_A_TIME = 4
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A table that may hold rows of a person, and the condition that finds them.
+
+    ``contract`` is the source entity of a bronze or staging table.
+    """
+
+    layer: str
+    table: str
+    identifier: Identifier
+    condition: Callable[[Sought], Column]
+    contract: Contract | None = None
+
+    def is_persons(self) -> Column:
+        """Return the condition as a filter that is never null."""
+        return F.coalesce(self.condition(self.identifier.literals()), F.lit(False))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a table holds of the person; ``newest_left`` is the last event date of all others."""
+
+    holding: Holding
+    rows: int
+    other_rows: int
+    dates: frozenset[date]
+    newest_left: date | None
+
+
+@dataclass
+class Plan:
+    """What an erasure removes and recomputes.
+
+    Attributes:
+        rows: number of the person's rows by table.
+        dates: event dates whose aggregates change.
+        models: staging models whose rows change.
+        rebuilt: those of them in which a row of somebody else takes the place of the person's.
+    """
+
+    rows: Counter[str] = field(default_factory=Counter)
+    dates: set[date] = field(default_factory=set)
+    models: set[str] = field(default_factory=set)
+    rebuilt: set[str] = field(default_factory=set)
+
+
+def holdings(
+    spark: SparkSession, settings: Settings, identifiers: Sequence[Identifier]
+) -> list[Holding]:
+    """Return the tables that may hold rows of the person, bronze first.
+
+    Bronze tables say by their contract which column identifies whom. Behind them a column of the
+    same name holds the same ids; the quarantine holds them in the delivered row.
+    """
+    tables = list_tables(spark, settings)
+    return [
+        holding
+        for layer, table in tables
+        for identifier in identifiers
+        if (holding := _holding(spark, settings, identifier, layer, table))
+    ]
+
+
+def _holding(
+    spark: SparkSession, settings: Settings, identifier: Identifier, layer: str, table: str
+) -> Holding | None:
+    named = [
+        (contract, column)
+        for contract in load_contracts().values()
+        if (column := contract.identifier_of(identifier.space))
+    ]
+    types = {item.name: item.dataType.simpleString() for item in spark.table(table).schema.fields}
+    if table == f"{settings.schema_of('quality')}.dq_quarantine":
+        return Holding(layer, table, identifier, _in_quarantine(named))
+    if layer == "bronze":
+        for contract, column in named:
+            if contract.bronze_table(settings) == table:
+                in_bronze = _in_bronze(column.name, types[column.name])
+                return Holding(layer, table, identifier, in_bronze, contract)
+        return None
+    staged = [contract for contract, _ in named if contract.staging_table(settings) == table]
+    for name in sorted({column.name for _, column in named} & set(types)):
+        in_column = _in_column(name, types[name])
+        return Holding(layer, table, identifier, in_column, staged[0] if staged else None)
+    return None
+
+
+def _in_column(column: str, data_type: str) -> Callable[[Sought], Column]:
+    return lambda sought: holds(column, data_type, sought)
+
+
+def _in_bronze(column: str, data_type: str) -> Callable[[Sought], Column]:
+    return lambda sought: (
+        holds(column, data_type, sought) | mentions("_ingest_errors", column, sought)
+    )
+
+
+def _in_quarantine(named: Sequence[tuple[Contract, ContractColumn]]) -> Callable[[Sought], Column]:
+    def condition(sought: Sought) -> Column:
+        delivered = [
+            (F.col("source") == contract.name)
+            & (
+                (F.get_json_object("payload", f"$.{column.name}") == sought.text)
+                | mentions("reject_reasons", column.name, sought)
+            )
+            for contract, column in named
+        ]
+        return reduce(lambda one, other: one | other, delivered)
+
+    return condition
+
+
+def look(spark: SparkSession, places: Sequence[Holding]) -> list[Found]:
+    """Count the person's rows in each table and collect their event dates."""
+    with ThreadPoolExecutor(READS_AT_A_TIME) as pool:
+        return list(pool.map(lambda holding: _look_in(spark, holding), places))
+
+
+def _look_in(spark: SparkSession, holding: Holding) -> Found:
+    frame = spark.table(holding.table)
+    is_persons = holding.is_persons()
+    dated = "event_date" in frame.columns and holding.layer != "quality"
+    day = F.col("event_date") if dated else F.lit(None).cast("date")
+    row = frame.agg(
+        F.count_if(is_persons).alias("rows"),
+        F.count_if(~is_persons).alias("other_rows"),
+        F.collect_set(F.when(is_persons, day)).alias("dates"),
+        F.max(F.when(~is_persons, day)).alias("newest_left"),
+    ).first()
+    assert row is not None
+    return Found(
+        holding, row["rows"], row["other_rows"], frozenset(row["dates"]), row["newest_left"]
+    )
+
+
+def plan_of(spark: SparkSession, settings: Settings, found: Sequence[Found]) -> Plan:
+    """Return what follows from the person's rows."""
+    plan = Plan()
+    for item in found:
+        if not item.rows:
+            continue
+        plan.rows[item.holding.table] += item.rows
+        plan.dates |= item.dates
+        if item.holding.layer == "bronze":
+            _plan_successors(spark, settings, item.holding, plan)
+        elif item.holding.contract:
+            plan.models.add(item.holding.contract.staging_model)
+    if plan.dates and not plan.models:
+        # Rows that only a mart still holds: whatever reads sources of this space may have them.
+        plan.models = {
+            item.holding.contract.staging_model for item in found if item.holding.contract
+        }
+    plan.dates |= _new_edges(found, plan.dates)
+    return plan
+
+
+def _new_edges(found: Sequence[Found], dates: set[date]) -> set[date]:
+    """Return the newest event dates that remain, where the person had the newest of all.
+
+    Some marts treat the newest day apart (the features of the running month): it moves.
+    """
+    newest: dict[str, date] = {}
+    for item in found:
+        contract = item.holding.contract
+        if contract and item.newest_left:
+            newest[contract.source] = max(newest.get(contract.source, date.min), item.newest_left)
+    return {day for day in newest.values() if dates and day < max(dates)}
+
+
+def _plan_successors(spark: SparkSession, settings: Settings, holding: Holding, plan: Plan) -> None:
+    """Plan for keys that were delivered for the person and for somebody else too.
+
+    The first delivery of a key wins. Without the person's, somebody else's is the first.
+    """
+    contract = holding.contract
+    assert contract is not None
+    column = contract.identifier_of(holding.identifier.space)
+    assert column is not None
+    staging = contract.staging_table(settings)
+    if column.name in contract.key or not spark.catalog.tableExists(staging):
+        return
+    bronze = spark.table(holding.table)
+    is_persons = holding.is_persons()
+    keys = bronze.where(is_persons).select(*(F.col(key).alias(f"_{key}") for key in contract.key))
+    same = reduce(
+        lambda one, other: one & other,
+        (F.col(key).eqNullSafe(F.col(f"_{key}")) for key in contract.key),
+    )
+    types = {column.name: column.data_type for column in contract.columns}
+    day = _event_date(contract.event_time, types[contract.event_time])
+    successors = bronze.where(~is_persons & _is_plausible(day)).join(
+        keys.distinct(), same, "left_semi"
+    )
+    days = successors.select(day.alias("day")).distinct().collect()
+    if days:
+        plan.rebuilt.add(contract.staging_model)
+        plan.models.add(contract.staging_model)
+        plan.dates |= {row["day"] for row in days}
+
+
+def _event_date(column: str, data_type: str = "timestamp") -> Column:
+    """Return the day of a time, as macros/staging/event_date.sql does."""
+    if data_type == "date":
+        return F.col(column)
+    return F.to_date(F.from_utc_timestamp(column, project_vars()["reporting_timezone"]))
+
+
+def _is_plausible(day: Column) -> Column:
+    """Return whether staging accepts a row's day, as macros/staging/time_checks.sql does."""
+    known = project_vars()
+    earliest, days = known["earliest_event_date"], known["latest_event_days_after_arrival"]
+    is_plausible = day.isNotNull()
+    if earliest is not None:
+        is_plausible &= day >= F.lit(str(earliest)).cast("date")
+    if days is not None:
+        is_plausible &= day <= F.date_add(_event_date("_ingested_at"), days)
+    return is_plausible

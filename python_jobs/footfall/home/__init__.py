@@ -1,0 +1,1 @@
+"""A home: a warehouse, its metastore, and the path under which its tables are registered."""

@@ -1,0 +1,455 @@
+"""Files as they are offered: which ones, what they hold, and whether that fits the contract."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import glob
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from footfall.errors import UsageError
+from footfall.ingest.mapping import ColumnMapping, CsvOptions, FileFormat, Mapping
+from footfall.ingest.types import (
+    contract_type,
+    converts_by_row,
+    fits,
+    is_list,
+    is_same,
+    is_text,
+    value_type,
+)
+from footfall.ingest.types import spark_read_type as read_type
+from footfall.paths import require_readable
+from footfall.project.contracts import Column, Contract
+
+SUFFIXES: dict[str, FileFormat] = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
+JSON_SAMPLE_BYTES = 1 << 20
+PREFIX_OF_HIDDEN = (".", "_")
+
+
+class FileRejectedError(Exception):
+    """A file that cannot be loaded as a whole; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class PhysicalColumn:
+    """A column as the file stores it; a text file's columns are all strings."""
+
+    name: str
+    type: Any
+    int96: bool = False
+
+    @property
+    def nanoseconds(self) -> bool:
+        """Whether Spark can only read the column as a number of nanoseconds."""
+        return bool(pa.types.is_timestamp(self.type)) and self.type.unit == "ns" and not self.int96
+
+
+@dataclass(frozen=True)
+class FileShape:
+    """What the head or footer of a file tells; equal shapes can be read together.
+
+    Attributes:
+        columns: in the file's order.
+        complete: whether the file has no columns but these (a JSON line may always bring more).
+        json_array: one JSON array instead of a line for each row.
+        delimiter: of a CSV file.
+        rows: where the footer tells.
+    """
+
+    file_format: FileFormat
+    columns: tuple[PhysicalColumn, ...]
+    complete: bool = True
+    json_array: bool = False
+    delimiter: str = ","
+    rows: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """Where a contract column comes from in files of one shape.
+
+    ``sources`` is empty for a constant and for a column that the file does not have.
+    """
+
+    column: Column
+    mapped: ColumnMapping | None
+    sources: tuple[PhysicalColumn, ...]
+
+
+@dataclass(frozen=True)
+class ReadPlan:
+    """How files of one shape become rows of the contract.
+
+    Attributes:
+        ignored: columns of the file that nothing uses.
+        conversions: columns that are stored as another type than the contract's, for example
+            ``user_id: int64 read as string``.
+    """
+
+    shape: FileShape
+    columns: tuple[ColumnPlan, ...]
+    where: tuple[PhysicalColumn, ...]
+    ignored: tuple[str, ...] = ()
+    conversions: tuple[str, ...] = ()
+
+    def used(self) -> list[PhysicalColumn]:
+        """Return the physical columns that the plan reads, each once."""
+        used = [source for plan in self.columns for source in plan.sources] + list(self.where)
+        return list({column.name: column for column in used}.values())
+
+
+def expand_paths(paths: Sequence[str], file_format: FileFormat | None = None) -> list[Path]:
+    """Return the data files behind folders (searched through), globs and files, each once.
+
+    A path that exists is no glob, nor is the part of a glob that names an existing folder.
+    Hidden files (names that start with ``.`` or ``_``) in folders and globs are left out.
+
+    Raises:
+        UsageError: a path matches nothing, or a file's name cannot be read by Spark or does not
+            tell its format.
+    """
+    found: dict[Path, None] = {}
+    for text in paths:
+        path = Path(text).expanduser()
+        if path.is_dir():
+            matches = _data_files(path.rglob("*"), path, file_format)
+        elif path.exists():
+            matches = [path]
+        else:
+            # Path.glob takes no absolute pattern.
+            candidates = [Path(match) for match in glob.glob(_pattern(path), recursive=True)]  # noqa: PTH207
+            matches = [file for file in sorted(candidates) if not _hidden(file.name)]
+            folders = [file for file in matches if file.is_dir()]
+            matches = [file for file in matches if file.is_file()] + [
+                file
+                for folder in folders
+                for file in _data_files(folder.rglob("*"), folder, file_format)
+            ]
+        if not matches:
+            raise UsageError(
+                f"There is no data file at {text}.",
+                "Pass a file, a folder or a quoted glob with files that end in "
+                f"{', '.join(SUFFIXES)} (or these with .gz), or name the format with --format.",
+            )
+        found.update(dict.fromkeys(file.absolute() for file in matches))
+    for file in found:
+        require_readable("The file", file)
+        format_of(file, file_format)
+    return list(found)
+
+
+def _pattern(path: Path) -> str:
+    """Return a glob whose first folders stand for themselves, as far as such folders exist."""
+    literal = next(parent for parent in path.parents if parent.is_dir())
+    return str(Path(glob.escape(str(literal)), path.relative_to(literal)))
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(PREFIX_OF_HIDDEN)
+
+
+def _data_files(files: Iterable[Path], root: Path, file_format: FileFormat | None) -> list[Path]:
+    return sorted(
+        file
+        for file in files
+        if not any(_hidden(part) for part in file.relative_to(root).parts)
+        and file.is_file()
+        and (
+            _suffix_format(file) is not None
+            if file_format is None
+            else _suffix_format(file) == file_format or not file.suffix
+        )
+    )
+
+
+def _suffix_format(file: Path) -> FileFormat | None:
+    name = file.name.lower().removesuffix(".gz")
+    return SUFFIXES.get(Path(name).suffix)
+
+
+def format_of(file: Path, file_format: FileFormat | None = None) -> FileFormat:
+    """Return a file's format: the given one, or the one that its name tells.
+
+    Raises:
+        UsageError: no format is given and the name tells none.
+    """
+    if known := file_format or _suffix_format(file):
+        return known
+    raise UsageError(
+        f"The name of {file} does not tell its format.",
+        "Pass --format parquet, csv or json.",
+    )
+
+
+def inspect(file: Path, file_format: FileFormat, options: CsvOptions) -> FileShape:
+    """Read the head or footer of a file.
+
+    Raises:
+        FileRejectedError: it cannot be read, or holds no rows and no header.
+    """
+    if _hidden(file.name):
+        raise FileRejectedError(
+            f"{file}: Spark takes a name that starts with '{file.name[0]}' for a hidden file. "
+            "Rename it."
+        )
+    try:
+        if file.stat().st_size == 0:
+            raise FileRejectedError(f"{file}: the file is empty. Have it delivered again.")
+        if file_format == "parquet":
+            return _inspect_parquet(file)
+        with _open(file) as content:
+            if file_format == "csv":
+                return _inspect_csv(file, content, options)
+            return _inspect_json(file, content)
+    except (OSError, EOFError, zlib.error, UnicodeError, pa.ArrowException) as error:
+        raise FileRejectedError(_unreadable(file, file_format, error)) from error
+
+
+def _unreadable(file: Path, file_format: FileFormat, error: Exception) -> str:
+    first_line = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return (
+        f"{file}: no readable {file_format} file (truncated or damaged?): {first_line}. "
+        "Have it delivered again, or name another --format."
+    )
+
+
+def _open(file: Path) -> IO[bytes]:
+    if file.name.lower().endswith(".gz"):
+        return cast("IO[bytes]", gzip.open(file, "rb"))
+    return file.open("rb")
+
+
+def _inspect_parquet(file: Path) -> FileShape:
+    with pq.ParquetFile(file) as parquet:
+        int96 = {
+            parquet.schema.column(index).path
+            for index in range(len(parquet.schema))
+            if parquet.schema.column(index).physical_type == "INT96"
+        }
+        columns = tuple(
+            PhysicalColumn(name, value_type(kind), name in int96)
+            for name, kind in zip(
+                parquet.schema_arrow.names, parquet.schema_arrow.types, strict=True
+            )
+        )
+        rows = parquet.metadata.num_rows
+    _refuse_repeated(file, [column.name for column in columns])
+    return FileShape("parquet", columns, rows=rows)
+
+
+def _inspect_csv(file: Path, content: IO[bytes], options: CsvOptions) -> FileShape:
+    tab = file.name.lower().removesuffix(".gz").endswith(".tsv")
+    delimiter = options.delimiter or ("\t" if tab else ",")
+    names = options.columns
+    if names is None:
+        encoding = "utf-8-sig" if options.encoding == "UTF-8" else options.encoding
+        text = io.TextIOWrapper(content, encoding=encoding, newline="")
+        try:
+            names = next(csv.reader(text, delimiter=delimiter, quotechar=options.quote), [])
+        except csv.Error as error:
+            raise FileRejectedError(
+                f"{file}: the first line is no CSV header: {error}. "
+                "Have it delivered again, or name another --format."
+            ) from error
+    if not any(name.strip() for name in names):
+        raise FileRejectedError(
+            f"{file}: the first line is empty, where a CSV file has its header. "
+            "Add a header, or list the names under `csv.columns` in a mapping."
+        )
+    _refuse_repeated(file, names)
+    columns = tuple(PhysicalColumn(name, pa.string()) for name in names)
+    return FileShape("csv", columns, delimiter=delimiter)
+
+
+def _refuse_repeated(file: Path, names: Sequence[str]) -> None:
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise FileRejectedError(
+            f"{file}: the column {repeated[0]!r} stands there twice. Rename one of the two."
+        )
+
+
+def _inspect_json(file: Path, content: IO[bytes]) -> FileShape:
+    raw = content.read(JSON_SAMPLE_BYTES)
+    # The sample may end inside a character.
+    text = raw.decode("utf-8-sig", errors="ignore").lstrip()
+    is_array = text.startswith("[")
+    names: dict[str, None] = {}
+    objects = 0
+    for value in _array_elements(text) if is_array else _line_values(text):
+        if isinstance(value, dict):
+            objects += 1
+            names.update(dict.fromkeys(value))
+    if not objects and text.replace(" ", "").rstrip() != "[]":
+        raise FileRejectedError(
+            f"{file}: neither lines of JSON objects nor one JSON array of them. "
+            "Write one object a line, or name another --format."
+        )
+    columns = tuple(PhysicalColumn(name, pa.string()) for name in names)
+    return FileShape("json", columns, complete=False, json_array=is_array)
+
+
+def _line_values(text: str) -> Iterable[Any]:
+    for line in text.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue
+
+
+def _array_elements(text: str) -> Iterable[Any]:
+    decoder = json.JSONDecoder()
+    position = 1
+    while True:
+        while position < len(text) and text[position] in " \t\r\n,":
+            position += 1
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except ValueError:
+            return
+        yield value
+
+
+def plan_read(file: Path, shape: FileShape, contract: Contract, mapping: Mapping) -> ReadPlan:
+    """Decide where each contract column comes from.
+
+    Raises:
+        FileRejectedError: a required column is missing or a column's type does not fit; the text
+            names each, what was found, what was expected and the fix.
+    """
+    present = {column.name: column for column in shape.columns}
+    problems: list[str] = []
+    plans = []
+    for column in contract.columns:
+        mapped = mapping.columns.get(column.name)
+        names = mapping.sources_of(column.name)
+        found = [name for name in names if name in present]
+        if column.required and names and not found:
+            problems.append(_missing(column, names, present))
+        if mapped is not None and mapped.items is not None:
+            missing = [name for name in names if name not in present]
+            if missing and found:
+                problems.append(f"column {missing[0]!r}, which {column.name} needs, is missing")
+            sources = tuple(present[name] for name in names) if not missing else ()
+        elif shape.complete:
+            sources = tuple(present[name] for name in found[:1])
+        else:
+            sources = tuple(PhysicalColumn(name, pa.string()) for name in names)
+        if shape.file_format == "parquet":
+            problems += [
+                problem for source in sources if (problem := _misfit(source, column, mapped))
+            ]
+            sources = tuple(source for source in sources if not pa.types.is_null(source.type))
+        plans.append(ColumnPlan(column, mapped, sources))
+    where = []
+    for name in mapping.where:
+        if name not in present:
+            problems.append(f"column {name!r}, by which `where` selects, is missing")
+        else:
+            where.append(present[name])
+    if problems:
+        raise FileRejectedError(f"{file}: " + "; ".join(problems))
+    plan = ReadPlan(shape, tuple(plans), tuple(where))
+    used = {column.name for column in plan.used()}
+    ignored = tuple(column.name for column in shape.columns if column.name not in used)
+    return replace(plan, ignored=ignored, conversions=tuple(_conversions(plan)))
+
+
+def _conversions(plan: ReadPlan) -> Iterable[str]:
+    if plan.shape.file_format != "parquet":
+        return
+    for column_plan in plan.columns:
+        column = column_plan.column
+        if column_plan.mapped is None:
+            for source in column_plan.sources:
+                if not is_same(source.type, contract_type(column.data_type)):
+                    yield f"{column.name}: {source.type} read as {column.data_type}"
+
+
+def _missing(column: Column, names: list[str], present: Iterable[str]) -> str:
+    close = [
+        match
+        for name in names
+        for match in difflib.get_close_matches(
+            name.lower(), [other.lower() for other in present], n=1, cutoff=0.7
+        )
+    ]
+    original = next((other for other in present if close and other.lower() == close[0]), None)
+    wanted = " or ".join(repr(name) for name in names)
+    hint = f"`{column.name}: {original}`" if original else f"`{column.name}: <its name there>`"
+    return (
+        f"the required column {wanted} ({column.data_type}) is missing; found "
+        f"{', '.join(list(present)[:12]) or 'no columns'}. Fix: add {hint} under `columns` in a "
+        "mapping"
+    )
+
+
+def _misfit(source: PhysicalColumn, column: Column, mapped: ColumnMapping | None) -> str | None:
+    target = contract_type(column.data_type)
+    name = column.name
+
+    def problem(fix: str) -> str:
+        return (
+            f"column {source.name!r} is {source.type}, expected {column.data_type} for {name}. "
+            f"Fix: {fix}"
+        )
+
+    if pa.types.is_null(source.type):
+        return None
+    try:
+        read_type(source.type, source.int96)
+    except ValueError:
+        return problem("write it as a type that Spark reads")
+    if mapped is not None and mapped.items is not None:
+        readable = is_list(source.type) or is_text(source.type)
+        return None if readable else problem("name a column with a list of items")
+    timestamp = pa.types.is_timestamp(source.type)
+    if mapped is not None and mapped.unit in ("s", "ms", "us") and timestamp:
+        return problem(f"remove `unit: {mapped.unit}`; the column is a time already")
+    plain = mapped is None or not (mapped.values or mapped.strip_prefix)
+    if plain and fits(source.type, target):
+        return None
+    if mapped is not None and converts_by_row(source.type, target, mapped):
+        return None
+    if converts_by_row(source.type, target, ColumnMapping.model_validate({"from": source.name})):
+        return problem(
+            f"convert it row by row with `{name}: {{from: {source.name}}}` in a mapping, "
+            f"or deliver it as {column.data_type}"
+        )
+    is_time = pa.types.is_timestamp(target) or pa.types.is_date(target)
+    if is_time and (pa.types.is_integer(source.type) or pa.types.is_floating(source.type)):
+        return problem(f"say what it counts: `{name}: {{from: {source.name}, unit: s|ms|us}}`")
+    return problem(f"deliver it as {column.data_type}")
+
+
+def damage(file: Path, file_format: FileFormat) -> str | None:
+    """Read a file to its end and return what is wrong with it, or None."""
+    try:
+        if file_format == "parquet":
+            with pq.ParquetFile(file) as parquet:
+                for _batch in parquet.iter_batches():
+                    pass
+        else:
+            with _open(file) as content:
+                while content.read(1 << 20):
+                    pass
+    except (OSError, EOFError, zlib.error, UnicodeError, pa.ArrowException) as error:
+        return _unreadable(file, file_format, error)
+    return None

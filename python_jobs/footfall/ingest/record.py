@@ -1,0 +1,216 @@
+"""The record of files: which were loaded by which load, which were rejected and why."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+from delta.tables import DeltaTable
+from pyspark.sql import functions as F
+
+from footfall.project.contracts import Contract
+from footfall.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = structlog.get_logger(__name__)
+
+RECORD_DDL = (
+    "source string, source_file string, sha256 string, bytes bigint, file_rows bigint, "
+    "status string, reason string, load_id bigint, recorded_at timestamp"
+)
+METADATA_KEY = "footfall_ingest"
+EMPTIED_BY_ERASURE = "footfall.emptied_by_erasure"
+"""Property of a bronze table: the newest load when an erasure removed its last rows."""
+
+_creation = threading.Lock()
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """One file as ingestion met it."""
+
+    source_file: str
+    sha256: str
+    bytes: int
+    status: Literal["loaded", "rejected"]
+    file_rows: int | None = None
+    reason: str | None = None
+    load_id: int | None = None
+
+
+@dataclass(frozen=True)
+class LoadCounts:
+    """Rows of one file in one load of the bronze table."""
+
+    rows: int
+    rows_with_errors: int
+
+
+class IngestRecord:
+    """One source entity's part of ``dq_ingested_files``, beside its bronze table.
+
+    The bronze commit carries the names of its files in its metadata, so that the record can be
+    completed after a crash between the two.
+    """
+
+    def __init__(self, spark: SparkSession, settings: Settings, contract: Contract) -> None:
+        self.spark = spark
+        self.contract = contract
+        self.bronze = contract.bronze_table(settings)
+        self.table = f"{settings.schema_of('quality')}.dq_ingested_files"
+        # Entities may be loaded side by side; the catalog refuses to create one table twice.
+        with _creation:
+            for schema in (settings.schema_of("bronze"), settings.schema_of("quality")):
+                spark.sql(f"create schema if not exists {schema}")
+            if not spark.catalog.tableExists(self.bronze):
+                spark.sql(
+                    f"create table if not exists {self.bronze} ({contract.ddl()}) using delta"
+                )
+            if not spark.catalog.tableExists(self.table):
+                spark.sql(
+                    f"create table if not exists {self.table} ({RECORD_DDL}) using delta "
+                    "comment 'One row per file that ingestion loaded, and per attempt it rejected.'"
+                )
+        self.sha_loaded: set[str] = set()
+        self.sha_rejected: set[str] = set()
+        self.last_load_id = 0
+
+    def open(self) -> bool:
+        """Read the record and bring it in line with the bronze table.
+
+        Returns:
+            False where the bronze table was dropped or emptied since the last load. What the record
+            said of it is then forgotten, and so must be the queue and the checkpoint. A table that
+            an erasure emptied keeps its record: its files must not come back.
+        """
+        last_in_bronze = self._last_bronze_load()
+        loaded_rows = self._read()
+        if last_in_bronze is None and loaded_rows and not self._emptied_by_erasure():
+            log.warning("bronze_table_emptied", table=self.bronze, forgotten=len(self.sha_loaded))
+            DeltaTable.forName(self.spark, self.table).delete(
+                F.col("source") == F.lit(self.contract.name)
+            )
+            self.sha_loaded, self.sha_rejected = set(), set()
+            return False
+        if last_in_bronze is not None and last_in_bronze > self.last_load_id:
+            self._complete_from_history()
+            self.last_load_id = max(self.last_load_id, last_in_bronze)
+        return True
+
+    def expect_empty(self) -> None:
+        """Say in the bronze table that an erasure is about to remove its last rows."""
+        self.spark.sql(
+            f"alter table {self.bronze} "
+            f"set tblproperties ('{EMPTIED_BY_ERASURE}' = '{self.last_load_id}')"
+        )
+
+    def _emptied_by_erasure(self) -> bool:
+        detail = self.spark.sql(f"describe detail {self.bronze}").first()
+        load_id = detail["properties"].get(EMPTIED_BY_ERASURE) if detail else None
+        return load_id is not None and int(load_id) >= self.last_load_id
+
+    def _last_bronze_load(self) -> int | None:
+        row = self.spark.table(self.bronze).agg(F.max("_load_id")).first()
+        return row[0] if row else None
+
+    def _read(self) -> int:
+        """Fill the sets and return how many rows the record says were loaded."""
+        rows = (
+            self.spark.table(self.table)
+            .where(F.col("source") == self.contract.name)
+            .select("sha256", "status", "load_id", "file_rows")
+            .collect()
+        )
+        loaded = [row for row in rows if row["status"] == "loaded"]
+        self.sha_loaded = {row["sha256"] for row in loaded}
+        self.sha_rejected = {row["sha256"] for row in rows if row["status"] == "rejected"}
+        self.last_load_id = max((row["load_id"] for row in loaded), default=0)
+        return sum(row["file_rows"] or 0 for row in loaded)
+
+    def _complete_from_history(self) -> None:
+        """Add the loads that were committed to bronze but not recorded."""
+        history = (
+            self.spark.sql(f"describe history {self.bronze}")
+            .where(F.col("userMetadata").contains(METADATA_KEY))
+            .select("userMetadata")
+            .collect()
+        )
+        for row in reversed(history):
+            load = json.loads(row["userMetadata"])[METADATA_KEY]
+            if load["load_id"] <= self.last_load_id:
+                continue
+            counts = self.counts_of(load["load_id"])
+            log.warning("load_recorded_late", table=self.bronze, load_id=load["load_id"])
+            self.append(
+                [
+                    FileRecord(
+                        source_file=file["source_file"],
+                        sha256=file["sha256"],
+                        bytes=file["bytes"],
+                        status="loaded",
+                        file_rows=self.file_rows(file, counts),
+                        load_id=load["load_id"],
+                    )
+                    for file in load["files"]
+                ]
+            )
+
+    @staticmethod
+    def file_rows(file: dict[str, object], counts: dict[str, LoadCounts]) -> int:
+        """Return the rows of a file: counted before the load, else those that were loaded."""
+        known = file.get("file_rows")
+        if isinstance(known, int):
+            return known
+        loaded = counts.get(str(file["source_file"]))
+        return loaded.rows if loaded else 0
+
+    @staticmethod
+    def commit_metadata(load_id: int, files: Sequence[dict[str, object]]) -> str:
+        """Return what a bronze commit must carry for :meth:`open` to find it again."""
+        return json.dumps({METADATA_KEY: {"load_id": load_id, "files": list(files)}})
+
+    def counts_of(self, load_id: int) -> dict[str, LoadCounts]:
+        """Return the rows of a load by source file."""
+        rows = (
+            self.spark.table(self.bronze)
+            .where(F.col("_load_id") == load_id)
+            .groupBy("_source_file")
+            .agg(
+                F.count("*").alias("rows"),
+                F.count_if(F.size("_ingest_errors") > 0).alias("rows_with_errors"),
+            )
+            .collect()
+        )
+        return {
+            row["_source_file"]: LoadCounts(row["rows"], row["rows_with_errors"]) for row in rows
+        }
+
+    def append(self, records: Sequence[FileRecord]) -> None:
+        """Write records and remember them."""
+        if not records:
+            return
+        now = datetime.now(timezone.utc)
+        rows = [
+            asdict(record) | {"source": self.contract.name, "recorded_at": now}
+            for record in records
+        ]
+        (
+            self.spark.createDataFrame(rows, RECORD_DDL)
+            .coalesce(1)
+            .write.format("delta")
+            .mode("append")
+            .saveAsTable(self.table)
+        )
+        for record in records:
+            if record.status == "loaded":
+                self.sha_loaded.add(record.sha256)
+                self.last_load_id = max(self.last_load_id, record.load_id or 0)
+            else:
+                self.sha_rejected.add(record.sha256)

@@ -1,0 +1,74 @@
+"""Whether files are known to be loaded, from what the last load left: without Spark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from footfall.ingest.queue import Queue
+from footfall.project.contracts import Contract
+from footfall.settings import Settings
+from footfall.spark.delta_log import read_delta_table
+
+
+class Settled:
+    """What one source entity's record said when its last load ended.
+
+    It holds as long as nothing was committed to the bronze table since, nor the table or the record
+    made anew: any other commit may have been a load, an erasure or a restore.
+
+    Args:
+        settings: home and schemas.
+        contract: the entity.
+        queue: its queue, locked by the caller.
+    """
+
+    def __init__(self, settings: Settings, contract: Contract, queue: Queue) -> None:
+        self.queue = queue
+        self.file = queue.folder / "settled.json"
+        self.bronze = _folder(settings, contract.bronze_table(settings))
+        self.record = _folder(settings, f"{settings.schema_of('quality')}.dq_ingested_files")
+
+    def note(self, loaded: Iterable[str], rejected: Iterable[str]) -> None:
+        """Keep which contents, by SHA-256, the record now says were loaded and rejected."""
+        state = self._state()
+        if state is None:
+            self.file.unlink(missing_ok=True)
+            return
+        fresh = self.file.with_suffix(".new")
+        text = {"state": state, "loaded": sorted(loaded), "rejected": sorted(rejected)}
+        fresh.write_text(json.dumps(text))
+        fresh.replace(self.file)
+
+    def loaded(self) -> set[str]:
+        """Return the contents that are loaded for sure; none where only the record can tell."""
+        noted = self._noted()
+        if noted is None:
+            return set()
+        loaded, rejected = set(noted["loaded"]), set(noted["rejected"])
+        return set() if self.queue.sha_queued() - loaded - rejected else loaded
+
+    def knows(self) -> bool:
+        """Return whether a content that :meth:`loaded` does not name is new for sure."""
+        return self._noted() is not None or read_delta_table(self.bronze) is None
+
+    def _noted(self) -> dict[str, Any] | None:
+        try:
+            noted: dict[str, Any] = json.loads(self.file.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        return noted if noted["state"] == self._state() else None
+
+    def _state(self) -> list[Any] | None:
+        bronze, record = read_delta_table(self.bronze), read_delta_table(self.record)
+        if bronze is None or record is None:
+            return None
+        # Other entities are recorded in the same table.
+        return [bronze.table_id, bronze.version, record.table_id]
+
+
+def _folder(settings: Settings, table: str) -> Path:
+    schema, _, name = table.partition(".")
+    return settings.warehouse / f"{schema}.db" / name

@@ -1,0 +1,134 @@
+"""What tables exist, how many rows they hold and how fresh they are."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import BaseModel
+
+from footfall.project.contracts import load_contracts
+from footfall.settings import Settings, get_settings
+from footfall.spark.delta_log import local_folder, read_delta_table
+from footfall.spark.explain import explain
+from footfall.trace_log import log_trace
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+READS_AT_A_TIME = 4
+IS_VIEW = re.compile(r"^Type: VIEW", re.MULTILINE)
+LAYERS = ("bronze", "silver", "gold", "training", "quality")
+
+
+class TableStatus(BaseModel):
+    """One table of the project: volume, last load, freshness (hours since the last commit).
+
+    ``problem`` says why a table cannot be read, ``fix`` what to do; it then has no figures.
+    """
+
+    layer: str
+    table: str
+    rows: int | None = None
+    last_load: int | None = None
+    updated_at: datetime | None = None
+    age_hours: float | None = None
+    size_bytes: int | None = None
+    problem: str | None = None
+    fix: str | None = None
+
+
+class Located(NamedTuple):
+    """A table of the catalog; ``folder`` is None where it is not on this machine."""
+
+    layer: str
+    name: str
+    folder: Path | None
+
+
+def located_tables(spark: SparkSession, settings: Settings | None = None) -> list[Located]:
+    """Return each Delta table; views are left out."""
+    settings = settings or get_settings()
+    tables = []
+    for layer in LAYERS:
+        schema = settings.schema_of(layer)
+        if spark.catalog.databaseExists(schema):
+            # One statement a schema: listTables opens the log of each table.
+            tables += [
+                Located(layer, f"{schema}.{row.tableName}", local_folder(row.information))
+                for row in spark.sql(f"show table extended in {schema} like '*'").collect()
+                if not row.isTemporary and not IS_VIEW.search(row.information)
+            ]
+    return tables
+
+
+def list_tables(spark: SparkSession, settings: Settings | None = None) -> list[tuple[str, str]]:
+    """Return (layer, qualified name) of each Delta table; views are left out."""
+    return [(table.layer, table.name) for table in located_tables(spark, settings)]
+
+
+def vars_as_built(spark: SparkSession, settings: Settings) -> dict[str, list[str]]:
+    """Return dbt's var ``sources`` as the staging tables were built; nothing where none exists.
+
+    Commands that run dbt on built tables take it: a source that was left out of the build, perhaps
+    by ``--vars``, may not exist.
+    """
+    tables = {table for _, table in list_tables(spark, settings)}
+    contracts = load_contracts().values()
+    sources = {known.source for known in contracts if known.staging_table(settings) in tables}
+    return {"sources": sorted(sources)} if sources else {}
+
+
+def table_status(spark: SparkSession, settings: Settings | None = None) -> list[TableStatus]:
+    """Return the status of each table, in the order of the layers.
+
+    ``last_load`` is the newest load id that the table holds (bronze) or reflects (everything else;
+    recorded by the models as table properties ``footfall.loads.<source>.<entity>``). A table that
+    cannot be read has a ``problem`` and stops none of the others. Spark is asked only for what the
+    table's log does not tell.
+    """
+    now = datetime.now(timezone.utc)
+
+    def status_of(table: Located) -> TableStatus:
+        try:
+            return read_status(table)
+        except Exception as error:
+            told = explain(error, table.name)
+            log_trace(error, f"status of {table.name}")
+            return TableStatus(
+                layer=table.layer, table=table.name, problem=told.message, fix=told.fix
+            )
+
+    def read_status(table: Located) -> TableStatus:
+        log = read_delta_table(table.folder) if table.folder else None
+        if log:
+            properties, updated_at, size_bytes = log.properties, log.modified_at, log.size_bytes
+        else:
+            detail = spark.sql(f"describe detail {table.name}").first()
+            assert detail is not None
+            properties, size_bytes = detail["properties"], detail["sizeInBytes"]
+            updated_at = detail["lastModified"].astimezone(timezone.utc)
+        is_bronze = table.layer == "bronze"
+        rows = log.rows if log else None
+        newest = log.largest("_load_id") if log and is_bronze else None
+        if rows is None or (is_bronze and newest is None):
+            counted = "count(*), max(_load_id)" if is_bronze else "count(*), null"
+            totals = spark.sql(f"select {counted} from {table.name}").first()
+            assert totals is not None
+            rows, newest = totals
+        loads = [int(load) for key, load in properties.items() if key.startswith("footfall.loads.")]
+        return TableStatus(
+            layer=table.layer,
+            table=table.name,
+            rows=rows,
+            last_load=max([*loads, *(load for load in [newest] if load)], default=None),
+            updated_at=updated_at,
+            age_hours=round((now - updated_at).total_seconds() / 3600, 2),
+            size_bytes=size_bytes,
+        )
+
+    with ThreadPoolExecutor(READS_AT_A_TIME) as pool:
+        return list(pool.map(status_of, located_tables(spark, settings)))

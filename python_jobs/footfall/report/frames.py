@@ -1,0 +1,323 @@
+"""What the dashboard draws: its queries on the marts, and how their frames are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+from footfall.errors import FootfallError
+from footfall.project.contracts import load_contracts
+from footfall.settings import Settings
+from footfall.spark.explain import explain
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+Frames = Mapping[str, pd.DataFrame]
+Number = int | float | None
+
+TOP_PRODUCTS = 20
+SESSION_DAYS = 28
+
+
+class Mart(NamedTuple):
+    """Where a frame comes from."""
+
+    layer: str
+    table: str
+    query: str
+
+
+MARTS = {
+    "active_users": Mart(
+        "gold",
+        "fct_active_users_daily",
+        """
+        select metric_date, dau, wau, mau_28, stickiness
+        from {table}
+        where definition = 'basic' and segment_type = 'all'
+        order by metric_date
+        """,
+    ),
+    "active_users_by_segment": Mart(
+        "gold",
+        "fct_active_users_daily",
+        """
+        select segment_type, segment_value, metric_date, dau, wau, mau_28, stickiness
+        from {table}
+        where definition = 'basic' and segment_type <> 'all'
+        order by segment_type, segment_value, metric_date
+        """,
+    ),
+    "active_users_by_definition": Mart(
+        "gold",
+        "fct_active_users_daily",
+        """
+        select definition, metric_date, dau, wau, mau_28, mau_30, mau_calendar, stickiness
+        from {table}
+        where segment_type = 'all'
+        order by definition, metric_date
+        """,
+    ),
+    "active_days": Mart(
+        "gold",
+        "fct_active_days_histogram",
+        """
+        select metric_date, definition, active_days, user_count
+        from {table}
+        where metric_date = (select max(metric_date) from {table})
+        order by definition, active_days
+        """,
+    ),
+    "growth": Mart(
+        "gold",
+        "fct_growth_accounting",
+        """
+        select
+            definition,
+            period_start,
+            active_users,
+            new_users,
+            retained_users,
+            resurrected_users,
+            churned_users,
+            is_complete
+        from {table}
+        where period_type = 'week'
+        order by definition, period_start
+        """,
+    ),
+    "retention": Mart(
+        "gold",
+        "fct_retention_cohorts",
+        """
+        select
+            definition,
+            cohort_start,
+            period_number,
+            cohort_size,
+            bounded_users,
+            rolling_users,
+            bounded_retention,
+            rolling_retention,
+            is_complete
+        from {table}
+        where period_type = 'week'
+        order by definition, cohort_start, period_number
+        """,
+    ),
+    "session_metrics": Mart(
+        "gold",
+        "fct_session_metrics_daily",
+        """
+        select event_date, session_count, median_duration_seconds, p95_duration_seconds
+        from {table}
+        where outlier_policy = 'flag' and segment_type = 'all'
+        order by event_date
+        """,
+    ),
+    "outlier_policies": Mart(
+        "gold",
+        "fct_session_metrics_daily",
+        """
+        select
+            event_date,
+            outlier_policy,
+            session_count,
+            outlier_count,
+            avg_duration_seconds,
+            p95_duration_seconds
+        from {table}
+        where segment_type = 'all'
+        order by event_date, outlier_policy
+        """,
+    ),
+    "session_durations": Mart(
+        "gold",
+        "fct_session_duration_daily",
+        """
+        select
+            duration_bucket,
+            above_seconds,
+            up_to_seconds,
+            max(event_date) as last_date,
+            sum(session_count) as session_count
+        from {table}
+        where event_date > (select date_sub(max(event_date), {session_days}) from {table})
+        group by duration_bucket, above_seconds, up_to_seconds
+        order by coalesce(above_seconds, -1)
+        """,
+    ),
+    "top_products": Mart(
+        "gold",
+        "fct_user_product",
+        """
+        with products as (
+            select
+                product_id,
+                sum(view_count) as view_count,
+                sum(click_count) as click_count,
+                sum(purchase_count) as purchase_count
+            from {table}
+            group by product_id
+        ),
+        totals as (
+            select
+                count(*) as product_count,
+                sum(view_count + click_count + purchase_count) as interaction_count
+            from products
+        )
+        select products.*, totals.product_count, totals.interaction_count
+        from products
+        cross join totals
+        order by view_count + click_count + purchase_count desc, product_id
+        limit {top_products}
+        """,
+    ),
+    "reconciliation": Mart(
+        "quality",
+        "dq_load_reconciliation",
+        """
+        select
+            source,
+            max(load_id) as load_id,
+            sum(rows_in) as rows_in,
+            sum(accepted) as accepted,
+            sum(duplicates) as duplicates,
+            sum(quarantined) as quarantined
+        from {table}
+        group by source
+        order by source
+        """,
+    ),
+    "quarantine_reasons": Mart(
+        "quality",
+        "dq_quarantine",
+        """
+        select source, reason, count(*) as row_count
+        from (select source, explode(reject_reasons) as reason from {table})
+        group by source, reason
+        order by row_count desc, source, reason
+        """,
+    ),
+}
+"""By frame."""
+
+DAY_COLUMNS = {"active_users": "metric_date", "session_metrics": "event_date"}
+"""The day of each frame that is a time series."""
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read_frames(spark: SparkSession, settings: Settings) -> dict[str, pd.DataFrame]:
+    """Return what the dashboard draws; tables that do not exist are left out.
+
+    Raises:
+        FootfallError: a table lacks a column that the dashboard needs.
+    """
+    frames = {}
+    for name, mart in MARTS.items():
+        table = f"{settings.schema_of(mart.layer)}.{mart.table}"
+        if spark.catalog.tableExists(table):
+            frames[name] = _read_mart(spark, table, mart.query)
+    frames["loads"] = _read_loads(spark, settings)
+    return frames
+
+
+def _read_mart(spark: SparkSession, table: str, query: str) -> pd.DataFrame:
+    from pyspark.errors import AnalysisException
+
+    try:
+        return spark.sql(
+            query.format(table=table, top_products=TOP_PRODUCTS, session_days=SESSION_DAYS)
+        ).toPandas()
+    except AnalysisException as error:
+        raise FootfallError(
+            f"{table} cannot be read: {explain(error, table).message}",
+            f"Rebuild it with `dbt build --full-refresh --select {table.rpartition('.')[2]}`.",
+        ) from error
+
+
+def _read_loads(spark: SparkSession, settings: Settings) -> pd.DataFrame:
+    """Return the newest load of each bronze table: source, load_id, loaded_at."""
+    tables = {
+        contract.name: table
+        for contract in load_contracts(settings.project_dir).values()
+        if spark.catalog.tableExists(table := contract.bronze_table(settings))
+    }
+    newest = [
+        f"select '{source}' as source, max(_load_id) as load_id from {table}"
+        for source, table in tables.items()
+    ]
+    # The load is a literal, so that Delta skips the files of all other loads.
+    times = [
+        f"select '{source}' as source, {load_id} as load_id, max(_ingested_at) as loaded_at "
+        f"from {tables[source]} where _load_id = {load_id}"
+        for source, load_id in (spark.sql(" union all ".join(newest)).collect() if newest else [])
+        if load_id is not None
+    ]
+    if not times:
+        return pd.DataFrame(columns=["source", "load_id", "loaded_at"])
+    return spark.sql(" union all ".join(times)).toPandas()
+
+
+# ---------------------------------------------------------------- values
+
+
+def filled(frames: Frames, name: str) -> pd.DataFrame | None:
+    """Return a frame that has rows, or None."""
+    frame = frames.get(name)
+    return None if frame is None or frame.empty else frame
+
+
+def split(frame: pd.DataFrame, column: str, order: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Return the rows of each value of a column: those of the order first, any others by name."""
+    rows = {str(value): group for value, group in frame.groupby(column)}
+    known = [value for value in order if value in rows]
+    return {value: rows[value] for value in [*known, *sorted(rows.keys() - known)]}
+
+
+def dates(frame: pd.DataFrame, column: str) -> list[date]:
+    return [pd.Timestamp(value).date() for value in frame[column]]
+
+
+def on_day(frame: pd.DataFrame, column: str, day: date) -> pd.DataFrame:
+    """Return the rows of a day."""
+    return frame[[own_day == day for own_day in dates(frame, column)]]
+
+
+def numbers(values: pd.Series[Any]) -> list[Number]:
+    """Return plain numbers, None for nulls, whole numbers as int."""
+    return [
+        None if pd.isna(number) else int(number) if number == int(number) else float(number)
+        for number in pd.to_numeric(values).tolist()
+    ]
+
+
+def counts(values: pd.Series[Any]) -> list[int]:
+    """Return whole numbers, 0 for nulls."""
+    return [int(number or 0) for number in numbers(values)]
+
+
+def by_day(frames: Frames, name: str, column: str) -> dict[date, Number]:
+    """Return a column of a time series; a frame with no rows has no days."""
+    frame = filled(frames, name)
+    if frame is None:
+        return {}
+    return dict(zip(dates(frame, DAY_COLUMNS[name]), numbers(frame[column]), strict=True))
+
+
+def all_days(frames: Frames) -> list[date]:
+    """Return the sorted days that the time series have."""
+    return sorted(
+        {
+            day
+            for name, column in DAY_COLUMNS.items()
+            if (frame := filled(frames, name)) is not None
+            for day in dates(frame, column)
+        }
+    )

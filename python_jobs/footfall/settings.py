@@ -1,0 +1,195 @@
+"""The one settings object. Every value comes from an environment variable FOOTFALL_<NAME>."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args
+
+import psutil
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from footfall.errors import UsageError
+from footfall.home.identity import path_as_registered
+from footfall.paths import require_usable
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+GIB = 1024**3
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def usable_memory_gib() -> float:
+    """Return the machine's memory in GiB, or the container's limit where that is smaller."""
+    total = psutil.virtual_memory().total
+    for limit_file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        path = Path(limit_file)
+        if path.is_file() and (limit := path.read_text().strip()).isdigit():
+            total = min(total, int(limit))
+    return total / GIB
+
+
+class Settings(BaseSettings):
+    """Where footfall keeps its state and how much of the machine it takes."""
+
+    model_config = SettingsConfigDict(env_prefix="FOOTFALL_", env_ignore_empty=True)
+
+    project_dir: Path = PROJECT_DIR
+    home: Path = Field(
+        default=PROJECT_DIR / ".footfall",
+        description="Folder of all state: warehouse, metastore, checkpoints, landing, jars.",
+    )
+    cache: Path = Field(
+        default_factory=lambda data: data["home"] / "cache",
+        description="Folder of what was fetched: Delta's jars, the Java wrapper.",
+    )
+    db_schema: str = Field(
+        default="footfall",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Prefix of all schemas; the dbt profile reads the same variable.",
+    )
+    cores: int = Field(default_factory=usable_cores, ge=1, description="Spark's local cores.")
+    driver_memory_gib: int = Field(
+        default_factory=lambda: max(1, min(12, int(usable_memory_gib() / 2))),
+        ge=1,
+        description="Spark's heap in GiB: half of the machine's memory, at most 12.",
+    )
+    jit_level: int = Field(
+        default=4,
+        ge=1,
+        le=4,
+        description="How far Java compiles: 1 for runs of minutes, 4 for the best throughput.",
+    )
+    class_archive: bool = Field(
+        default=True,
+        description="Whether `footfall setup` makes an archive of Java's classes, from which Spark "
+        "starts in half the time.",
+    )
+    conflict_retries: int = Field(
+        default=8,
+        ge=0,
+        description="How often a write is tried again that lost against another writer.",
+    )
+    data_skipping: bool = Field(
+        default=True,
+        description="Whether Delta passes over files by their statistics. It asks them once for "
+        "each table that a query reads, which costs more than it saves on a few days of data.",
+    )
+    ivy_settings: Path | None = Field(
+        default=None, description="An Ivy settings file, for a mirror of the public repository."
+    )
+
+    erasure_key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Keys the hashes of erased ids; by default a random key kept in the home.",
+    )
+
+    @field_validator("project_dir")
+    @classmethod
+    def _holds_the_project(cls, folder: Path) -> Path:
+        if not (folder / "dbt_project.yml").is_file():
+            raise ValueError("a folder with dbt_project.yml")
+        return folder
+
+    @field_validator("home", "cache")
+    @classmethod
+    def _is_no_file(cls, folder: Path, info: ValidationInfo) -> Path:
+        if folder.expanduser().is_file():
+            raise ValueError("a folder; this is a file")
+        return folder
+
+    @field_validator("ivy_settings")
+    @classmethod
+    def _is_a_file(cls, file: Path | None) -> Path | None:
+        if file is not None and not file.is_file():
+            raise ValueError("a file that exists")
+        return file
+
+    @field_validator("driver_memory_gib")
+    @classmethod
+    def _fits_the_machine(cls, gib: int) -> int:
+        if gib > max(1.0, usable_memory_gib()):
+            raise ValueError(f"at most what this machine has: {usable_memory_gib():.1f} GiB")
+        return gib
+
+    def model_post_init(self, _context: object) -> None:
+        self.home = path_as_registered(self.home.expanduser().absolute())
+        # The class path names it, and a class-data archive fits one class path only.
+        self.cache = self.cache.expanduser().resolve()
+        require_usable("FOOTFALL_HOME", self.home)
+        require_usable("FOOTFALL_CACHE", self.cache)
+
+    def schema_of(self, layer: str) -> str:
+        """Return the schema of a layer: bronze, silver, gold, training or quality."""
+        return f"{self.db_schema}_{layer}"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse"
+
+    @property
+    def ingest_dir(self) -> Path:
+        """State of ingestion: the queue of files and the streaming checkpoints."""
+        return self.home / "ingest" / self.db_schema
+
+    @property
+    def jars(self) -> Path:
+        return self.cache / "jars"
+
+
+ALLOWED = {
+    bool: "true or false",
+    str: "a lower-case letter, then lower-case letters, digits and _",
+}
+"""What a setting accepts, by its type."""
+
+
+def _allowed(field: str) -> str:
+    known = Settings.model_fields[field]
+    limits: dict[str, Any] = {}
+    for constraint in known.metadata:
+        limits |= {
+            k: getattr(constraint, k) for k in ("ge", "le", "min_length") if hasattr(constraint, k)
+        }
+    if known.annotation is int:
+        to = f" to {limits['le']}" if "le" in limits else " or more"
+        return f"a whole number, {limits['ge']}{to}"
+    if "min_length" in limits:
+        return f"{limits['min_length']} characters or more"
+    return ALLOWED.get(known.annotation, "a path")  # type: ignore[arg-type]
+
+
+def _explain(error: ValidationError) -> UsageError:
+    """Return which environment variables are wrong, with their values and what is allowed."""
+    wrong, names = [], []
+    for found in error.errors():
+        if found["type"] == "default_factory_not_called":
+            continue
+        field = str(found["loc"][0])
+        name = f"FOOTFALL_{field.upper()}"
+        secret = SecretStr in get_args(Settings.model_fields[field].annotation)
+        own = found["type"] == "value_error"
+        allowed = str(found["ctx"]["error"]) if own else _allowed(field)
+        value = "" if secret else f"={found['input']}"
+        wrong.append(f"{name}{value} is not valid; allowed: {allowed}.")
+        names.append(name)
+    return UsageError("\n  ".join(wrong), f"Correct or unset {', '.join(names)}.")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the settings of this process, read from the environment once.
+
+    Raises:
+        UsageError: an environment variable has a value that is not allowed.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise _explain(error) from None

@@ -1,0 +1,1 @@
+"""Spark on one machine: its Java, jars, session, and what they report."""
