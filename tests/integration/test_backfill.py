@@ -180,8 +180,8 @@ def test_two_backfills_and_a_daily_run_at_a_time_equal_a_full_refresh(
     select = ["--select", *MODELS]
     project.spark.sql(f"update {DAILY} set view_count = view_count + 1")
     runs = [
-        project.process("footfall.cli", "backfill", "--start", DAYS[0], "--end", DAYS[1], *select),
-        project.process("footfall.cli", "backfill", "--start", DAYS[2], "--end", DAYS[3], *select),
+        project.process("footfall", "backfill", "--start", DAYS[0], "--end", DAYS[1], *select),
+        project.process("footfall", "backfill", "--start", DAYS[2], "--end", DAYS[3], *select),
         project.process(
             "dbt.cli.main",
             "run",
@@ -210,7 +210,7 @@ def test_a_killed_backfill_continues_with_the_chunks_not_done(
     before = project.tables()
     request = ["--days", ",".join(DAYS[:3]), "--chunk-days", "1", "--select", MODELS[1]]
     project.spark.sql(f"delete from {DAILY} where event_date = '{DAYS[2]}'")
-    killed = project.process("footfall.cli", "backfill", *request)
+    killed = project.process("footfall", "backfill", *request)
     deadline = time.monotonic() + SECONDS
     while not any(row["state"] == "done" and row["chunk"] == 1 for row in newest(project)):
         assert killed.poll() is None and time.monotonic() < deadline

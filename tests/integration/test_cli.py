@@ -55,7 +55,7 @@ def table(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 def fresh_process(home: Path, *arguments: str) -> Answer:
     """Run the command line in a process and a JVM of its own."""
     ended = subprocess.run(
-        [sys.executable, "-m", "footfall.cli", *arguments],
+        [sys.executable, "-m", "footfall", *arguments],
         env=os.environ | {"FOOTFALL_HOME": str(home)},
         capture_output=True,
         text=True,

@@ -96,7 +96,7 @@ def test_a_copied_home_is_refused_then_repaired_and_never_touches_the_original(
     copy_home(home, copy)
     original = digests(home)
 
-    refused = in_home(copy, "-m", "footfall.cli", "status")
+    refused = in_home(copy, "-m", "footfall", "status")
     assert refused.returncode == 1
     assert f"{copy} is a copy of {home}" in refused.stderr
     assert "footfall repair --dry-run" in refused.stderr
@@ -136,12 +136,12 @@ def test_a_lost_metastore_is_told_from_an_empty_home_and_made_again(
     (home / "home.json").unlink()
     interactions(folder / "more" / "third.csv", 3)
     for command in (["status"], ["ingest", "product.interactions", str(folder / "more")]):
-        refused = in_home(home, "-m", "footfall.cli", *command)
+        refused = in_home(home, "-m", "footfall", *command)
         assert refused.returncode == 1
         assert "The metastore is missing" in refused.stderr
         assert "has 4 tables" in refused.stderr
         assert "footfall repair" in refused.stderr
-    dry_run = in_home(home, "-m", "footfall.cli", "repair", "--dry-run", "--json")
+    dry_run = in_home(home, "-m", "footfall", "repair", "--dry-run", "--json")
     assert {t["table"]: t["action"] for t in json.loads(dry_run.stdout)["tables"]} == dict.fromkeys(
         TABLES, "registered"
     )

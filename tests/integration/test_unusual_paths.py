@@ -28,7 +28,7 @@ def test_a_home_with_an_unusual_name_holds_its_tables_and_nothing_lies_beside_it
 
     def footfall(*arguments: str) -> str:
         return subprocess.run(
-            [sys.executable, "-m", "footfall.cli", *arguments],
+            [sys.executable, "-m", "footfall", *arguments],
             env=os.environ | {"FOOTFALL_HOME": str(home)},
             stdout=subprocess.PIPE,
             text=True,

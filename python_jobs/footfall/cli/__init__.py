@@ -1,0 +1,10 @@
+"""The command line. Commands only: what they do stands in the modules that they call."""
+
+# In the order in which --help lists their commands.
+# isort: off
+from footfall.cli import machine, data, tables, operate  # noqa: F401
+# isort: on
+
+from footfall.cli.app import app, main
+
+__all__ = ["app", "main"]

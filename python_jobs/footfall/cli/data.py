@@ -1,0 +1,331 @@
+"""Commands that bring data in and out: landing files, bronze, exports, the dashboard."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from footfall.cli.app import app
+from footfall.cli.arguments import FileFormat, SequenceFormat, Workload, parse_date
+from footfall.cli.output import (
+    JsonOption,
+    log,
+    out,
+    print_line,
+    print_result,
+    print_table,
+    progress_bar,
+    say,
+)
+from footfall.errors import FootfallError, UsageError
+from footfall.settings import get_settings
+from footfall.words import count
+
+if TYPE_CHECKING:
+    from footfall.ingest import IngestReport
+    from footfall.sequences import ExportManifest, Verified
+
+
+@app.command()
+def generate(
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the landing files.")],
+    workload: Annotated[
+        Workload, typer.Option(help="product: all sources, with dirt. training: the shop, large.")
+    ] = Workload.product,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Days of data: by default 14, for training 1.")
+    ] = None,
+    users: Annotated[
+        int | None, typer.Option(min=1, help="product: number of users, by default 2000.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 1,
+    start: Annotated[str, typer.Option(help="First day, for example 2025-08-01.")] = "2025-08-01",
+    scale: Annotated[
+        float, typer.Option(min=0.0, help="Multiplies the users; training: 1 is production.")
+    ] = 1.0,
+    history_days: Annotated[
+        int | None, typer.Option(min=0, help="training: days before the first, as a checkpoint.")
+    ] = None,
+    history_buckets: Annotated[
+        int | None, typer.Option(min=1, help="training: buckets of the checkpoint, by default 64.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="training: print rows and approximate bytes; write nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write landing files of a workload, and `truth.json` about them.
+
+    product: sample files of all twelve entities, with stated dirt. training: the shop's four
+    entities without dirt, 10 million customers at scale 1, and on demand a checkpoint of each
+    customer's last actions before the first day.
+
+    Example: `footfall generate --out /tmp/landing --days 14 --users 2000 --seed 1`
+
+    Example: `footfall generate --workload training --out /tmp/landing --scale 0.02 --days 3`
+
+    Example: `footfall generate --workload training --out /tmp/landing --history-days 365 --dry-run`
+    """
+    from footfall.generate import TrainingPlan, estimate_training, generate_training
+    from footfall.generate import generate as generate_files
+
+    if workload is Workload.training:
+        _refuse_options(workload, {"--users": users})
+        if history_buckets and not history_days:
+            raise UsageError(
+                "--history-buckets is of a history.", "Give --history-days, or leave it out."
+            )
+        plan = TrainingPlan(
+            days=days or 1,
+            seed=seed,
+            start=parse_date(start),
+            scale=scale,
+            history_days=history_days or 0,
+            history_buckets=history_buckets or 64,
+        )
+        if dry_run:
+            truth = estimate_training(plan)
+        else:
+            with progress_bar("generate") as progress:
+                truth = generate_training(out_dir, plan, progress)
+        columns = ["rows", "bytes"] if dry_run else ["files", "rows", "bytes"]
+    else:
+        _refuse_options(
+            workload,
+            {
+                "--history-days": history_days,
+                "--history-buckets": history_buckets,
+                "--dry-run": dry_run or None,
+            },
+        )
+        with progress_bar("generate") as progress:
+            truth = generate_files(
+                out_dir,
+                days or 14,
+                users or 2000,
+                seed,
+                parse_date(start),
+                scale=scale,
+                progress=progress,
+            )
+        columns = ["files", "rows", "accepted", "duplicates", "quarantined"]
+    title = f"Would write to {out_dir}, about" if dry_run else f"Written to {out_dir}"
+    print_result(truth, as_json, lambda: _print_truth(truth, title, columns))
+
+
+def _print_truth(truth: dict[str, Any], title: str, columns: list[str]) -> None:
+    rows = [
+        [name, *(entity[column] for column in columns)]
+        for name, entity in truth["entities"].items()
+    ]
+    if history := truth.get("history"):
+        rows.append(["history", *(history[column] for column in columns)])
+    print_table(escape(title), ["entity", *columns], rows)
+    if history:
+        out.print(f"The history has {history['actions']:,} actions.")
+
+
+def _refuse_options(workload: Workload, options: dict[str, Any]) -> None:
+    """Raise UsageError if an option is given that does not belong to the workload."""
+    for option, value in options.items():
+        if value is not None:
+            raise UsageError(
+                f"{option} does not belong to the workload {workload.value}.",
+                f"Leave {option} out, or choose another --workload.",
+            )
+
+
+@app.command()
+def ingest(
+    entity: Annotated[str, typer.Argument(help="SOURCE.ENTITY, e.g. product.interactions.")],
+    paths: Annotated[list[str], typer.Argument(help="Files, folders or globs.")],
+    mapping: Annotated[
+        Path | None, typer.Option(help="A yaml file that adapts columns and values.")
+    ] = None,
+    file_format: Annotated[
+        FileFormat | None, typer.Option("--format", help="By default the file name tells.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load files into bronze. A file that was loaded before is skipped.
+
+    A file that cannot be read is rejected whole and recorded; the others load. Exit code 1 says
+    that at least one was rejected.
+
+    Example: `footfall ingest product.interactions landing/2025-08-*.parquet`
+
+    Example: `footfall ingest app.interactions exports/ --mapping mappings/puffy_interactions.yml`
+    """
+    from footfall.ingest import RejectedFile
+    from footfall.ingest import ingest as ingest_files
+
+    def tell(rejected: RejectedFile) -> None:
+        if not as_json:
+            log.print(f"[red]rejected[/red] {escape(rejected.reason)}", soft_wrap=True)
+
+    with progress_bar("ingest") as progress:
+        report = ingest_files(
+            entity,
+            paths,
+            mapping=mapping,
+            file_format=file_format.value if file_format else None,
+            progress=progress,
+            tell=tell,
+        )
+    print_result(report, as_json, lambda: _print_ingested(entity, report))
+    if report.rejected:
+        raise typer.Exit(1)
+
+
+def _print_ingested(entity: str, report: IngestReport) -> None:
+    print_line(
+        f"{entity}: {count(report.rows, 'row')} from {count(len(report.loaded), 'file')} "
+        f"loaded, {count(len(report.skipped), 'file')} loaded before, "
+        f"{len(report.rejected)} rejected."
+    )
+    if report.rows_not_selected:
+        left_out = count(report.rows_not_selected, "row")
+        print_line(f"{left_out} left out: the mapping's where does not select them.")
+    if report.ignored_columns:
+        print_line(f"Columns that nothing uses: {', '.join(report.ignored_columns)}.")
+    if report.conversions:
+        print_line(f"Converted: {'; '.join(report.conversions)}.")
+
+
+@app.command("export-sequences")
+def export_sequences(
+    out_dir: Annotated[str, typer.Option("--out", metavar="FOLDER", help="Local target folder.")],
+    day: Annotated[str | None, typer.Option("--date", help="Day of the impressions.")] = None,
+    start: Annotated[str | None, typer.Option(help="First of several days instead.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last of them, included.")] = None,
+    file_format: Annotated[
+        SequenceFormat | None,
+        typer.Option("--format", help="padded (default): one flat table of fixed length."),
+    ] = None,
+    shard_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="About how many rows a shard has; by default 2,000,000 samples, 250,000 "
+            "sequences, 250,000 padded rows.",
+        ),
+    ] = None,
+    shuffle_seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=2**63 - 1,
+            help="Shuffle the samples (padded: the rankings); same seed, same order.",
+        ),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Only check the exports that FOLDER holds.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write days of training data as Parquet shards, each day with a manifest.
+
+    An export that was interrupted continues with the same command. With --verify, files are held
+    against their manifests, without Spark; exit code 1 says that something is broken.
+
+    Example: `footfall export-sequences --date 2025-08-14 --out export --format compact`
+
+    Example: `footfall export-sequences --start 2025-08-01 --end 2025-08-14 --out export
+    --shuffle-seed 7`
+
+    Example: `footfall export-sequences --verify --out export`
+    """
+    from footfall.sequences import ExportFormat, find_days, local_folder, verify_exports
+    from footfall.sequences import export_sequences as export
+    from footfall.spark.session import get_session
+
+    if bool(start) != bool(end) or (day and start):
+        raise UsageError("Days are named in two ways, or by half.", "Use --date, or --start --end.")
+    first, last = (parse_date(text) if text else None for text in (day or start, day or end))
+    if first and last and first > last:
+        raise UsageError(f"--start {first} is after --end {last}.", "Exchange them.")
+    folder = local_folder(out_dir)
+    chosen = ExportFormat(file_format.value) if file_format else None
+    if verify:
+        if shard_rows or shuffle_seed is not None:
+            raise UsageError("--verify writes nothing.", "Leave out the options of an export.")
+        with progress_bar("verify") as progress:
+            verified = verify_exports(folder, first, last, chosen, progress)
+        _report_verified(verified, as_json)
+        return
+    if not first or not last:
+        raise UsageError("No day is named.", "Add --date 2025-08-14, or --start and --end.")
+    with progress_bar("export") as progress:
+        spark = get_session()
+        days = find_days(spark, first, last, get_settings())
+        manifests = [
+            export(
+                spark,
+                found,
+                folder,
+                chosen or ExportFormat.padded,
+                shard_rows=shard_rows,
+                shuffle_seed=shuffle_seed,
+                days=days,
+                progress=progress,
+                say=say,
+            )
+            for found in days.samples
+        ]
+    all_days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    empty = [day for day in all_days if day not in days.samples]
+    exported = {"out": folder, "exports": manifests, "days_without_samples": empty}
+    print_result(exported, as_json, lambda: _print_exported(folder, manifests, empty))
+
+
+def _print_exported(folder: Path, manifests: list[ExportManifest], empty: list[date]) -> None:
+    rows = [
+        [shard.file, shard.rows, shard.bytes] for manifest in manifests for shard in manifest.shards
+    ]
+    print_table(escape(f"In {folder}"), ["shard", "rows", "bytes"], rows)
+    if empty:
+        without = ", ".join(map(str, empty))
+        log.print(f"[yellow]Days without samples, not exported:[/yellow] {without}", soft_wrap=True)
+
+
+def _report_verified(exports: list[Verified], as_json: bool) -> None:
+    findings = [finding for export in exports for finding in export.findings]
+
+    def show() -> None:
+        print_table(
+            "Checked",
+            ["export", "shards", "rows", "broken"],
+            [[e.manifest, e.shards, e.rows, len(e.findings)] for e in exports],
+        )
+        for finding in findings:
+            out.print(
+                f"[red]✗[/red] {escape(finding.file)} {escape(finding.problem)}", soft_wrap=True
+            )
+
+    print_result({"ok": not findings, "exports": exports}, as_json, show)
+    if findings:
+        raise FootfallError(
+            f"{count(len(findings), 'finding')} in "
+            f"{count(sum(bool(e.findings) for e in exports), 'export')}.",
+            "Remove the broken files, and run the command that wrote them: it writes them again.",
+        )
+
+
+@app.command()
+def dashboard(
+    out_file: Annotated[Path, typer.Option("--out", help="The HTML file to write.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write the marts as one self-contained HTML page.
+
+    Example: `footfall dashboard --out dashboard.html`
+    """
+    from footfall.report import build_dashboard, page_file
+    from footfall.spark.session import get_session
+
+    report = build_dashboard(page_file(out_file), get_session(), get_settings())
+    print_result(report, as_json, lambda: print_line(f"Written: {out_file}"))

@@ -1,0 +1,283 @@
+"""Commands that change tables beside a build: backfills, maintenance, repair, erasure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from footfall.cli.app import app
+from footfall.cli.arguments import parse_date
+from footfall.cli.output import (
+    JsonOption,
+    print_line,
+    print_result,
+    print_table,
+    progress_bar,
+    say,
+)
+from footfall.errors import FootfallError, UsageError
+from footfall.trace_log import hide
+from footfall.words import count
+
+if TYPE_CHECKING:
+    from footfall.backfill import BackfillReport
+    from footfall.erase import ErasureReport
+    from footfall.home.repair import RepairReport
+
+
+@app.command()
+def backfill(
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID | MODEL…]", help="ID of --resume, or more for --select."),
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="First day, for example 2025-08-01.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day, included.")] = None,
+    days: Annotated[str | None, typer.Option(help="Single days instead: D,D,…")] = None,
+    gaps: Annotated[bool, typer.Option("--gaps", help="Missing and stale days instead.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the newest unfinished one, or ID.")
+    ] = False,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(help="dbt selection; by default all incremental marts and training models."),
+    ] = None,
+    parallel: Annotated[int, typer.Option(min=1, help="dbt runs at a time.")] = 1,
+    chunk_days: Annotated[int, typer.Option(min=1, help="Days per dbt run.")] = 7,
+    reason: Annotated[str | None, typer.Option(help="For the record.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="List what would run; write nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Rebuild days of marts and training tables, also beside a daily run.
+
+    Each dbt run is a row of `footfall_quality.dq_backfills`. After a kill, the same command
+    continues. Exit code 1 says that a run failed.
+
+    Example: `footfall backfill --start 2025-08-01 --end 2025-08-31 --parallel 2`
+
+    Example: `footfall backfill --gaps --dry-run`
+
+    Example: `footfall backfill --days 2025-08-03,2025-08-12 --select fct_sessions+ --reason "late"`
+    """
+    from footfall.backfill import Request, parse_days
+    from footfall.backfill import backfill as run_backfill
+
+    request = None
+    ranged = start or end or days
+    if more and not (select or (resume and len(more) == 1)):
+        raise UsageError(
+            f"Unexpected argument {more[0]!r}.",
+            "Put --select before models, --resume before an ID.",
+        )
+    if ((resume or gaps) and ranged) or (resume and (gaps or select)):
+        raise UsageError(
+            "--resume, --gaps and days exclude each other.", "Use one; --resume stands alone."
+        )
+    if not resume:
+        request = Request(
+            days=[]
+            if gaps
+            else parse_days(
+                parse_date(start) if start else None,
+                parse_date(end) if end else None,
+                [parse_date(day.strip()) for day in days.split(",")] if days else [],
+            ),
+            gaps=gaps,
+            select=[*(select or []), *(more or [])],
+            days_per_chunk=chunk_days,
+        )
+    with progress_bar("backfill") as progress:
+        report = run_backfill(
+            request,
+            resume=(more[0] if more else "") if resume else None,
+            parallel=parallel,
+            reason=reason,
+            dry_run=dry_run,
+            progress=progress,
+            say=say,
+        )
+    print_result(report, as_json, lambda: _print_backfill(report, dry_run))
+    if report.failed:
+        first = report.failed[0]
+        raise FootfallError(
+            f"{len(report.failed)} of {count(len(report.chunks), 'run')} failed; "
+            f"the first: {first.error}",
+            f"Mend the cause, then `footfall backfill --resume {report.backfill_id}`.",
+        )
+
+
+def _print_backfill(report: BackfillReport, dry_run: bool) -> None:
+    if report.gaps is not None:
+        rows: list[list[Any]] = [
+            [gap.model, gap.state.value, len(gap.dates), f"{gap.dates[0]} … {gap.dates[-1]}"]
+            if gap.dates
+            else [gap.model, gap.state.value, None, "the whole table"]
+            for gap in report.gaps
+        ]
+        print_table("Gaps", ["model", "state", "days", "from … to"], rows)
+    if not report.chunks:
+        print_line("No gaps: nothing to run.")
+        return
+    title = "Would run" if dry_run else f"Backfill {report.backfill_id}"
+    print_table(
+        title,
+        ["run", "step", "days", "models", "state", "attempts", "seconds"],
+        [
+            [c.chunk, c.step, c.days, len(c.models), c.state.value, c.attempts, c.seconds]
+            for c in report.chunks
+        ],
+    )
+
+
+@app.command()
+def maintain(
+    dry_run: Annotated[bool, typer.Option(help="Count the files and delete nothing.")] = False,
+    retain_hours: Annotated[int, typer.Option(help="How long old versions stay readable.")] = 168,
+    force: Annotated[bool, typer.Option(help="Allow less than 168 hours.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete files that no recent table version needs (`VACUUM … RETAIN 168 HOURS`).
+
+    Example: `footfall maintain --dry-run`
+    """
+    from footfall.maintain import require_retention, vacuum
+    from footfall.spark.session import get_session
+
+    require_retention(retain_hours, force=force)
+    with progress_bar("vacuum") as progress:
+        results = vacuum(
+            get_session(),
+            retain_hours=retain_hours,
+            dry_run=dry_run,
+            force=force,
+            progress=progress,
+        )
+    title = "Would be deleted" if dry_run else "Deleted"
+    rows = [[result.statement, result.files] for result in results]
+    print_result(results, as_json, lambda: print_table(title, ["statement", "files"], rows))
+
+
+@app.command()
+def repair(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Register the tables again: of a home that was copied or moved, or lost its metastore.
+
+    No table is read, rebuilt or written; views that were lost with the metastore are made by dbt.
+    A repair that was interrupted is ended by the same command.
+
+    Example: `footfall repair --dry-run`
+
+    Example: `FOOTFALL_HOME=/mnt/copy footfall repair`
+    """
+    from footfall.home.repair import check_repaired
+    from footfall.home.repair import repair as repair_home
+
+    with progress_bar("repair") as progress:
+        report = repair_home(dry_run=dry_run, progress=progress)
+    print_result(report, as_json, lambda: _print_repair(report, dry_run))
+    check_repaired(report)
+
+
+def _print_repair(report: RepairReport, dry_run: bool) -> None:
+    if report.tables:
+        rows = [[table.table, table.action.value, table.remark] for table in report.tables]
+        print_table("Would be done" if dry_run else "Tables", ["table", "what", "remark"], rows)
+    if not report.needed:
+        print_line(f"{report.home} needs no repair.")
+        return
+    for other in report.moved_from:
+        print_line(f"From {other} to {report.home}")
+    if report.set_aside:
+        print_line(f"The damaged metastore was set aside: {report.set_aside}")
+    if report.views:
+        print_line(f"Views made again: {', '.join(report.views)}")
+    if not dry_run:
+        print_line("Done. Next: `footfall status`; a `dbt build` finds nothing new.")
+
+
+@app.command()
+def erase(
+    user: Annotated[
+        str | None, typer.Option(help="The person's id in the product and the app.")
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="The person's id in the shop and the CRM.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why. It is recorded; do not name the id.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count rows and dates, write nothing.")
+    ] = False,
+    purge: Annotated[
+        bool,
+        typer.Option("--purge", help="Remove the files now too. Ends time travel for the tables."),
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only tell whether the person was erased before.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a person from every table and recompute what the person's rows went into.
+
+    A command that was interrupted is finished by the same command. With --check, exit code 1 says
+    that no erasure of the id is recorded.
+
+    Example: `footfall erase --user U1 --dry-run`
+
+    Example: `footfall erase --user U1 --customer 42 --reason "request 2025-118" --purge`
+
+    Example: `footfall erase --user U1 --check`
+    """
+    from footfall.erase import check_erased, require_request
+    from footfall.erase import erase as erase_person
+    from footfall.spark.session import get_session
+
+    hide(user, customer)
+    require_request(user, customer, None if check or dry_run else reason)
+    if check:
+        entries = check_erased(get_session(), user=user, customer=customer)
+        rows = [entry.model_dump() for entry in entries]
+        print_result(rows, as_json, lambda: _print_erased(rows))
+        if not entries:
+            raise FootfallError(
+                "No erasure of this id is recorded.",
+                "Ids are compared as they were delivered, and under the key of that time.",
+            )
+        return
+    with progress_bar("erase") as progress:
+        report = erase_person(
+            get_session(),
+            user=user,
+            customer=customer,
+            reason=reason,
+            dry_run=dry_run,
+            purge=purge,
+            progress=progress,
+        )
+    print_result(report, as_json, lambda: _print_erasure(report, dry_run))
+
+
+def _print_erased(rows: list[dict[str, Any]]) -> None:
+    if rows:
+        print_table("Erased", list(rows[0]), [list(row.values()) for row in rows])
+
+
+def _print_erasure(report: ErasureReport, dry_run: bool) -> None:
+    title = "Would be deleted" if dry_run else "Deleted"
+    print_table(title, ["table", "rows"], [list(item) for item in report.rows.items()])
+    days = ", ".join(day.isoformat() for day in report.dates) or "none"
+    print_line(f"Dates {'to recompute' if dry_run else 'recomputed'}: {days}")
+    if report.rebuilt:
+        print_line(f"Staging rebuilt from bronze: {', '.join(report.rebuilt)}")
+    if report.purged:
+        print_line("The files are gone; the tables that held the person have no earlier versions.")
+    elif not dry_run:
+        print_line(
+            "Earlier versions still hold the rows. Next: `footfall erase` with the same ids and "
+            "--purge removes them now; `footfall maintain` removes the files after 168 hours, "
+            "and Delta its log entries after 30 days."
+        )
