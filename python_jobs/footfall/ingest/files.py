@@ -426,9 +426,11 @@ def _misfit(source: PhysicalColumn, column: Column, mapped: ColumnMapping | None
     plain = mapped is None or not (mapped.values or mapped.strip_prefix)
     if plain and fits(source.type, target):
         return None
-    if mapped is not None and converts_by_row(source.type, target, mapped):
+    if mapped is not None and converts_by_row(
+        source.type, target, unit=mapped.unit, has_values=bool(mapped.values)
+    ):
         return None
-    if converts_by_row(source.type, target, ColumnMapping.model_validate({"from": source.name})):
+    if converts_by_row(source.type, target):
         return problem(
             f"convert it row by row with `{name}: {{from: {source.name}}}` in a mapping, "
             f"or deliver it as {column.data_type}"

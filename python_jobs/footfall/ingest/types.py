@@ -10,8 +10,6 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from pyspark.sql.types import DataType
 
-    from footfall.ingest.mapping import ColumnMapping
-
 _PRIMITIVES = {
     "string": pa.string(),
     "boolean": pa.bool_(),
@@ -140,15 +138,24 @@ def is_same(source: Any, target: Any) -> bool:
     return bool(source == target) or (pa.types.is_string(target) and is_text(source))
 
 
-def converts_by_row(source: Any, target: Any, column: ColumnMapping) -> bool:
-    """Tell whether a mapped column may convert, row by row, from a type that does not fit."""
+def converts_by_row(
+    source: Any, target: Any, *, unit: str | None = None, has_values: bool = False
+) -> bool:
+    """Tell whether a mapped column may convert, row by row, from a type that does not fit.
+
+    Args:
+        unit: what numbers count, where the mapping says so.
+        has_values: whether the mapping names values and what they become.
+    """
     source = value_type(source)
     number = pa.types.is_integer(source) or pa.types.is_floating(source)
     number = number or pa.types.is_decimal(source)
     if is_list(target):
         if is_text(source):
             return True
-        return is_list(source) and converts_by_row(source.value_type, target.value_type, column)
+        return is_list(source) and converts_by_row(
+            source.value_type, target.value_type, unit=unit, has_values=has_values
+        )
     if pa.types.is_struct(target):
         if not pa.types.is_struct(source):
             return False
@@ -157,18 +164,20 @@ def converts_by_row(source: Any, target: Any, column: ColumnMapping) -> bool:
             field.name in names
             and (
                 fits(source.field(field.name).type, field.type)
-                or converts_by_row(source.field(field.name).type, field.type, column)
+                or converts_by_row(
+                    source.field(field.name).type, field.type, unit=unit, has_values=has_values
+                )
             )
             for field in target
         )
-    if column.values or is_text(source):
+    if has_values or is_text(source):
         return not (pa.types.is_nested(source) or pa.types.is_nested(target))
     if pa.types.is_string(target):
         return is_whole(source) or bool(pa.types.is_boolean(source) or pa.types.is_date(source))
     if pa.types.is_date(target) or pa.types.is_timestamp(target):
         if pa.types.is_date(source) or pa.types.is_timestamp(source):
             return True
-        return bool(number and column.unit in ("s", "ms", "us"))
+        return bool(number and unit in ("s", "ms", "us"))
     if pa.types.is_boolean(target):
         return bool(pa.types.is_integer(source))
     return bool(number or pa.types.is_boolean(source))
