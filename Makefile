@@ -48,7 +48,7 @@ types: ## mypy, strict
 	$(BIN)/mypy examples/train_ranker.py
 
 sql-lint: ## sqlfluff, dialect sparksql (its templater does not know the snapshot tag)
-	$(BIN)/sqlfluff lint --disable-progress-bar models tests/singular analyses
+	$(BIN)/sqlfluff lint --disable-progress-bar models data_tests/singular analyses
 
 parse: ## dbt parse for every target, no secret set
 	@for target in local thrift databricks; do \

@@ -29,15 +29,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "tests" / "oracle")]
+sys.path.insert(0, str(PROJECT / "tests"))
 
 if TYPE_CHECKING:
-    from data_sets import DataSet
+    from support.data_sets import DataSet
 
 PAGE = PROJECT / "docs" / "testing.md"
 MARK = "<!-- mutants: written by scripts/check_mutants.py -->"
 ELSEWHERE, MIDNIGHT, SHOP, CRM = "engagement_elsewhere", "engagement", "training", "customers"
-"""Families of tests/oracle/law.py; the first does not split sessions at midnight."""
+"""Families of tests/support/law.py; the first does not split sessions at midnight."""
 LOADS, ROWS = 3, 60
 SEEDS = ("a", "b")
 """A mutant that the rows of the first seed do not show is tried with those of the second."""
@@ -417,7 +417,7 @@ class Outcome:
 
 def differences(mutant: Mutant, seed: str, data: DataSet) -> str:
     """Build the tables and return which of them differ from the oracle's."""
-    import law
+    from support import law
 
     rng = random.Random(f"{seed} {mutant.family}")
     drawn = law.drawn_schedule(law.FAMILIES[mutant.family], rng, LOADS, ROWS, ROWS)
@@ -438,9 +438,8 @@ def differences(mutant: Mutant, seed: str, data: DataSet) -> str:
 
 def judge(mutant: Mutant, data: DataSet) -> str:
     """Return what catches a mutant; nothing where it survives."""
-    from projects import project_with
-
     from footfall.errors import FootfallError
+    from support.projects import project_with
 
     text = (PROJECT / mutant.file).read_text().replace(mutant.old, mutant.new)
     with project_with({mutant.file: text}):
@@ -457,10 +456,9 @@ def judge(mutant: Mutant, data: DataSet) -> str:
 
 def outcomes_of(chosen: list[Mutant], known: Path | None) -> Iterator[Outcome]:
     """Try mutants in one Spark session; what a folder knows from an earlier call is not tried."""
-    from data_sets import DataSet
-
     from footfall.settings import Settings, get_settings
     from footfall.spark.session import get_session
+    from support.data_sets import DataSet
 
     file = known / "mutants.json" if known else None
     before = json.loads(file.read_text()) if file and file.is_file() else {}

@@ -6,12 +6,13 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from footfall.settings import PROJECT_DIR, get_settings
+from support.manifest import parse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -60,6 +61,12 @@ def spark(footfall_home: Path) -> Iterator[SparkSession]:
     session = get_session()
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The manifest of the project, parsed once."""
+    return parse(tmp_path_factory.mktemp("target"), "--target", "local")
 
 
 @pytest.fixture(scope="session")

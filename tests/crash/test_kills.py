@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from kills import run_kills
+
+from support.kills import run_kills
 
 KILLS = int(os.environ.get("FOOTFALL_KILLS", "0"))
 SEED = int(os.environ.get("FOOTFALL_KILLS_SEED", "1"))

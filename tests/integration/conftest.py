@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 import pytest
-from answer import Answer, Footfall
 
 from footfall.cli import main
+from support.answer import Answer, Footfall
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from answer import Answer, Footfall
 from structlog.testing import capture_logs
 
 from footfall.errors import FootfallError
@@ -26,6 +25,7 @@ from footfall.project.dbt import run_dbt
 from footfall.settings import PROJECT_DIR, get_settings
 from footfall.spark.conflicts import retry_conflicts
 from footfall.spark.session import get_session
+from support.answer import Answer, Footfall
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import typer
-from answer import Answer, Footfall
 from typer.testing import CliRunner
 
 from footfall.cli import app
 from footfall.settings import get_settings
 from footfall.spark.shared import hold
+from support.answer import Answer, Footfall
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

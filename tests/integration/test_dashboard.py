@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from engagement_frames import CHARTS, SEGMENTS, days_to_last, engagement_frames, retention
 
 from footfall.errors import FootfallError
 from footfall.report import build_dashboard, render_dashboard
 from footfall.report.frames import read_frames
 from footfall.settings import get_settings
+from support.engagement_frames import CHARTS, SEGMENTS, days_to_last, engagement_frames, retention
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

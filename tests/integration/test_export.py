@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
-from answer import Answer, Footfall
 
 from footfall.errors import FootfallError, UsageError
 from footfall.sequences import (
@@ -29,6 +28,7 @@ from footfall.sequences import (
 )
 from footfall.sequences.staging import Source
 from footfall.settings import Settings, get_settings
+from support.answer import Answer, Footfall
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

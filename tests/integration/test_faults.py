@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from answer import Footfall
 
 from footfall.settings import get_settings
+from support.answer import Footfall
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

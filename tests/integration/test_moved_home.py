@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-STEPS = Path(__file__).with_name("moved_home.py")
+from footfall.settings import PROJECT_DIR
+
+STEPS = PROJECT_DIR / "tests" / "support" / "moved_home.py"
 TABLES = {
     "footfall_bronze.product__interactions",
     "footfall_gold.int_hot_products",

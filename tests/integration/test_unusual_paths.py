@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from thorough import only_thorough
+from support.thorough import only_thorough
 
 UNUSUAL = """it's "mine" [1] {a}*?;#1 100%41+\\föö$x&"""
 

@@ -7,11 +7,11 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
-from data_sets import DataSet, Generated
-from reference import Oracle, core_actions
 
 from footfall.generate import DirtShares, generate
 from footfall.settings import PROJECT_DIR, Settings
+from support.data_sets import DataSet, Generated
+from support.reference import Oracle, core_actions
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -11,9 +11,10 @@ from datetime import date, datetime, time, timezone
 from typing import Any
 
 import pytest
-from data_sets import DataSet
-from law import MIDDAY, Row, append_load, as_arrow, at, refused, unlike_oracle
-from reference import Oracle
+
+from support.data_sets import DataSet
+from support.law import MIDDAY, Row, append_load, as_arrow, at, refused, unlike_oracle
+from support.reference import Oracle
 
 PRODUCT, APP, USERS = "product.interactions", "app.interactions", "app.users"
 BOTH = {"sources": ["product", "app"]}

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
-from data_sets import DataSet
-from law import MIDDAY, Row, append_load, as_arrow, at
+
+from support.data_sets import DataSet
+from support.law import MIDDAY, Row, append_load, as_arrow, at
 
 CLICKS, IMPRESSIONS = "shop.clicks", "shop.impressions"
 CUSTOMERS = range(1, 9)

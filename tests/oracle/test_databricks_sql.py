@@ -6,10 +6,10 @@ import random
 import re
 from collections.abc import Callable
 
-from data_sets import DataSet
-from databricks_on_spark import databricks_on_spark
-from law import FAMILIES, Schedule, breaches_of_oracle, play, random_row, whole
-from thorough import only_thorough
+from support.data_sets import DataSet
+from support.databricks_on_spark import databricks_on_spark
+from support.law import FAMILIES, Schedule, breaches_of_oracle, play, random_row, whole
+from support.thorough import only_thorough
 
 
 @only_thorough

@@ -16,10 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from data_sets import DataSet
-from law import breaches_of_full_refresh, breaches_of_oracle
-from reference import Oracle
-from thorough import only_thorough
 
 import footfall.erase.job as job
 from footfall.erase import ErasureReport, check_erased, erase
@@ -28,6 +24,10 @@ from footfall.generate import DirtShares, generate
 from footfall.ingest import ingest
 from footfall.ingest.types import contract_type
 from footfall.project.contracts import load_contracts
+from support.data_sets import DataSet
+from support.law import breaches_of_full_refresh, breaches_of_oracle
+from support.reference import Oracle
+from support.thorough import only_thorough
 
 START = date(2025, 8, 29)
 DAYS = 5

@@ -7,12 +7,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from data_sets import DataSet
-from law import Family, breaches_of_oracle
-from reference import Oracle
-from thorough import only_thorough
 
 from footfall.generate import generate
+from support.data_sets import DataSet
+from support.law import Family, breaches_of_oracle
+from support.reference import Oracle
+from support.thorough import only_thorough
 
 START, DAYS = date(2024, 1, 15), 426
 ENDS = (START + timedelta(days=396), START + timedelta(days=424), date.max)

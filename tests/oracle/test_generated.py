@@ -7,8 +7,9 @@ from collections import Counter
 from datetime import date
 
 import pytest
-from data_sets import DataSet, Generated
-from law import WITH_ORACLE, check, unequal
+
+from support.data_sets import DataSet, Generated
+from support.law import WITH_ORACLE, check, unequal
 
 
 def test_every_row_is_accepted_a_duplicate_or_quarantined_as_the_generator_says(

@@ -14,8 +14,10 @@ from datetime import date, datetime, timezone
 from pathlib import Path
 
 import pytest
-from data_sets import DataSet
-from law import (
+
+from footfall.project.dbt import run_dbt
+from support.data_sets import DataSet
+from support.law import (
     FAMILIES,
     SUBJECTS,
     Row,
@@ -26,10 +28,8 @@ from law import (
     random_schedule,
     run_schedule,
 )
-from projects import project_with
-from thorough import only_thorough
-
-from footfall.project.dbt import run_dbt
+from support.projects import project_with
+from support.thorough import only_thorough
 
 NOT_SPLIT = "engagement_elsewhere"
 EXAMPLES = int(os.environ.get("FOOTFALL_LAW_EXAMPLES", "1"))

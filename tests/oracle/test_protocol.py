@@ -11,12 +11,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from data_sets import DataSet
 from dbt.adapters.spark.session import Cursor
-from law import MIDDAY, Row, append_load, as_arrow, at
 
 from footfall.errors import FootfallError
 from footfall.project.tables import list_tables
+from support.data_sets import DataSet
+from support.law import MIDDAY, Row, append_load, as_arrow, at
 
 ENTITY = "product.interactions"
 DAYS = range(40)

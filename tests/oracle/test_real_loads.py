@@ -10,18 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from data_sets import DataSet
-from law import (
+
+from footfall.project.contracts import load_contracts
+from support.data_sets import DataSet
+from support.law import (
     Family,
     append_loads,
     breaches_of_full_refresh,
     breaches_of_oracle,
     table_contents,
 )
-from reference import Oracle
-from thorough import only_thorough
-
-from footfall.project.contracts import load_contracts
+from support.reference import Oracle
+from support.thorough import only_thorough
 
 BUILDS = 2
 REPEATED_SHARE = 0.05

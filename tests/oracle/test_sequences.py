@@ -12,12 +12,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_sets import DataSet
-from law import check
-from reference import Oracle
 
 from footfall.errors import FootfallError
 from footfall.sequences import ExportFormat, ExportManifest, export_sequences
+from support.data_sets import DataSet
+from support.law import check
+from support.reference import Oracle
 
 LENGTH = 1000
 SHOWN_ON = date(2025, 8, 20)

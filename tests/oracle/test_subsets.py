@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from data_sets import DataSet
-from thorough import only_thorough
+
+from support.data_sets import DataSet
+from support.thorough import only_thorough
 
 
 @only_thorough

@@ -10,9 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_sets import DataSet
-from law import check
-from reference import Oracle
+
+from support.data_sets import DataSet
+from support.law import check
+from support.reference import Oracle
 
 IMPRESSION_DAYS = (date(2017, 11, 25), date(2017, 11, 29), date(2017, 12, 4))
 ROWS, FAVOURITES = 84_287, 2_351

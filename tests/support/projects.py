@@ -12,7 +12,7 @@ from pathlib import Path
 from footfall.project.dbt import project_vars
 from footfall.settings import PROJECT_DIR, get_settings
 
-PARTS = ("dbt_project.yml", "profiles.yml", "macros", "models", "seeds", "snapshots", "tests")
+PARTS = ("dbt_project.yml", "profiles.yml", "macros", "models", "seeds", "snapshots", "data_tests")
 
 
 @contextmanager

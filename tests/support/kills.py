@@ -25,21 +25,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-import crash_home
 import psutil
 import pyarrow.parquet as pq
 import typer
 import yaml
-from delta_files import BrokenTableError, DeltaTable, commits, read_table, table_folders
 
 from footfall.checksum import sha256_of
 from footfall.settings import PROJECT_DIR
 from footfall.spark.shared import JVM_END_SECONDS
+from support import crash_home
+from support.delta_files import BrokenTableError, DeltaTable, commits, read_table, table_folders
 
 JOBS = ("ingest", "build", "backfill", "export", "maintain", "erase")
 """In the order of a round."""
 SOURCES = ("product", "app", "shop", "crm")
-PROJECT_PARTS = ("macros", "models", "seeds", "snapshots", "tests/generic", "profiles.yml")
+PROJECT_PARTS = ("macros", "models", "seeds", "snapshots", "data_tests/generic", "profiles.yml")
 EXPORT_DAY = crash_home.START + timedelta(days=1)
 MOST_KILLS_IN_A_CHAIN = 10
 LONGEST_CHAIN_SECONDS = 220
@@ -701,7 +701,7 @@ def main(
 
     Exit code 1 says that something was.
 
-    Example: python tests/crash/kills.py --kills 20 --seed 7 --jobs ingest,build --json kills.json
+    Example: PYTHONPATH=tests python -m support.kills --kills 20 --jobs ingest,build
     """
     chosen = jobs.split(",")
     if unknown := set(chosen) - set(JOBS):

@@ -9,7 +9,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from engagement_frames import (
+
+from footfall.report.drawing import Choice, Drawing
+from footfall.report.panels import draw_panels
+from footfall.report.users import SEGMENTS_SHOWN
+from footfall.report.words import interval_text, signed_text, whole_share_text
+from support.engagement_frames import (
     COHORTS,
     SEGMENTS,
     SHARE_OF_BASIC,
@@ -24,11 +29,6 @@ from engagement_frames import (
     session_durations,
     weeks_to_last,
 )
-
-from footfall.report.drawing import Choice, Drawing
-from footfall.report.panels import draw_panels
-from footfall.report.users import SEGMENTS_SHOWN
-from footfall.report.words import interval_text, signed_text, whole_share_text
 
 DAYS = days_to_last(9)
 PANELS = ("dau", "stickiness", "definitions", "active_days", "growth", "retention", "durations")

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from compact_export import History, Sample, write_export
 
 from footfall.settings import PROJECT_DIR
+from support.compact_export import History, Sample, write_export
 
 torch = pytest.importorskip(
     "torch", reason="PyTorch is not installed; make test TORCH=1 installs it"

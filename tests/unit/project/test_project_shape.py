@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from thorough import only_thorough
 
 from footfall.project.dbt import project_vars
 from footfall.settings import PROJECT_DIR
+from support.manifest import nodes, parse
+from support.thorough import only_thorough
 
 SOURCES = ("product", "app", "shop", "crm")
 SUBSETS = [
@@ -25,29 +23,6 @@ SUBSETS = [
     for chosen in combinations(SOURCES, size)
 ]
 LAYERS_THAT_READ_SOURCES = {"staging", "quality"}
-
-
-def parse(target: Path, *arguments: str) -> dict[str, Any]:
-    """Parse the project with warnings as errors and return its manifest."""
-    command = [
-        sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--warn-error", "parse",
-        "--no-partial-parse", "--target-path", str(target), "--log-path", str(target),
-    ]  # fmt: skip
-    done = subprocess.run(
-        [*command, *arguments],
-        cwd=PROJECT_DIR,
-        env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    manifest: dict[str, Any] = json.loads((target / "manifest.json").read_text())
-    return manifest
-
-
-def nodes(manifest: dict[str, Any], *resource_types: str) -> list[dict[str, Any]]:
-    return [node for node in manifest["nodes"].values() if node["resource_type"] in resource_types]
 
 
 def layer(node: dict[str, Any]) -> str:

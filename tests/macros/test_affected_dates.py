@@ -6,8 +6,9 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from planning import PROJECT, Warehouse, macros_of
-from test_project_shape import nodes
+
+from support.manifest import nodes
+from support.planning import PROJECT, Warehouse, macros_of
 
 NEW = "2025-03-05"
 SPREAD = "2025-03-04"

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from reference import Oracle
 
 from footfall.ingest import IngestReport, ingest
 from footfall.project.dbt import run_dbt
 from footfall.project.tables import LAYERS, list_tables
 from footfall.settings import PROJECT_DIR, Settings
+from support.reference import Oracle
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

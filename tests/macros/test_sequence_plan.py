@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from planning import Warehouse, macros_of
+
+from support.planning import Warehouse, macros_of
 
 GRID = {"checkpoint_every_days": 7, "checkpoint_settle_days": 0, "checkpoints_kept": 2}
 # Every seventh day since 0001-01-01 is a Sunday.

@@ -19,16 +19,16 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from data_sets import DataSet
 from pyspark.sql import functions as F
-from reference import Definitions, Oracle, core_actions, differences
-from thorough import THOROUGH
 
 from footfall.errors import FootfallError
 from footfall.ingest.types import contract_type
 from footfall.project.contracts import load_contracts
 from footfall.project.tables import list_tables
 from footfall.settings import PROJECT_DIR
+from support.data_sets import DataSet
+from support.reference import Definitions, Oracle, core_actions, differences
+from support.thorough import THOROUGH
 
 LOAD_COLUMNS = frozenset({"_load_id", "load_id", "ingested_at", "_ingested_at"})
 """What tells how the rows arrived, and not what they say."""

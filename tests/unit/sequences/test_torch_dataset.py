@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compact_export import Sample, write_export
+
+from support.compact_export import Sample, write_export
 
 torch = pytest.importorskip(
     "torch", reason="PyTorch is not installed; make test TORCH=1 installs it"

@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from compact_export import History, Sample, in_written_order, write_export
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from footfall.errors import FootfallError, UsageError
 from footfall.sequences import Batch, SequenceReader, TrainingDay, read_manifest
 from footfall.settings import PROJECT_DIR
+from support.compact_export import History, Sample, in_written_order, write_export
 
 DAY = date(2025, 8, 20)
 NEXT = DAY + timedelta(days=1)

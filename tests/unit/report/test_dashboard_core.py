@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from engagement_frames import CHARTS, days_to_last, engagement_frames
 
 from footfall.errors import FootfallError, UsageError
 from footfall.report import dashboard, render_dashboard
 from footfall.report.markup import page_file
 from footfall.report.words import seconds_text, share_text
 from footfall.settings import Settings
+from support.engagement_frames import CHARTS, days_to_last, engagement_frames
 
 BUILT_AT = datetime(2025, 3, 7, 4, 5, tzinfo=timezone.utc)
 

@@ -1,0 +1,1 @@
+"""What tests share and no test is: data sets, the oracle, the law, drivers."""
