@@ -20,6 +20,7 @@ import json
 import os
 import random
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -72,6 +73,22 @@ def mutants(file: str, family: str, tables: str, *changes: tuple[str, str, str])
 
 ACTIVITY = "macros/activity"
 ENGAGEMENT = "models/marts/engagement"
+PLANNERS = (
+    "macros/incremental/",
+    f"{ENGAGEMENT}/dim_users.yml",
+    f"{ENGAGEMENT}/fct_sessions.yml",
+    f"{ENGAGEMENT}/fct_user_activity_monthly.yml",
+    "models/training/training_sequences.sql",
+    *(
+        f"macros/{name}.sql"
+        for name in (
+            "activity/active_user_dates", "activity/affected_months", "activity/core_window_dates",
+            "activity/changed_attribute_dates", "activity/new_attribute_dates",
+            "sessions/session_dates", "training/checkpoint_plan", "training/sequence_plan",
+        )
+    ),
+)  # fmt: skip
+"""Files that decide which dates a run recomputes."""
 COUNTS = "fct_active_users_daily"
 MUTANTS = [
     *mutants(
@@ -144,6 +161,10 @@ MUTANTS = [
          "date_add(versions.valid_from, 1)"),
     ),
     *mutants(
+        f"{ENGAGEMENT}/dim_users.yml", ELSEWHERE, "fct_session_metrics_daily",
+        ("attributes spread to nobody knows where", ", widens: new_attribute_dates", ""),
+    ),
+    *mutants(
         f"{ENGAGEMENT}/dim_users.sql", ELSEWHERE, "dim_users",
         ("the first attributes hold since they were updated",
          "then least(updated_at, cast(join_date as timestamp))", "then updated_at"),
@@ -207,6 +228,10 @@ MUTANTS = [
         ("what a core day depends on is forgotten", "longest_month_days() + core_window_days() - 1",
          "longest_month_days()"),
         ("the longest month has 30 days", "return(31)", "return(30)"),
+        ("a day less counts", "after=reach - 1", "after=reach - 2"),
+        ("a day less is read", "before=reach - 1", "before=reach - 2"),
+        ("days behind the last one stay", "or day > edges[1] | string", ""),
+        ("days before the first one stay", "or day < edges[0] | string", ""),
         ("days that have no row yet stay without", "day in wanted or day not in existing",
          "day in wanted"),
     ),
@@ -307,11 +332,29 @@ MUTANTS = [
          "coalesce({{ column.name }}, nullif(1, 1), try_cast(null and "),
     ),
     *mutants(
+        "macros/incremental/affected_dates.sql", ELSEWHERE, "fct_sessions fct_user_activity_monthly",
+        ("a model's own spread is lost", "inputs if of else spread(node, inputs, change)", "inputs"),
+    ),
+    *mutants(
+        "macros/incremental/available_loads.sql", ELSEWHERE, "fct_user_activity_daily",
+        ("views hide the tables that they read", "materialized == 'view'", "materialized == 'none'"),
+    ),
+    *mutants(
         "macros/incremental/changed_rows.sql", ELSEWHERE, "fct_user_activity_daily " + COUNTS,
         ("the first new load is passed over", "'_load_id > ' ~ bounds[0]",
          "'_load_id > 1 + ' ~ bounds[0]"),
+        ("what spreads nobody knows where spreads nothing", "{'whole': true, 'dates': []} if is_whole",
+         "{'whole': false, 'dates': []} if is_whole"),
         ("what inputs spread is lost", "else spread(node, changed_inputs(inputs, change), change)",
          "else changed_inputs(inputs, change)"),
+    ),
+    *mutants(
+        "macros/incremental/dates_between.sql", ELSEWHERE, COUNTS,
+        ("the last day is left out", "(last - day).days + 1", "(last - day).days"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/affected_months.sql", ELSEWHERE, "fct_user_activity_monthly",
+        ("the month before is not read", "for touched in (first, last)", "for touched in (first,)"),
     ),
     *mutants(
         "macros/incremental/dates_around.sql", ELSEWHERE, COUNTS,
@@ -330,6 +373,7 @@ MUTANTS = [
     *mutants(
         "macros/incremental/from_date.sql", CRM, "fct_customer_features",
         ("the former newest day stays", "[first_day, newest | string] | min", "first_day"),
+        ("only what follows the last affected day changes", "affected.dates | min", "affected.dates | max"),
     ),
     *mutants(
         "models/marts/customers/fct_customer_features.sql", CRM, "fct_customer_features",
@@ -391,11 +435,25 @@ MUTANTS = [
         "macros/training/checkpoint_plan.sql", SHOP, "training_sequences int_customer_action_checkpoints",
         ("late actions repair no checkpoint", "if not late_dates -%}", "if true -%}"),
         ("checkpoints do not wait", "- var('checkpoint_settle_days') | int", "- 0"),
+        ("a repair builds on what lacks the late actions", "before=day, until=late.since", "before=day"),
+        ("a new checkpoint builds on itself", "dates | select('lt', before)", "dates | select('le', before)"),
+        ("one checkpoint too few is kept", "range(var('checkpoints_kept') | int)",
+         "range(var('checkpoints_kept') | int - 1)"),
+        ("a checkpoint on the day of late actions is repaired", "day > late.since", "day >= late.since"),
     ),
     *mutants(
         "macros/training/sequence_plan.sql", SHOP, "training_sequences",
         ("the day after a late action is not repaired", "and built.dt > late.since'",
          "and built.dt > date_add(late.since, 1)'"),
+        ("a day with new impressions is only repaired", " | reject('in', written.dates) | list", " | list"),
+        ("the day of a checkpoint has no base", "days | select('ge', base)", "days | select('gt', base)"),
+        ("the day of the next checkpoint is built twice", "days | select('lt', until)",
+         "days | select('le', until)"),
+    ),
+    *mutants(
+        "models/training/training_sequences.sql", SHOP, "training_sequences",
+        ("late actions are none", "affected_dates(of=['int_customer_action_segments'])",
+         "affected_dates(of=['stg_shop__impressions'])"),
     ),
     *mutants(
         "models/training/training_samples.sql", SHOP, "training_samples",
@@ -413,6 +471,30 @@ class Outcome:
     file: str
     caught_by: str
     seconds: float
+    by_planning: bool | None = None
+    """Whether the tests of planning, without Spark, catch it; None where it is no planner's."""
+
+    @property
+    def is_caught(self) -> bool:
+        return bool(self.caught_by or self.by_planning)
+
+
+def planning_catches(mutant: Mutant, project: Path) -> bool | None:
+    """Run the tests of planning on a project with the mistake in it."""
+    if not mutant.file.startswith(PLANNERS):
+        return None
+    tests = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/macros"]
+    done = subprocess.run(
+        tests,
+        cwd=PROJECT,
+        env=os.environ | {"FOOTFALL_PROJECT_DIR": str(project)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"{mutant.what}: {' '.join(tests)}\n{done.stdout}{done.stderr}")
+    return done.returncode == 1
 
 
 def differences(mutant: Mutant, seed: str, data: DataSet) -> str:
@@ -436,21 +518,31 @@ def differences(mutant: Mutant, seed: str, data: DataSet) -> str:
     return ", ".join(different)
 
 
-def judge(mutant: Mutant, data: DataSet) -> str:
-    """Return what catches a mutant; nothing where it survives."""
-    from footfall.errors import FootfallError
+def judge(mutant: Mutant, data: DataSet) -> Outcome:
+    """Try a mutant."""
     from support.projects import project_with
 
+    started = time.monotonic()
     text = (PROJECT / mutant.file).read_text().replace(mutant.old, mutant.new)
-    with project_with({mutant.file: text}):
-        for seed in SEEDS:
-            try:
-                with contextlib.redirect_stdout(io.StringIO()):
-                    found = differences(mutant, seed, data)
-            except FootfallError:
-                return "the build fails"
-            if found:
-                return found
+    with project_with({mutant.file: text}) as project:
+        caught_by = what_catches(mutant, data)
+        by_planning = planning_catches(mutant, project)
+    seconds = time.monotonic() - started
+    return Outcome(mutant.what, mutant.file, caught_by, seconds, by_planning)
+
+
+def what_catches(mutant: Mutant, data: DataSet) -> str:
+    """Return which tables tell a mutant; nothing where it survives."""
+    from footfall.errors import FootfallError
+
+    for seed in SEEDS:
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                found = differences(mutant, seed, data)
+        except FootfallError:
+            return "the build fails"
+        if found:
+            return found
     return ""
 
 
@@ -475,10 +567,7 @@ def outcomes_of(chosen: list[Mutant], known: Path | None) -> Iterator[Outcome]:
         for mutant in chosen:
             key = f"{mutant.file} {mutant.what}"
             if key not in before:
-                started = time.monotonic()
-                caught_by = judge(mutant, data)
-                seconds = time.monotonic() - started
-                before[key] = asdict(Outcome(mutant.what, mutant.file, caught_by, seconds))
+                before[key] = asdict(judge(mutant, data))
                 if file:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_text(json.dumps(before, indent=1))
@@ -486,10 +575,21 @@ def outcomes_of(chosen: list[Mutant], known: Path | None) -> Iterator[Outcome]:
 
 
 def table_of(outcomes: list[Outcome]) -> str:
-    rows = ["| mistake | file | caught by |", "| --- | --- | --- |"]
+    caught = sum(bool(outcome.caught_by) for outcome in outcomes)
+    planned = [outcome for outcome in outcomes if outcome.by_planning is not None]
+    rows = [
+        f"{caught} of {len(outcomes)} are caught by the oracle. Of the {len(planned)} in planners, "
+        f"{sum(bool(outcome.by_planning) for outcome in planned)} are caught by `tests/macros` "
+        "too, in seconds.",
+        "",
+        "| mistake | file | tables that differ | `tests/macros` |",
+        "| --- | --- | --- | --- |",
+    ]
+    by_planning = {None: "", True: "yes", False: "no"}
     for outcome in outcomes:
-        caught_by = outcome.caught_by or "**nothing**"
-        rows.append(f"| {outcome.what} | `{outcome.file}` | {caught_by} |")
+        caught_by = outcome.caught_by or "**none**"
+        seen = by_planning[outcome.by_planning]
+        rows.append(f"| {outcome.what} | `{outcome.file}` | {caught_by} | {seen} |")
     return "\n".join(rows)
 
 
@@ -523,9 +623,11 @@ def main() -> None:
     outcomes = []
     for outcome in outcomes_of(chosen, options.work):
         outcomes.append(outcome)
-        verdict = f"caught by {outcome.caught_by}" if outcome.caught_by else "SURVIVED"
+        verdict = (
+            f"caught by {outcome.caught_by or 'tests/macros'}" if outcome.is_caught else "SURVIVED"
+        )
         print(f"{outcome.seconds:6.1f} s  {outcome.file}: {outcome.what}: {verdict}", flush=True)
-    survived = [outcome for outcome in outcomes if not outcome.caught_by]
+    survived = [outcome for outcome in outcomes if not outcome.is_caught]
     print(f"{len(outcomes)} mutants, {len(survived)} survived")
     if not options.only:
         head = PAGE.read_text().split(MARK)[0]

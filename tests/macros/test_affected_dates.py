@@ -295,3 +295,16 @@ def test_dates_of_a_backfill_that_say_nothing_clear_are_refused(
     macros = macros_of(manifest, "int_hot_products", Warehouse({}), **changed)
     with pytest.raises(ValueError, match=message):
         macros["forced_dates"]()
+
+
+def test_attributes_change_the_days_that_hold_others(manifest: dict[str, Any]) -> None:
+    """The user's days in the table itself, where the attributes differ from those that hold now."""
+    warehouse = Warehouse(
+        {}, {"on days.user_id = now.user_id .* where days.country <> ": [(SPREAD,)]}
+    )
+    macros = macros_of(manifest, "fct_user_activity_daily", warehouse)
+    plan = {"dates": [NEW], "ranges": {"app.users": (1, 2)}}
+    assert macros["changed_attribute_dates"](plan)["dates"] == [SPREAD, NEW]
+    nothing = {"dates": [NEW], "ranges": {"product.interactions": (1, 2)}}
+    assert macros["changed_attribute_dates"](nothing) == nothing
+    assert len(warehouse.asked) == 1

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from footfall.settings import PROJECT_DIR
+from footfall.settings import get_settings
 
 
 def parse(target: Path, *arguments: str) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def parse(target: Path, *arguments: str) -> dict[str, Any]:
     ]  # fmt: skip
     done = subprocess.run(
         [*command, *arguments],
-        cwd=PROJECT_DIR,
+        cwd=get_settings().project_dir,
         env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
         capture_output=True,
         text=True,
