@@ -1,6 +1,6 @@
 {% macro definitions_of(node) %}
     {#- What a table's rows mean: it carries the definitions of all that it is made of;
-        `own_definitions` change a table and nothing behind it. -#}
+        `own_definitions` change a table and nothing downstream. -#}
     {%- set known = run_state().setdefault('definitions', {}) -%}
     {%- if node.unique_id not in known -%}
         {%- set found = {} -%}

@@ -96,7 +96,7 @@ def parse_days(start: date | None, end: date | None, days: Sequence[date]) -> li
         return sorted(set(days))
     if start is None or end is None:
         raise UsageError(
-            "It is not said which days.", "Add --start and --end, --days D,D,… or --gaps."
+            "No days are given.", "Add --start and --end, --days D,D,… or --gaps."
         )
     if start > end:
         raise UsageError(f"--start {start} lies after --end {end}.", "Swap them.")

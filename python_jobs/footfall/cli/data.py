@@ -77,7 +77,7 @@ def generate(
         _refuse_options(workload, {"--users": users})
         if history_buckets and not history_days:
             raise UsageError(
-                "--history-buckets is of a history.", "Give --history-days, or leave it out."
+                "--history-buckets needs --history-days.", "Add --history-days, or leave it out."
             )
         plan = TrainingPlan(
             days=days or 1,

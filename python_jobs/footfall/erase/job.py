@@ -157,7 +157,7 @@ def require_request(user: str | None, customer: str | None, reason: str | None) 
     if reason is None:
         return identifiers
     if not reason.strip():
-        raise UsageError("It is not said why.", 'Give --reason, such as --reason "GDPR art. 17".')
+        raise UsageError("No reason is given.", 'Give --reason, such as --reason "GDPR art. 17".')
     if any(identifier.is_named_in(reason) for identifier in identifiers):
         raise UsageError(
             "The reason names the id, and stays on record.",

@@ -88,7 +88,7 @@ def identifiers_of(user: str | None, customer: str | None) -> list[Identifier]:
     found = [Identifier(space, text) for space, text in given if text is not None]
     if not found:
         raise UsageError(
-            "It is not said whom to erase.",
+            "No person is given.",
             "Give --user ID, --customer ID, or both for one person.",
         )
     for identifier in found:

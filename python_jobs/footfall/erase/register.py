@@ -36,7 +36,7 @@ COLUMNS = {
     "finished_at": ("timestamp", "When it was done, UTC; null while it is running."),
     "rows_erased": ("map<string,bigint>", "Number of rows removed, by table."),
     "dates": ("array<date>", "Event dates whose aggregates were recomputed."),
-    "models": ("array<string>", "Staging models behind which tables were recomputed."),
+    "models": ("array<string>", "Staging models whose downstream tables were recomputed."),
     "rebuilt": ("array<string>", "Staging models that were rebuilt from bronze."),
     "purged_at": ("timestamp", "When the files were removed, UTC; null where they were not."),
 }
