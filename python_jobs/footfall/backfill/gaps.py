@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import re
 from collections.abc import Sequence
 from datetime import date
 from enum import Enum
@@ -16,11 +14,10 @@ from pydantic import BaseModel
 from footfall.backfill.models import Model, Project
 from footfall.errors import FootfallError
 from footfall.project.dbt import run_dbt
+from footfall.project.protocol import run_note_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-RUN_COMMENT = re.compile(r"(?:/\*|#) footfall:run (\{.*?\})(?: \*/|\n|$)")
 
 
 class GapState(str, Enum):
@@ -117,13 +114,12 @@ def stale_days(project: Project) -> dict[str, list[date] | None]:
 
 
 def _run_of(node: Any) -> dict[str, Any]:
-    comment = RUN_COMMENT.search(node.compiled_code or "")
-    if comment is None:
+    run = run_note_of(node.compiled_code)
+    if run is None:
         raise FootfallError(
             f"Model {node.name} does not say what it replaces.",
             "Call replace_where(column, affected_dates()) in it; see docs/incremental.md.",
         )
-    run: dict[str, Any] = json.loads(comment.group(1))
     return run
 
 

@@ -95,9 +95,7 @@ def parse_days(start: date | None, end: date | None, days: Sequence[date]) -> li
     if days:
         return sorted(set(days))
     if start is None or end is None:
-        raise UsageError(
-            "No days are given.", "Add --start and --end, --days D,D,… or --gaps."
-        )
+        raise UsageError("No days are given.", "Add --start and --end, --days D,D,… or --gaps.")
     if start > end:
         raise UsageError(f"--start {start} lies after --end {end}.", "Swap them.")
     return [start + timedelta(days=offset) for offset in range((end - start).days + 1)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import BaseModel
 
 from footfall.project.contracts import load_contracts
+from footfall.project.protocol import reflected_loads
 from footfall.settings import Settings, get_settings
 from footfall.spark.delta_log import local_folder, read_delta_table
 from footfall.spark.explain import explain
@@ -119,7 +120,7 @@ def table_status(spark: SparkSession, settings: Settings | None = None) -> list[
             totals = spark.sql(f"select {counted} from {table.name}").first()
             assert totals is not None
             rows, newest = totals
-        loads = [int(load) for key, load in properties.items() if key.startswith("footfall.loads.")]
+        loads = reflected_loads(properties).values()
         return TableStatus(
             layer=table.layer,
             table=table.name,

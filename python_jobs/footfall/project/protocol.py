@@ -1,0 +1,41 @@
+"""What models write down of their runs, and Python reads: see docs/incremental.md.
+
+``macros/incremental`` writes it; these are the only places where Python knows its form.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+LOADS = "footfall.loads."
+"""Prefix of the table properties with the newest load of each entity that a table reflects."""
+
+_RUN_NOTE = re.compile(r"(?:/\*|#) footfall:run (\{.*?\})(?: \*/|\n|$)")
+
+
+def reflected_loads(properties: Mapping[str, str]) -> dict[str, int]:
+    """Return the newest load of each entity, ``source.entity``, that a table reflects.
+
+    Args:
+        properties: the table's Delta properties.
+    """
+    return {
+        name.removeprefix(LOADS): int(load)
+        for name, load in properties.items()
+        if name.startswith(LOADS)
+    }
+
+
+def run_note_of(compiled_code: str | None) -> dict[str, Any] | None:
+    """Return what a compiled model says that its run replaces; None where it says nothing.
+
+    ``dates`` are ISO dates, None for the whole table; ``loads`` the newest load per entity.
+    """
+    note = _RUN_NOTE.search(compiled_code or "")
+    if note is None:
+        return None
+    run: dict[str, Any] = json.loads(note.group(1))
+    return run
