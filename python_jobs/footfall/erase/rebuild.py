@@ -22,7 +22,8 @@ def rebuild(spark: SparkSession, settings: Settings, plan: Plan) -> None:
     """Bring the tables in line with the bronze rows that remain.
 
     Staging models in which somebody else's row takes the place of the person's are rebuilt whole;
-    the marts downstream of the person's rows recompute the plan's dates; the reconciliation counts anew.
+    the marts downstream of the person's rows recompute the plan's dates; the reconciliation counts
+    anew.
     Models that were never built stay so.
 
     Raises:
