@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from footfall.project.dbt import run_dbt
+from footfall.scaffold import new_mart
 from support.data_sets import DataSet
 from support.law import (
     FAMILIES,
@@ -58,18 +59,17 @@ def test_every_incremental_model_is_under_the_law(tmp_path: Path) -> None:
     assert {node.name for node in nodes if node.config.materialized in kinds} == set(SUBJECTS)
 
 
-LONGEST_SESSIONS = """\
-{% set affected = affected_dates() %}
-{{ replace_where('event_date', affected) }}
-
-select
-    user_id,
-    event_date,
-    max(duration_seconds) as longest_session_seconds
-from {{ ref('fct_sessions') }}
-where {{ in_dates('event_date', affected) }}
-group by user_id, event_date
-"""
+def longest_sessions() -> dict[str, str]:
+    """Return the mart of docs/add-a-mart.md: what the command writes, filled in as it says."""
+    sql, yml = new_mart(
+        "fct_longest_sessions", ["fct_sessions"], ["user_id", "event_date"], "engagement"
+    )
+    counted = "max(duration_seconds) as longest_session_seconds"
+    text = yml.text.replace("row_count", "longest_session_seconds").replace("bigint", "double")
+    return {
+        str(sql.path): sql.text.replace("count(*) as row_count", counted),
+        str(yml.path): text,
+    }
 
 
 def test_a_session_that_grows_past_midnight_changes_the_day_on_which_it_began(
@@ -99,7 +99,7 @@ def test_a_session_that_grows_past_midnight_changes_the_day_on_which_it_began(
         definitions=FAMILIES[NOT_SPLIT].definitions,
     )
     data = law_data(NOT_SPLIT)
-    with project_with({"models/marts/engagement/fct_longest_sessions.sql": LONGEST_SESSIONS}):
+    with project_with(longest_sessions()):
         oracle = play(data, schedule)
     assert breaches_of_oracle(data, oracle) == {}
     engaged = data.rows(
