@@ -332,15 +332,15 @@ MUTANTS = [
          "coalesce({{ column.name }}, nullif(1, 1), try_cast(null and "),
     ),
     *mutants(
-        "macros/incremental/affected_dates.sql", ELSEWHERE, "fct_sessions fct_user_activity_monthly",
+        "macros/incremental/changes/affected_dates.sql", ELSEWHERE, "fct_sessions fct_user_activity_monthly",
         ("a model's own spread is lost", "inputs if of else spread(node, inputs, change)", "inputs"),
     ),
     *mutants(
-        "macros/incremental/available_loads.sql", ELSEWHERE, "fct_user_activity_daily",
+        "macros/incremental/watermarks/available_loads.sql", ELSEWHERE, "fct_user_activity_daily",
         ("views hide the tables that they read", "materialized == 'view'", "materialized == 'none'"),
     ),
     *mutants(
-        "macros/incremental/changed_rows.sql", ELSEWHERE, "fct_user_activity_daily " + COUNTS,
+        "macros/incremental/changes/changed_rows.sql", ELSEWHERE, "fct_user_activity_daily " + COUNTS,
         ("the first new load is passed over", "'_load_id > ' ~ bounds[0]",
          "'_load_id > 1 + ' ~ bounds[0]"),
         ("what spreads nobody knows where spreads nothing", "{'whole': true, 'dates': []} if is_whole",
@@ -349,7 +349,7 @@ MUTANTS = [
          "else changed_inputs(inputs, change)"),
     ),
     *mutants(
-        "macros/incremental/dates_between.sql", ELSEWHERE, COUNTS,
+        "macros/incremental/changes/dates_between.sql", ELSEWHERE, COUNTS,
         ("the last day is left out", "(last - day).days + 1", "(last - day).days"),
     ),
     *mutants(
@@ -357,21 +357,21 @@ MUTANTS = [
         ("the month before is not read", "for touched in (first, last)", "for touched in (first,)"),
     ),
     *mutants(
-        "macros/incremental/dates_around.sql", ELSEWHERE, COUNTS,
+        "macros/incremental/changes/dates_around.sql", ELSEWHERE, COUNTS,
         ("the last day is left out", "range(-before, after + 1)", "range(-before, after)"),
         ("the first day is left out", "range(-before,", "range(1 - before,"),
     ),
     *mutants(
-        "macros/incremental/in_loads.sql", MIDNIGHT, "dq_quarantine dq_load_reconciliation",
+        "macros/incremental/predicates/in_loads.sql", MIDNIGHT, "dq_quarantine dq_load_reconciliation",
         ("the last load is read again", "{{ column }} > {{ loads", "{{ column }} >= {{ loads"),
     ),
     Mutant(
-        "what one input lacks is taken as read", "macros/incremental/available_loads.sql",
+        "what one input lacks is taken as read", "macros/incremental/watermarks/available_loads.sql",
         "reflected | min", "reflected | max", MIDNIGHT, "fct_user_activity_daily",
         left_out="fct_sessions",
     ),
     *mutants(
-        "macros/incremental/from_date.sql", CRM, "fct_customer_features",
+        "macros/incremental/predicates/from_first_affected.sql", CRM, "fct_customer_features",
         ("the former newest day stays", "[first_day, newest | string] | min", "first_day"),
         ("only what follows the last affected day changes", "affected.dates | min", "affected.dates | max"),
     ),

@@ -1,6 +1,6 @@
 {% snapshot snap_app_users %}
 {% set loads = unsnapped_loads('app', 'users') %}
-{{ incremental_run(loads.loads, loads.changed) }}
+{{ note_run(loads.loads, loads.changed) }}
 
 select
     event_key,

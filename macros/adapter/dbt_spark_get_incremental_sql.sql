@@ -9,7 +9,7 @@
 {% macro dbt_spark_get_incremental_sql(
     strategy, source, target, existing, unique_key, incremental_predicates
 ) %}
-    {%- set run = current_incremental_run() -%}
+    {%- set run = noted_run() -%}
     {%- set from_relation = source.include(schema=false) if model.language == 'python' else source -%}
     {%- if run and (not run.changed or run.replace_where == 'false') -%}
         select 'nothing new' as result

@@ -1,5 +1,5 @@
 {% macro optimize_touched() %}
-    {%- set run = current_incremental_run() if execute else none -%}
+    {%- set run = noted_run() if execute else none -%}
     {%- if run and run.changed and run.replace_where != 'false'
         and small_files_since_optimize(this) >= var('optimize_small_files') | int -%}
         {{ optimize_sql(

@@ -2,7 +2,7 @@
     {%- set loads = new_loads([(source_name, entity)]) -%}
     {%- set contract = source_contract(source_name, entity) -%}
     {%- set dates = batch_dates(source_name, entity, loads) -%}
-    {{ incremental_run(
+    {{ note_run(
         loads.loads,
         loads.changed,
         merge_dates=dates,

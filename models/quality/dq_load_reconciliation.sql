@@ -1,7 +1,7 @@
 {{ config(partition_by=['source']) }}
 
 {% set loads = new_loads(source_entities()) %}
-{{ replace_loads(loads) }}
+{{ note_replaced_loads(loads) }}
 
 -- Each share is counted on its own: a row that reached neither staging nor quarantine, and repeats
 -- no earlier one, leaves a gap between rows_in and the sum.

@@ -1,7 +1,7 @@
 {{ config(partition_by=['source']) }}
 
 {% set loads = new_loads(source_entities()) %}
-{{ replace_loads(loads) }}
+{{ note_replaced_loads(loads) }}
 
 {% for source_name, entity in loads.entities %}
 {% set contract = source_contract(source_name, entity) %}

@@ -4,7 +4,7 @@
     affected_dates(of=['int_customer_action_segments']),
     affected_dates(of=['stg_shop__impressions'])
 ) %}
-{{ incremental_run(plan.loads, plan.changed, replace_where=plan.replace_where) }}
+{{ note_run(plan.loads, plan.changed, replace_where=plan.replace_where) }}
 
 -- depends_on: {{ ref('stg_shop__impressions') }}
 

@@ -1,7 +1,7 @@
 {{ config(partition_by=['dt']) }}
 
 {% set affected = affected_dates() %}
-{{ replace_where('dt', affected) }}
+{{ note_replaced_dates('dt', affected) }}
 
 with impressions as (
     select * from {{ ref('stg_shop__impressions') }}

@@ -4,7 +4,7 @@
     affected_dates(of=['stg_shop__impressions']),
     affected_dates(of=['int_customer_action_segments'])
 ) %}
-{{ replace_where('dt', plan.written) }}
+{{ note_replaced_dates('dt', plan.written) }}
 
 -- depends_on: {{ ref('int_customer_action_checkpoints') }}
 

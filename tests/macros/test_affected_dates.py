@@ -259,7 +259,7 @@ def test_as_of_dates_are_rewritten_from_the_first_affected_or_the_newest_on(
     warehouse = Warehouse({}, {"select max\\(as_of_date\\)": [(newest,)]})
     macros = macros_of(manifest, "fct_customer_features", warehouse)
     expected = predicate if predicate in ("true", "false") else f"as_of_date >= date'{predicate}'"
-    assert str(macros["from_date"]("as_of_date", plan)).strip() == expected
+    assert str(macros["from_first_affected"]("as_of_date", plan)).strip() == expected
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 {{ config(partition_by=['as_of_date']) }}
 
 {% set affected = affected_dates() %}
-{% set as_of_filter = from_date('as_of_date', affected) %}
-{{ incremental_run(affected.loads, affected.changed, replace_where=as_of_filter) }}
+{% set as_of_filter = from_first_affected('as_of_date', affected) %}
+{{ note_run(affected.loads, affected.changed, replace_where=as_of_filter) }}
 
 with customers as (
     select * from {{ ref('stg_crm__customers') }}

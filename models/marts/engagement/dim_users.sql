@@ -1,6 +1,6 @@
 {{ config(partition_by=none) }}
 
-{{ replace_whole(affected_loads()) }}
+{{ note_replaced_table(affected_loads()) }}
 
 with versions as (
     select

@@ -5,7 +5,7 @@
 {#- Bars hold no attributes. -#}
 {% set affected = active_user_dates(affected_dates(without=['dim_users']), window_days) %}
 {% set input_months = affected_months(active_user_inputs(affected, window_days)) %}
-{{ replace_where('metric_date', affected) }}
+{{ note_replaced_dates('metric_date', affected) }}
 
 with metric_dates as (
     select

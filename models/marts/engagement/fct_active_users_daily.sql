@@ -7,7 +7,7 @@
 {% set affected = active_user_dates(affected_dates(), longest_month_days()) %}
 {% set bitmap_days = var('active_users_bitmap_days') %}
 {% set few_days = not affected.whole and affected.dates | length <= bitmap_days %}
-{{ replace_where('metric_date', affected) }}
+{{ note_replaced_dates('metric_date', affected) }}
 
 with metric_dates as (
     select metric_date

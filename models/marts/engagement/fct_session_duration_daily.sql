@@ -1,6 +1,6 @@
 {% set buckets = session_duration_buckets() %}
 {% set affected = affected_dates() %}
-{{ replace_where('event_date', affected) }}
+{{ note_replaced_dates('event_date', affected) }}
 
 with sessions as (
     select * from {{ ref('fct_sessions') }}

@@ -1,5 +1,5 @@
 {% set affected = affected_dates() %}
-{{ replace_where('event_date', affected) }}
+{{ note_replaced_dates('event_date', affected) }}
 
 with sessions as (
     select

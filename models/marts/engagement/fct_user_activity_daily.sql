@@ -1,6 +1,6 @@
 {#- What attributes change is found in what the table holds. -#}
 {% set affected = changed_attribute_dates(affected_dates(without=['dim_users'])) %}
-{{ replace_where('event_date', affected) }}
+{{ note_replaced_dates('event_date', affected) }}
 
 with interactions as (
     select * from {{ ref('int_interactions') }}

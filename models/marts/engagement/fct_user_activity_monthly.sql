@@ -6,7 +6,7 @@
 {% set affected_days = affected_dates(without=['dim_users']) %}
 {% set changed_days = dict(affected_days, dates=affected_days.input_dates) %}
 {% set affected = affected_months(affected_days) %}
-{{ replace_where('month_start', affected) }}
+{{ note_replaced_dates('month_start', affected) }}
 
 with user_days as (
     select

@@ -1,6 +1,6 @@
 {#- Sketches hold no sessions. -#}
 {% set affected = affected_dates(without=['fct_sessions']) %}
-{{ replace_where('event_date', affected) }}
+{{ note_replaced_dates('event_date', affected) }}
 
 with segment_users as (
     select

@@ -6,7 +6,7 @@
 ) }}
 
 {% set affected = affected_dates() %}
-{{ incremental_run(affected.loads, affected.changed) }}
+{{ note_run(affected.loads, affected.changed) }}
 
 with user_product_days as (
     select * from {{ ref('fct_user_product_daily') }}

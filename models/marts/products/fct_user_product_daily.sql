@@ -1,7 +1,7 @@
 {{ config(meta={'zorder_by': ['user_id', 'product_id']}) }}
 
 {% set affected = affected_dates() %}
-{{ replace_where('event_date', affected) }}
+{{ note_replaced_dates('event_date', affected) }}
 
 with interactions as (
     select * from {{ ref('stg_product__interactions') }}

@@ -118,7 +118,7 @@ def _run_of(node: Any) -> dict[str, Any]:
     if run is None:
         raise FootfallError(
             f"Model {node.name} does not say what it replaces.",
-            "Call replace_where(column, affected_dates()) in it; see docs/incremental.md.",
+            "Call note_replaced_dates(column, affected_dates()) in it; see docs/incremental.md.",
         )
     return run
 

@@ -1,6 +1,7 @@
 """What models write down of their runs, and Python reads: see docs/incremental.md.
 
-``macros/incremental`` writes it; these are the only places where Python knows its form.
+``macros/incremental/watermarks`` and ``macros/run/run_note.sql`` write it; nowhere else does Python
+know its form.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-{% macro from_date(column, affected) %}
+{% macro from_first_affected(column, affected) %}
     {#- For tables whose later partitions all depend on an earlier day: everything from the first
         affected day on, and the newest partition, which is replaced when the data's edge moves. -#}
     {%- if affected.whole -%}

@@ -2,7 +2,7 @@
     {%- if execute and not reads_a_part() -%}
         {%- set properties = {} -%}
         {%- set kind = 'view' if model.config.materialized == 'view' else 'table' -%}
-        {%- set run = current_incremental_run() -%}
+        {%- set run = noted_run() -%}
         {%- if kind == 'view' or model.resource_type == 'seed' or run and run.changed and run.loads -%}
             {%- for name, load_id in (run.loads if run else {}).items() -%}
                 {%- do properties.update({'footfall.loads.' ~ name: load_id | string}) -%}
