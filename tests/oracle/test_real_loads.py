@@ -88,7 +88,8 @@ def test_shuffled_loads_give_the_tables_of_one(
 ) -> None:
     real, data = SETS[name], data_set(f"{name}_{hours}h")
     arrived = in_loads(events(name), hours, np.random.default_rng(hours))
-    options = Family((real.entity.split(".")[0],)).dbt_vars()
+    # Of more users than a sketch lists, it gives an estimate: the oracle counts.
+    options = Family((real.entity.split(".")[0],)).dbt_vars({"user_sketches": False})
     load_ids = np.unique(arrived["_load_id"].to_numpy())
     for part in np.array_split(load_ids, BUILDS):
         append_loads(
