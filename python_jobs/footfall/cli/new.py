@@ -9,13 +9,16 @@ import typer
 from footfall.cli.app import app
 from footfall.cli.output import JsonOption, print_line, print_result
 
-new = typer.Typer(no_args_is_help=True, help="Begin a new part of the dbt project.")
+new = typer.Typer(no_args_is_help=True)
 app.add_typer(new, name="new")
 
 
 @new.callback()
 def _group() -> None:
-    """Begin a new part of the dbt project."""
+    """Begin a new part of the dbt project.
+
+    Example: `footfall new mart fct_visits_daily --reads fct_sessions --grain user_id,event_date`
+    """
 
 
 @new.command()
