@@ -6,9 +6,10 @@
         'select min(event_date), max(event_date) from '
         ~ model_node('fct_user_activity_daily').relation_name
     ).rows[0] -%}
-    {%- set wanted = dates_around(affected.dates, after=reach - 1) -%}
-    {%- set existing = run_query('select distinct metric_date from ' ~ this).columns[0].values()
-        | map('string') | list -%}
+    {%- set wanted = set(dates_around(affected.dates, after=reach - 1)) -%}
+    {%- set existing = set(
+        run_query('select distinct metric_date from ' ~ this).columns[0].values() | map('string')
+    ) -%}
     {%- set dates = {} -%}
     {%- for day in (dates_between(edges[0], edges[1]) if edges[0] else []) -%}
         {%- if day in wanted or day not in existing -%}

@@ -77,6 +77,7 @@ def macros_of(
         "ref": lambda name: f"ref_{name}",
         "return": give_back,
         "run_query": warehouse.query,
+        "set": set,
         "this": node["relation_name"],
         "tojson": lambda value, sort_keys=False: json.dumps(value, sort_keys=sort_keys),
         "var": lambda name, *default: values.get(name, *default),

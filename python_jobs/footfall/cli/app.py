@@ -77,7 +77,8 @@ def main() -> None:
 
 def _fail(error: Exception) -> NoReturn:
     """Print one message, keep the trace in the log, and exit."""
-    command = " ".join(["footfall", *(name for name in sys.argv[1:] if name in _commands())][:2])
+    commands = typer.main.get_group(app).commands
+    command = " ".join(["footfall", *(name for name in sys.argv[1:] if name in commands)][:2])
     told = error if isinstance(error, FootfallError) else explain(error)
     log.print(f"[red]Error:[/red] {escape(told.message)}", soft_wrap=True)
     if told.fix:
@@ -89,11 +90,3 @@ def _fail(error: Exception) -> NoReturn:
     if _Options.debug:
         print(trace_of(error), file=sys.stderr)
     sys.exit(told.exit_code)
-
-
-def _commands() -> set[str]:
-    return {
-        str(known.name or known.callback.__name__)
-        for known in app.registered_commands
-        if known.callback
-    }

@@ -97,7 +97,7 @@ def backfill(
             progress=progress,
             say=say,
         )
-    print_result(report, as_json, lambda: _print_backfill(report, dry_run))
+    print_result(report.model_dump(mode="json"), as_json, lambda: _print_backfill(report, dry_run))
     if report.failed:
         first = report.failed[0]
         raise FootfallError(
@@ -179,7 +179,7 @@ def repair(
 
     with progress_bar("repair") as progress:
         report = repair_home(dry_run=dry_run, progress=progress)
-    print_result(report, as_json, lambda: _print_repair(report, dry_run))
+    print_result(report.model_dump(mode="json"), as_json, lambda: _print_repair(report, dry_run))
     check_repaired(report)
 
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from enum import Enum
 from typing import Annotated, Any
 
 import typer
@@ -89,9 +88,7 @@ def print_json(value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    return value.value if isinstance(value, Enum) else str(value)
+    return value.model_dump() if isinstance(value, BaseModel) else str(value)
 
 
 def print_csv(columns: list[str], rows: Iterable[Iterable[Any]]) -> None:
