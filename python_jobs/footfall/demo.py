@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from footfall.project.contracts import Contract, load_contracts
+from footfall.project.contracts import Contract, get_contract
 from footfall.project.tables import TableStatus, table_status
 from footfall.settings import Settings, get_settings
 
@@ -55,6 +55,7 @@ def run_demo(
         run_step: called with each step's name and the step, which it has to call.
     """
     from footfall.generate import generate
+    from footfall.generate.entities import GENERATED
     from footfall.ingest import ingest
     from footfall.project.dbt import run_dbt
     from footfall.report import build_dashboard
@@ -79,7 +80,7 @@ def run_demo(
             folder = result.landing / contract.source / contract.entity
             ingest(contract.name, [str(folder)], settings=settings)
 
-        contracts = load_contracts().values()
+        contracts = [get_contract(name) for name in GENERATED]
         with ThreadPoolExecutor(INGESTS_AT_A_TIME) as pool:
             for done, _ in enumerate(pool.map(ingest_entity, contracts), start=1):
                 if progress:

@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from footfall.project.dbt import run_dbt
-from footfall.scaffold import new_mart
+from footfall.scaffold import new_mart, new_source
 from support.data_sets import DataSet
 from support.law import (
     FAMILIES,
     SUBJECTS,
+    Family,
     Row,
     Run,
     Schedule,
@@ -28,6 +29,7 @@ from support.law import (
     play,
     random_schedule,
     run_schedule,
+    table_contents,
 )
 from support.projects import project_with
 from support.thorough import only_thorough
@@ -35,7 +37,7 @@ from support.thorough import only_thorough
 NOT_SPLIT = "engagement_elsewhere"
 EXAMPLES = int(os.environ.get("FOOTFALL_LAW_EXAMPLES", "1"))
 SEED = os.environ.get("FOOTFALL_LAW_SEED", date.today().isoformat())
-TODAYS = ("customers", random.Random(SEED).choice((NOT_SPLIT, "training")))
+TODAYS = ("customers", "others", random.Random(SEED).choice((NOT_SPLIT, "training")))
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +112,29 @@ def test_a_session_that_grows_past_midnight_changes_the_day_on_which_it_began(
         "select event_date, longest_session_seconds from {gold}.fct_longest_sessions"
     )
     assert longest == [(date(2025, 2, 28), 150.0)]
+
+
+def ad_clicks() -> dict[str, str]:
+    """Return the source and the mart of docs/add-a-source.md, as the commands write them."""
+    columns = "click_id:string!,user_id:string!,ad_id:string!,clicked_at:timestamp!"
+    people = {"user": "user_id"}
+    source = new_source("ads.clicks", columns, ["click_id"], "clicked_at", people, "marketing")
+    files = {str(file.path): file.text for file in source}
+    with project_with(files):
+        grain = ["ad_id", "event_date"]
+        mart = new_mart("fct_ad_clicks_daily", ["stg_ads__clicks"], grain, "engagement")
+    return files | {str(file.path): file.text for file in mart}
+
+
+def test_a_new_source_and_its_mart_are_under_the_law(law_data: Callable[[str], DataSet]) -> None:
+    data = law_data("ads")
+    with project_with(ad_clicks()):
+        schedule = random_schedule(Family(("ads",)), random.Random(f"{SEED} ads"), data)
+        print(f"FOOTFALL_LAW_SEED={SEED} {schedule!r}")
+        assert run_schedule(data, schedule) == {}
+        tables = table_contents(data)
+    assert {"stg_ads__clicks", "fct_ad_clicks_daily", "dq_quarantine"} <= set(tables)
+    assert tables["fct_ad_clicks_daily"].num_rows > 0
 
 
 @pytest.mark.parametrize(

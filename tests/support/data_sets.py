@@ -14,7 +14,7 @@ import pytest
 from footfall.ingest import IngestReport, ingest
 from footfall.project.dbt import run_dbt
 from footfall.project.tables import LAYERS, list_tables
-from footfall.settings import PROJECT_DIR, Settings
+from footfall.settings import PROJECT_DIR, Settings, get_settings
 from support.reference import Oracle
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ class DataSet:
     settings: Settings
     target: Path
     _tables: dict[str, pa.Table] = field(default_factory=dict)
+
+    @property
+    def project(self) -> Path:
+        """The dbt project that is built."""
+        return get_settings().project_dir
 
     def ingest(self, name: str, *paths: Path, mapping: str | None = None) -> IngestReport:
         """Load files; a rejected one fails the test."""

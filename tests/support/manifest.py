@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from footfall.settings import get_settings
+import pytest
+
+from footfall.project.dbt import run_dbt
 
 
 def parse(target: Path, *arguments: str) -> dict[str, Any]:
     """Parse the project with warnings as errors and return its manifest."""
-    command = [
-        sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--warn-error", "parse",
-        "--no-partial-parse", "--target-path", str(target), "--log-path", str(target),
-    ]  # fmt: skip
-    done = subprocess.run(
-        [*command, *arguments],
-        cwd=get_settings().project_dir,
-        env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DBT_LOG_PATH", str(target))
+        patch.setenv("DBT_WARN_ERROR", "true")
+        options = ("--no-partial-parse", "--target-path", str(target))
+        run_dbt("parse", *options, *arguments, quiet=True)
     manifest: dict[str, Any] = json.loads((target / "manifest.json").read_text())
     return manifest
 

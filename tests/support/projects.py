@@ -30,6 +30,7 @@ def project_with(files: Mapping[str, str]) -> Iterator[Path]:
             else:
                 shutil.copy(PROJECT_DIR / part, copy / part)
         for name, text in files.items():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_text(text)
         os.environ["FOOTFALL_PROJECT_DIR"] = folder
         get_settings.cache_clear()

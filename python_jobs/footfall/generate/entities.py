@@ -61,6 +61,19 @@ SUPPORT_CONTACTS = 0.006
 """Contacts with support per customer and day."""
 
 
+GENERATED = tuple(
+    f"{source}.{entity}"
+    for source, entities in {
+        "product": ("interactions",),
+        "app": ("interactions", "users"),
+        "shop": ("impressions", "clicks", "add_to_carts", "orders"),
+        "crm": ("customers", "transactions", "support_interactions", "events", "sessions"),
+    }.items()
+    for entity in entities
+)
+"""What the simulated shop delivers; a contract beside these has no generated rows."""
+
+
 @dataclass(frozen=True)
 class Entity:
     """What the writer needs to know of an entity besides its contract.
@@ -81,7 +94,7 @@ class Entity:
 
 
 def describe_entities(world: World) -> dict[str, Entity]:
-    """Return all entities by name, in the order of the contracts."""
+    """Return the generated entities by name, in the order of the contracts."""
     digits = max(6, len(str(len(world.users))))
     user = Numbered("u", digits)
     product = Vocabulary(f"p{item}" for item in range(len(world.products) + 1))
@@ -132,6 +145,8 @@ def describe_entities(world: World) -> dict[str, Entity]:
     }
     entities = {}
     for name, contract in load_contracts().items():
+        if name not in GENERATED:
+            continue
         accepted: dict[str, StringEncoder] = {
             column.name: Vocabulary([*column.accepted_values, UNKNOWN_VALUE])
             for column in contract.columns

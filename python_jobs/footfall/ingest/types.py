@@ -36,12 +36,13 @@ def contract_type(data_type: str) -> Any:
     if match := re.fullmatch(r"array<(.+)>", text):
         return pa.list_(contract_type(match[1]))
     if match := re.fullmatch(r"struct<(.+)>", text):
-        fields = [field.split(":", 1) for field in _split_fields(match[1])]
+        fields = [field.split(":", 1) for field in split_fields(match[1])]
         return pa.struct([(name, contract_type(kind)) for name, kind in fields])
     raise ValueError(f"unknown type {data_type!r}")
 
 
-def _split_fields(text: str) -> list[str]:
+def split_fields(text: str) -> list[str]:
+    """Return the parts between the commas of a text that lie in no brackets."""
     fields, depth, current = [], 0, ""
     for character in text:
         depth += (character in "<(") - (character in ">)")

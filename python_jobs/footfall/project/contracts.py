@@ -117,17 +117,20 @@ def _parse_table(source: str, table: dict[str, Any]) -> Contract:
     )
 
 
-@lru_cache(maxsize=4)
 def load_contracts(project_dir: Path | None = None) -> dict[str, Contract]:
     """Return all contracts by name (``source.entity``), in the order of the yml files.
 
     Args:
         project_dir: the dbt project; the settings' own by default.
     """
-    root = (project_dir or get_settings().project_dir) / "models" / "staging"
+    return _read_contracts(project_dir or get_settings().project_dir)
+
+
+@lru_cache(maxsize=4)
+def _read_contracts(project_dir: Path) -> dict[str, Contract]:
     contracts = [
         _parse_table(source["name"], table)
-        for file in sorted(root.glob("*/_*__sources.yml"))
+        for file in sorted((project_dir / "models" / "staging").glob("*/_*__sources.yml"))
         for source in yaml.safe_load(file.read_text())["sources"]
         for table in source["tables"]
     ]

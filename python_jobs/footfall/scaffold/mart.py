@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from footfall.errors import UsageError
+from footfall.scaffold.files import NewFile, rendered
 from footfall.settings import get_settings
 
 NAME = re.compile(r"(fct|dim|int)_[a-z][a-z0-9_]*")
@@ -23,27 +23,6 @@ EXAMPLES = {
     "boolean": "true",
 }
 """Values of unit tests by type; numbers are 1."""
-
-# What dbt renders stays as it is.
-_TEMPLATES = Environment(
-    loader=PackageLoader("footfall.scaffold", "."),
-    undefined=StrictUndefined,
-    keep_trailing_newline=True,
-    block_start_string="<%",
-    block_end_string="%>",
-    variable_start_string="<<",
-    variable_end_string=">>",
-    comment_start_string="<#",
-    comment_end_string="#>",
-)
-
-
-@dataclass(frozen=True)
-class NewFile:
-    """A file to write: its path in the project, and its text."""
-
-    path: Path
-    text: str
 
 
 @dataclass(frozen=True)
@@ -120,17 +99,8 @@ def new_mart(name: str, reads: Sequence[str], grain: Sequence[str], folder: str)
     }
     path = Path("models") / "marts" / folder
     return [
-        NewFile(
-            path / f"{name}.{kind}", _TEMPLATES.get_template(f"mart.{kind}.jinja").render(facts)
-        )
-        for kind in ("sql", "yml")
+        NewFile(path / f"{name}.{kind}", rendered(f"mart.{kind}", facts)) for kind in ("sql", "yml")
     ]
-
-
-def write_files(files: Sequence[NewFile]) -> None:
-    """Write new files into the project."""
-    for file in files:
-        (get_settings().project_dir / file.path).write_text(file.text, encoding="utf-8")
 
 
 def _models(folder: Path) -> dict[str, dict[str, Any]]:
@@ -170,8 +140,8 @@ def _words(column: str) -> str:
     return "day" if column in ("event_date", "dt") else column.removesuffix("_id").replace("_", " ")
 
 
-def left_to_do(name: str, files: Sequence[NewFile]) -> list[str]:
-    """Return what whoever asked for the mart does next."""
+def left_to_do_for_mart(name: str, files: Sequence[NewFile]) -> list[str]:
+    """Return what is left to do by hand for a new mart, in order."""
     return [
         f"Write what it counts into {files[0].path}, and its columns and the unit test into "
         "the yml.",

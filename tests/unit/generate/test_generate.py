@@ -14,12 +14,13 @@ import pytest
 
 from footfall.errors import UsageError
 from footfall.generate import DirtShares, generate
+from footfall.generate.entities import GENERATED
 from footfall.generate.world import zipf_exponent
-from footfall.project.contracts import Column, Contract, load_contracts
+from footfall.project.contracts import Column, Contract, get_contract
 
 START = date(2025, 8, 1)
 DAYS = 12
-EVENT_ENTITIES = [name for name in load_contracts() if name not in ("app.users", "crm.customers")]
+EVENT_ENTITIES = [name for name in GENERATED if name not in ("app.users", "crm.customers")]
 DUCKDB_TYPES = {
     "string": "VARCHAR",
     "bigint": "BIGINT",
@@ -68,7 +69,7 @@ class Dataset:
         truth = generate(folder, DAYS, users, seed=3, start=START, **arguments)
         connection = duckdb.connect()
         connection.execute("set threads = 1; set timezone = 'UTC'")
-        for contract in load_contracts().values():
+        for contract in map(get_contract, GENERATED):
             files = folder / contract.source / contract.entity / f"{contract.entity}-*.parquet"
             rules = [rule for column in contract.columns for rule in _broken_rules(column)]
             reasons = ", ".join(f"case when {test} then '{reason}' end" for test, reason in rules)
@@ -116,9 +117,9 @@ def dataset(request: pytest.FixtureRequest) -> Dataset:
 # ---------- the files and what the truth says of them
 
 
-@pytest.mark.parametrize("name", load_contracts())
+@pytest.mark.parametrize("name", GENERATED)
 def test_files_have_the_columns_and_types_of_the_contract(usual: Dataset, name: str) -> None:
-    contract = load_contracts()[name]
+    contract = get_contract(name)
     path = usual.folder / contract.source / contract.entity
     files = sorted(path.iterdir())
     assert len(files) == usual.truth["entities"][name]["files"] <= DAYS
@@ -129,9 +130,9 @@ def test_files_have_the_columns_and_types_of_the_contract(usual: Dataset, name: 
         ]
 
 
-@pytest.mark.parametrize("name", load_contracts())
+@pytest.mark.parametrize("name", GENERATED)
 def test_truth_counts_what_duckdb_counts(dataset: Dataset, name: str) -> None:
-    contract = load_contracts()[name]
+    contract = get_contract(name)
     view, key = _view(contract), ", ".join(contract.key)
     counts = dataset.truth["entities"][name]
     accepted = dataset.one(
@@ -152,19 +153,19 @@ def test_truth_counts_what_duckdb_counts(dataset: Dataset, name: str) -> None:
     assert counts["rows"] == counts["accepted"] + counts["duplicates"] + counts["quarantined"]
 
 
-@pytest.mark.parametrize("name", load_contracts())
+@pytest.mark.parametrize("name", GENERATED)
 def test_duplicates_are_exact_copies_and_rejects_break_one_rule(
     dataset: Dataset, name: str
 ) -> None:
-    view = _view(load_contracts()[name])
+    view = _view(get_contract(name))
     accepted = dataset.truth["entities"][name]["accepted"]
     assert dataset.one(f"select count(*) from valid_{view}") == accepted
     assert dataset.rows(f"select reasons from {view} where len(reasons) > 1") == []
 
 
-@pytest.mark.parametrize("name", load_contracts())
+@pytest.mark.parametrize("name", GENERATED)
 def test_every_rule_of_the_contract_is_broken_somewhere(dirty: Dataset, name: str) -> None:
-    contract = load_contracts()[name]
+    contract = get_contract(name)
     reasons = {reason for column in contract.columns for _, reason in _broken_rules(column)}
     assert set(dirty.truth["entities"][name]["rejects"]) == reasons
 
@@ -181,7 +182,7 @@ def test_missing_ids_are_null_or_blank(dirty: Dataset) -> None:
 def test_late_rows_arrive_in_a_later_file_at_most_ten_days_after(
     dataset: Dataset, name: str
 ) -> None:
-    contract = load_contracts()[name]
+    contract = get_contract(name)
     delay = f"arrival - {contract.event_time}::date"
     late, earliest, latest = dataset.rows(
         f"select count(*) filter ({delay} > 0), min({delay}), max({delay})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,37 +48,34 @@ def test_a_dry_run_writes_nothing() -> None:
     assert "{{ ref('fct_sessions') }}" in answer.output
 
 
-@pytest.mark.parametrize(
-    ("name", "reads", "grain", "folder"),
-    [
-        ("fct_longest_sessions", ["fct_sessions"], ["user_id", "event_date"], "engagement"),
-        ("fct_shown", ["training_samples"], ["customer_id", "dt"], "products"),
-        (
-            "fct_both",
-            ["fct_sessions", "fct_user_activity_daily"],
-            ["user_id", "event_date"],
-            "engagement",
+def test_new_marts_parse_and_pass_the_linter(tmp_path: Path) -> None:
+    marts: dict[str, tuple[list[str], list[str], str]] = {
+        "fct_longest_sessions": (["fct_sessions"], ["user_id", "event_date"], "engagement"),
+        "fct_shown": (["training_samples"], ["customer_id", "dt"], "products"),
+        "fct_both": (
+            ["fct_sessions", "fct_user_activity_daily"], ["user_id", "event_date"], "engagement",
         ),
-    ],
-)
-def test_a_new_mart_parses_and_passes_the_linter(
-    name: str, reads: list[str], grain: list[str], folder: str, tmp_path: Path
-) -> None:
-    files = new_mart(name, reads, grain, folder)
-    with project_with({str(file.path): file.text for file in files}):
+    }  # fmt: skip
+    files = {name: new_mart(name, *arguments) for name, arguments in marts.items()}
+    texts = {str(file.path): file.text for both in files.values() for file in both}
+    with project_with(texts) as project:
         manifest = parse(tmp_path)
+        shutil.copy(PROJECT_DIR / ".sqlfluff", project)
+        shutil.copytree(PROJECT_DIR / "sqlfluff_libs", project / "sqlfluff_libs")
+        lint = [sys.executable, "-m", "sqlfluff", "lint", "--disable-progress-bar"]
+        done = subprocess.run(
+            [*lint, *(str(sql.path) for sql, _ in files.values())],
+            cwd=project, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    for name, (reads, grain, _) in marts.items():
         node = manifest["nodes"][f"model.footfall.{name}"]
         assert node["depends_on"]["nodes"] == [f"model.footfall.{read}" for read in reads]
         assert node["config"]["materialized"] == "incremental"
         assert node["config"]["partition_by"] == [grain[-1]]
         assert node["config"]["contract"]["enforced"]
-    lint = [sys.executable, "-m", "sqlfluff", "lint", "-", "--stdin-filename", str(files[0].path)]
-    done = subprocess.run(
-        lint, input=files[0].text, cwd=PROJECT_DIR, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
-    yml = yaml.safe_load(files[1].text)
-    assert [column["name"] for column in yml["models"][0]["columns"]] == [*grain, "row_count"]
+        yml = yaml.safe_load(files[name][1].text)
+        assert [column["name"] for column in yml["models"][0]["columns"]] == [*grain, "row_count"]
 
 
 @pytest.mark.parametrize(
