@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from footfall.settings import PROJECT_DIR, get_settings
 from support.manifest import parse
+from support.thorough import THOROUGH
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -46,6 +47,8 @@ def footfall_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ.setdefault("FOOTFALL_DRIVER_MEMORY_GIB", "2")
     os.environ.setdefault("FOOTFALL_JIT_LEVEL", "1")
     os.environ.setdefault("FOOTFALL_DATA_SKIPPING", "false")
+    # What is thorough, and the sample that make test builds, plan as users' builds do.
+    os.environ.setdefault("FOOTFALL_TINY_TABLES", str(not THOROUGH).lower())
     get_settings.cache_clear()
     yield home
     os.environ.clear()

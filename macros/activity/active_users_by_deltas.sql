@@ -13,7 +13,7 @@
                 partition by user_id order by unix_date(event_date)
                 range between {{ core_window_days() - 1 }} preceding and current row
             ) >= 2 as is_core,
-            longest_session_seconds > {{ var('engaged_session_seconds') }} as is_engaged
+            {{ is_engaged() }} as is_engaged
         from {{ ref('fct_user_activity_daily') }}
         where {{ in_dates('event_date', active_user_inputs(affected, active_user_reach())) }}
     ),

@@ -23,17 +23,11 @@
         select
             user_id,
             _load_id > {{ bounds[0] }} and _load_id <= {{ bounds[1] }} as is_new,
-            case
-                when updated_at = min(updated_at) over (partition by user_id)
-                    then least(
-                        updated_at,
-                        min(cast(join_date as timestamp)) over (partition by user_id)
-                    )
-                else updated_at
-            end as valid_from,
-            lead(updated_at) over (
-                partition by user_id order by updated_at, event_key
-            ) as valid_to
+            {{ version_start(
+                'updated_at = min(updated_at) over (partition by user_id)',
+                'min(join_date) over (partition by user_id)',
+            ) }} as valid_from,
+            {{ version_end() }} as valid_to
         from {{ model_node('stg_app__users').relation_name }}
     ) as versions
         on

@@ -1,8 +1,10 @@
 {% macro small_files_since_optimize(relation) %}
     {%- set counter = namespace(files=0, optimized=false) -%}
-    {%- for commit in run_query(
-        'describe history ' ~ relation ~ ' limit ' ~ var('optimize_small_files')
-    ) -%}
+    {%- set limit = var('optimize_small_files') | int -%}
+    {%- set log = delta_log_of(graph.nodes[model.unique_id]) -%}
+    {%- set commits = log.history(limit) if log
+        else run_query('describe history ' ~ relation ~ ' limit ' ~ limit) -%}
+    {%- for commit in commits -%}
         {%- if commit['operation'] == 'OPTIMIZE' -%}
             {%- set counter.optimized = true -%}
         {%- endif -%}

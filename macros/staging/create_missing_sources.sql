@@ -1,7 +1,7 @@
 {% macro create_missing_sources() %}
     {%- if execute and flags.WHICH in ['build', 'run', 'seed', 'snapshot', 'test'] -%}
         {%- set existing = {} -%}
-        {%- for node in graph.sources.values() -%}
+        {%- for node in graph.sources.values() if is_delivered(node) -%}
             {%- set schema = api.Relation.create(
                 database=node.database, schema=node.schema
             ).without_identifier() -%}

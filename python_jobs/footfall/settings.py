@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         description="Whether Delta passes over files by their statistics. It asks them once for "
         "each table that a query reads, which costs more than it saves on a few days of data.",
     )
+    tiny_tables: bool = Field(
+        default=False,
+        description="Whether Spark plans for tables of a few thousand rows, as in tests: one "
+        "partition, fixed plans, no generated code. A build takes two thirds of the time.",
+    )
     ivy_settings: Path | None = Field(
         default=None, description="An Ivy settings file, for a mirror of the public repository."
     )

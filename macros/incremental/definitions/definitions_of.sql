@@ -11,7 +11,7 @@
         {%- for parent in node.depends_on.get('nodes', []) -%}
             {%- if parent in graph.nodes -%}
                 {%- do found.update(inherited_definitions(graph.nodes[parent])) -%}
-            {%- elif parent in graph.sources -%}
+            {%- elif parent in graph.sources and is_delivered(graph.sources[parent]) -%}
                 {%- set contract = graph.sources[parent] -%}
                 {%- do reads_sources.append(parent) -%}
                 {%- do found.update({

@@ -44,7 +44,9 @@
         {%- for parent in node.depends_on.get('nodes', []) -%}
             {%- if parent in graph.sources -%}
                 {%- set entity = graph.sources[parent] -%}
-                {%- do found.update({entity.source_name ~ '.' ~ entity.name: true}) -%}
+                {%- if is_delivered(entity) -%}
+                    {%- do found.update({entity.source_name ~ '.' ~ entity.name: true}) -%}
+                {%- endif -%}
             {%- elif parent in graph.nodes -%}
                 {%- for name in entities_of(graph.nodes[parent]) -%}
                     {%- do found.update({name: true}) -%}

@@ -35,14 +35,8 @@ changes as (
 intervals as (
     select
         *,
-        case
-            when previous_attributes is null
-                then least(updated_at, cast(join_date as timestamp))
-            else updated_at
-        end as valid_from,
-        lead(updated_at) over (
-            partition by user_id order by updated_at, event_key
-        ) as valid_to
+        {{ version_start('previous_attributes is null') }} as valid_from,
+        {{ version_end() }} as valid_to
     from changes
 )
 

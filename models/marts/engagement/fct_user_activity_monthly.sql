@@ -14,9 +14,7 @@ with user_days as (
         {{ day_bit('event_date') }} as basic_days,
         if(core_action_count >= 1, basic_days, 0) as core_once_days,
         if(core_action_count >= 2, basic_days, 0) as core_twice_days,
-        if(
-            longest_session_seconds > {{ var('engaged_session_seconds') }}, basic_days, 0
-        ) as engaged_days,
+        if({{ is_engaged() }}, basic_days, 0) as engaged_days,
         trunc(event_date, 'MM') as month_start
     from {{ ref('fct_user_activity_daily') }}
     where {{ in_dates('event_date', changed_days) }}

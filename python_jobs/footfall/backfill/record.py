@@ -13,17 +13,13 @@ from pyspark.sql import functions as F
 from footfall.backfill.plan import Chunk, Request, State
 from footfall.errors import FootfallError, UsageError
 from footfall.locks import locked
+from footfall.project.records import BACKFILLS, record_table
 from footfall.settings import Settings
 from footfall.spark.conflicts import retry_conflicts
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-RECORD_DDL = (
-    "backfill_id string, chunk int, step int, kind string, dates array<date>, "
-    "models array<string>, reason string, request string, state string, attempts int, "
-    "error string, requested_at timestamp, started_at timestamp, finished_at timestamp"
-)
 UPDATED = ("state", "attempts", "error", "started_at", "finished_at")
 
 
@@ -32,7 +28,9 @@ class Record:
 
     def __init__(self, spark: SparkSession, settings: Settings) -> None:
         self.spark = spark
-        self.table = f"{settings.schema_of('quality')}.dq_backfills"
+        self.settings = settings
+        self.declared = record_table(BACKFILLS)
+        self.table = self.declared.name_in(settings)
         self.locks = settings.home / "backfill" / settings.db_schema
 
     def exists(self) -> bool:
@@ -42,15 +40,10 @@ class Record:
         """Create the table where it does not exist."""
         if self.exists():
             return
-        schema = self.table.split(".")[0]
         # Two backfills may start at a time; the catalog refuses to create one table twice.
         self.locks.mkdir(parents=True, exist_ok=True)
         with locked(self.locks / "create.lock"):
-            self.spark.sql(f"create schema if not exists {schema}")
-            self.spark.sql(
-                f"create table if not exists {self.table} ({RECORD_DDL}) using delta "
-                "comment 'One row per chunk of a backfill: what was rebuilt, why, and its state.'"
-            )
+            self.declared.create(self.spark, self.settings)
 
     def add(self, request: Request, reason: str | None, chunks: Sequence[Chunk]) -> str:
         """Write a new backfill's chunks and return its id."""
@@ -62,7 +55,7 @@ class Record:
             _row(backfill_id, chunk) | {"reason": reason, "request": request.key}
             for chunk in chunks
         ]
-        frame = self.spark.createDataFrame(rows, RECORD_DDL).coalesce(1)
+        frame = self.spark.createDataFrame(rows, self.declared.ddl).coalesce(1)
         retry_conflicts(
             lambda: frame.write.format("delta").mode("append").saveAsTable(self.table), self.table
         )
@@ -70,7 +63,9 @@ class Record:
 
     def update(self, backfill_id: str, chunks: Sequence[Chunk]) -> None:
         """Write the state of chunks."""
-        frame = self.spark.createDataFrame([_row(backfill_id, c) for c in chunks], RECORD_DDL)
+        frame = self.spark.createDataFrame(
+            [_row(backfill_id, c) for c in chunks], self.declared.ddl
+        )
         frame.coalesce(1).createOrReplaceTempView("footfall_backfill_chunks")
         sets = ", ".join(f"old.{column} = new.{column}" for column in UPDATED)
         statement = (

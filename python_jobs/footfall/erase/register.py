@@ -20,29 +20,12 @@ from pyspark.sql import functions as F
 from footfall.erase.find import Plan
 from footfall.erase.person import Identifier
 from footfall.errors import FootfallError
+from footfall.project.records import ERASURES, record_table
 from footfall.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
 
-COLUMNS = {
-    "erasure_id": ("string", "Key of the erasure, random."),
-    "user_hash": ("string", "HMAC-SHA256 of the user id; null where none was given."),
-    "customer_hash": ("string", "HMAC-SHA256 of the customer id; null where none was given."),
-    "key_id": ("string", "Which key the hashes were made with: the start of its SHA-256."),
-    "reason": ("string", "Why, as the operator put it."),
-    "state": ("string", "running, or done; a running one is finished by the same command."),
-    "started_at": ("timestamp", "When it was first started, UTC."),
-    "finished_at": ("timestamp", "When it was done, UTC; null while it is running."),
-    "rows_erased": ("map<string,bigint>", "Number of rows removed, by table."),
-    "dates": ("array<date>", "Event dates whose aggregates were recomputed."),
-    "models": ("array<string>", "Staging models whose downstream tables were recomputed."),
-    "rebuilt": ("array<string>", "Staging models that were rebuilt from bronze."),
-    "purged_at": ("timestamp", "When the files were removed, UTC; null where they were not."),
-}
-"""The columns of ``dq_erasures`` with type and description."""
-TABLE_COMMENT = "One row per erasure of a person, without the person's id in clear."
-DDL = ", ".join(f"{name} {data_type}" for name, (data_type, _) in COLUMNS.items())
 KEY_FILE = "erasure.key"
 
 
@@ -109,8 +92,9 @@ class Register:
         identifiers: Sequence[Identifier],
     ) -> None:
         self.spark = spark
-        self.schema = settings.schema_of("quality")
-        self.table = f"{self.schema}.dq_erasures"
+        self.settings = settings
+        self.declared = record_table(ERASURES)
+        self.table = self.declared.name_in(settings)
         self.key_id = key_id(key)
         self.hashes = {
             identifier.space: hmac.new(
@@ -170,7 +154,7 @@ class Register:
 
     def start(self, plan: Plan, reason: str) -> Erasure:
         """Record an erasure as running, with all that is needed to finish it."""
-        self._create()
+        self.declared.create(self.spark, self.settings)
         erasure_id = uuid.uuid4().hex
         now = datetime.now(timezone.utc)
         row = {
@@ -183,7 +167,7 @@ class Register:
             "started_at": now,
             **_columns_of(plan),
         }
-        frame = self.spark.createDataFrame([row], DDL).coalesce(1)
+        frame = self.spark.createDataFrame([row], self.declared.ddl).coalesce(1)
         frame.write.format("delta").mode("append").saveAsTable(self.table)
         return Erasure([erasure_id], plan)
 
@@ -193,7 +177,7 @@ class Register:
         columns = _columns_of(erasure.plan)
         frame = self.spark.createDataFrame(
             [{"ids": erasure.ids} | columns],
-            "ids array<string>, " + ", ".join(f"{name} {COLUMNS[name][0]}" for name in columns),
+            "ids array<string>, " + self.declared.ddl_of(columns),
         )
         (
             DeltaTable.forName(self.spark, self.table)
@@ -226,17 +210,6 @@ class Register:
     def _is_of_person(self, row: Row) -> bool:
         return row["key_id"] == self.key_id and any(
             row[f"{space}_hash"] == value for space, value in self.hashes.items()
-        )
-
-    def _create(self) -> None:
-        columns = ", ".join(
-            f"{name} {data_type} comment '{description}'"
-            for name, (data_type, description) in COLUMNS.items()
-        )
-        self.spark.sql(f"create schema if not exists {self.schema}")
-        self.spark.sql(
-            f"create table if not exists {self.table} ({columns}) using delta "
-            f'comment "{TABLE_COMMENT}"'
         )
 
 

@@ -14,6 +14,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from footfall.project.contracts import Contract
+from footfall.project.records import INGESTED_FILES, record_table
 from footfall.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-RECORD_DDL = (
-    "source string, source_file string, sha256 string, bytes bigint, file_rows bigint, "
-    "status string, reason string, load_id bigint, recorded_at timestamp"
-)
 METADATA_KEY = "footfall_ingest"
 EMPTIED_BY_ERASURE = "footfall.emptied_by_erasure"
 """Property of a bronze table: the newest load when an erasure removed its last rows."""
@@ -64,20 +61,17 @@ class IngestRecord:
         self.spark = spark
         self.contract = contract
         self.bronze = contract.bronze_table(settings)
-        self.table = f"{settings.schema_of('quality')}.dq_ingested_files"
+        files = record_table(INGESTED_FILES)
+        self.table = files.name_in(settings)
         # Entities may be loaded side by side; the catalog refuses to create one table twice.
         with _creation:
-            for schema in (settings.schema_of("bronze"), settings.schema_of("quality")):
-                spark.sql(f"create schema if not exists {schema}")
+            spark.sql(f"create schema if not exists {settings.schema_of('bronze')}")
             if not spark.catalog.tableExists(self.bronze):
                 spark.sql(
                     f"create table if not exists {self.bronze} ({contract.ddl()}) using delta"
                 )
             if not spark.catalog.tableExists(self.table):
-                spark.sql(
-                    f"create table if not exists {self.table} ({RECORD_DDL}) using delta "
-                    "comment 'One row per file that ingestion loaded, and per attempt it rejected.'"
-                )
+                files.create(spark, settings)
         self.sha_loaded: set[str] = set()
         self.sha_rejected: set[str] = set()
         self.last_load_id = 0
@@ -202,7 +196,7 @@ class IngestRecord:
             for record in records
         ]
         (
-            self.spark.createDataFrame(rows, RECORD_DDL)
+            self.spark.createDataFrame(rows, record_table(INGESTED_FILES).ddl)
             .coalesce(1)
             .write.format("delta")
             .mode("append")

@@ -9,6 +9,7 @@ from typing import Any
 
 from footfall.ingest.queue import Queue
 from footfall.project.contracts import Contract
+from footfall.project.records import INGESTED_FILES, record_table
 from footfall.settings import Settings
 from footfall.spark.delta_log import read_delta_table
 
@@ -29,7 +30,7 @@ class Settled:
         self.queue = queue
         self.file = queue.folder / "settled.json"
         self.bronze = _folder(settings, contract.bronze_table(settings))
-        self.record = _folder(settings, f"{settings.schema_of('quality')}.dq_ingested_files")
+        self.record = _folder(settings, record_table(INGESTED_FILES).name_in(settings))
 
     def note(self, loaded: Iterable[str], rejected: Iterable[str]) -> None:
         """Keep which contents, by SHA-256, the record now says were loaded and rejected."""

@@ -64,6 +64,20 @@ class DeltaTable:
         """None where the files are unknown, or one has no statistics."""
         return None if self.files is None else _sum_rows(self.files)
 
+    def history(self, commits: int) -> list[dict[str, Any]]:
+        """Return operation and metrics of the newest commits, the newest first.
+
+        Args:
+            commits: at most so many; fewer where Delta has removed them.
+        """
+        infos = (
+            action["commitInfo"]
+            for commit in reversed(_commits(self.folder)[-commits:])
+            for action in _actions(commit)
+            if "commitInfo" in action
+        )
+        return [{key: info.get(key) for key in ("operation", "operationMetrics")} for info in infos]
+
     def largest(self, column: str) -> int | None:
         """Return the largest value of a column of integers, by the files' statistics.
 

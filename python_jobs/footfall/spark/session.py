@@ -70,6 +70,13 @@ logger.windowexec.level = error
 """
 
 
+FOR_TINY_TABLES = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+
+
 def java_options(settings: Settings) -> list[str]:
     """Return the options of Spark's Java, but for its heap and its class-data archive.
 
@@ -98,8 +105,8 @@ def session_conf(settings: Settings, jars: list[Path], archive: list[str]) -> di
         archive: Java's options for its class-data archive.
     """
     home = settings.home
-    shuffle_partitions = max(4, 2 * settings.cores)
-    return {
+    shuffle_partitions = 1 if settings.tiny_tables else max(4, 2 * settings.cores)
+    return (FOR_TINY_TABLES if settings.tiny_tables else {}) | {
         "spark.master": f"local[{settings.cores}]",
         "spark.app.name": "footfall",
         "spark.driver.memory": f"{settings.driver_memory_gib}g",
@@ -130,7 +137,7 @@ def session_conf(settings: Settings, jars: list[Path], archive: list[str]) -> di
         "spark.shuffle.sort.bypassMergeThreshold": str(shuffle_partitions),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "10000000",
-        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.databricks.delta.snapshotPartitions": "1" if settings.tiny_tables else "2",
         "spark.databricks.delta.stats.skipping": str(settings.data_skipping).lower(),
         "spark.databricks.delta.stalenessLimit": "0",
         "spark.databricks.delta.vacuum.parallelDelete.enabled": "true",

@@ -48,6 +48,16 @@ def test_rows_are_unknown_without_statistics_or_the_first_commits(tmp_path: Path
     assert read(tmp_path).rows is None
 
 
+def test_history_is_that_of_the_newest_commits(tmp_path: Path) -> None:
+    written = {"commitInfo": {"operation": "WRITE", "operationMetrics": {"numFiles": "3"}}}
+    commit(tmp_path, 0, written)
+    commit(tmp_path, 1, {"commitInfo": {"operation": "OPTIMIZE"}}, {"add": file("a", 1)})
+    commit(tmp_path, 2, {"commitInfo": written["commitInfo"] | {"timestamp": 5}})
+    operations = [told["operation"] for told in read(tmp_path).history(10)]
+    assert operations == ["WRITE", "OPTIMIZE", "WRITE"]
+    assert read(tmp_path).history(1) == [written["commitInfo"]]
+
+
 def test_a_folder_without_log_or_checksum_is_left_to_spark(tmp_path: Path) -> None:
     assert read_delta_table(tmp_path) is None
     commit(tmp_path, 0, {"add": file("a", 10)})

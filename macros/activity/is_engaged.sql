@@ -1,0 +1,3 @@
+{% macro is_engaged() -%}
+    longest_session_seconds > {{ var('engaged_session_seconds') }}
+{%- endmacro %}

@@ -1,0 +1,78 @@
+"""Tables that the jobs write themselves; their columns stand in the sources yml of quality."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+from pydantic import BaseModel
+
+from footfall.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DECLARED = Path("models") / "quality" / "_quality__sources.yml"
+INGESTED_FILES = "dq_ingested_files"
+BACKFILLS = "dq_backfills"
+ERASURES = "dq_erasures"
+
+
+class RecordColumn(BaseModel):
+    """A column: its Spark type and what it holds."""
+
+    name: str
+    data_type: str
+    description: str
+
+
+class RecordTable(BaseModel):
+    """A table of the layer ``quality`` in which a job records what it does."""
+
+    name: str
+    description: str
+    columns: list[RecordColumn]
+
+    @property
+    def ddl(self) -> str:
+        """The columns as Spark DDL, for a DataFrame of its rows."""
+        return self.ddl_of([column.name for column in self.columns])
+
+    def ddl_of(self, names: Collection[str]) -> str:
+        """Return some of the columns as Spark DDL, in the order of the table."""
+        return ", ".join(f"{c.name} {c.data_type}" for c in self.columns if c.name in names)
+
+    def name_in(self, settings: Settings) -> str:
+        """Return the table's name under the settings' schemas."""
+        return f"{settings.schema_of('quality')}.{self.name}"
+
+    def create(self, spark: SparkSession, settings: Settings) -> None:
+        """Create schema and table where they do not exist."""
+        columns = ", ".join(
+            f"{column.name} {column.data_type} comment '{_quoted(column.description)}'"
+            for column in self.columns
+        )
+        spark.sql(f"create schema if not exists {settings.schema_of('quality')}")
+        spark.sql(
+            f"create table if not exists {self.name_in(settings)} ({columns}) using delta "
+            f"comment '{_quoted(self.description)}'"
+        )
+
+
+@lru_cache(maxsize=4)
+def _declared(project_dir: Path) -> dict[str, RecordTable]:
+    content = yaml.safe_load((project_dir / DECLARED).read_text(encoding="utf-8"))
+    [source] = content["sources"]
+    return {table["name"]: RecordTable(**table) for table in source["tables"]}
+
+
+def record_table(name: str) -> RecordTable:
+    """Return one of the three tables by its name."""
+    return _declared(get_settings().project_dir)[name]
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
