@@ -156,7 +156,7 @@ MUTANTS = [
         ("attributes that arrive later change no earlier count", "(rows.dates + changed)",
          "rows.dates"),
         ("the first attributes do not hold since the user joined",
-         "when updated_at = min(updated_at) over (partition by user_id)", "when false"),
+         "'updated_at = min(updated_at) over (partition by user_id)'", "'false'"),
         ("no day more for time zones", "date_sub(versions.valid_from, 1)",
          "date_add(versions.valid_from, 1)"),
     ),
@@ -166,12 +166,24 @@ MUTANTS = [
     ),
     *mutants(
         f"{ENGAGEMENT}/dim_users.sql", ELSEWHERE, "dim_users",
-        ("the first attributes hold since they were updated",
-         "then least(updated_at, cast(join_date as timestamp))", "then updated_at"),
         ("versions of one time in the other order",
          "partition by user_id order by updated_at, event_key\n        ) as previous_attributes",
          "partition by user_id order by updated_at, event_key desc\n        ) as previous_attributes"),
         ("a null is no change", ") <=> previous_attributes", ") = previous_attributes"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/version_start.sql", ELSEWHERE, "dim_users fct_user_activity_daily",
+        ("the first attributes hold since they were updated",
+         "then least(updated_at, cast({{ join_date }} as timestamp))", "then updated_at"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/version_end.sql", ELSEWHERE, "dim_users fct_user_activity_daily",
+        ("a version holds until its own time", "lead(updated_at)", "lag(updated_at)"),
+    ),
+    *mutants(
+        f"{ACTIVITY}/is_engaged.sql", ELSEWHERE, f"fct_user_activity_monthly {COUNTS}",
+        ("engaged from exactly the limit", "longest_session_seconds > {{",
+         "longest_session_seconds >= {{"),
     ),
     *mutants(
         f"{ENGAGEMENT}/fct_user_activity_daily.sql", ELSEWHERE, "fct_user_activity_daily",
@@ -181,8 +193,6 @@ MUTANTS = [
     ),
     *mutants(
         f"{ENGAGEMENT}/fct_user_activity_monthly.sql", ELSEWHERE, "fct_user_activity_monthly",
-        ("engaged from exactly the limit", "longest_session_seconds > {{",
-         "longest_session_seconds >= {{"),
         ("three core actions make a core day", "core_action_count >= 2", "core_action_count >= 3"),
         ("the month before the last", "add_months(month_start, -1)", "add_months(month_start, -2)"),
         ("days that changed keep their old bits", "{{ plane }} & ~(", "{{ plane }} | (0 * "),
@@ -212,8 +222,6 @@ MUTANTS = [
     ),
     *mutants(
         f"{ACTIVITY}/active_users_by_deltas.sql", ELSEWHERE, COUNTS,
-        ("engaged from exactly the limit", "longest_session_seconds > {{",
-         "longest_session_seconds >= {{"),
         ("one core action in the window is enough", ") >= 2 as is_core", ") >= 1 as is_core"),
         ("a day without a core action is core", "core_action_count >= 1 and sum", "sum"),
         ("the core window is a day long", "core_window_days() - 1 }} preceding",
@@ -225,8 +233,8 @@ MUTANTS = [
     ),
     *mutants(
         f"{ACTIVITY}/active_user_dates.sql", ELSEWHERE, COUNTS,
-        ("what a core day depends on is forgotten", "longest_month_days() + core_window_days() - 1",
-         "longest_month_days()"),
+        ("what a core day depends on is forgotten", "footfall.longest_month_days() + footfall.core_window_days() - 1",
+         "footfall.longest_month_days()"),
         ("the longest month has 30 days", "return(31)", "return(30)"),
         ("a day less counts", "after=reach - 1", "after=reach - 2"),
         ("a day less is read", "before=reach - 1", "before=reach - 2"),
@@ -316,7 +324,7 @@ MUTANTS = [
         "macros/staging/reject_checks.sql", MIDNIGHT, "stg_app__interactions stg_product__interactions",
         ("the minimum is refused", "' < ' ~ rule.minimum", "' <= ' ~ rule.minimum"),
         ("the maximum is refused", "' > ' ~ rule.maximum", "' >= ' ~ rule.maximum"),
-        ("a blank id is an id", "' is null or ' ~ is_blank(column.name)", "' is null'"),
+        ("a blank id is an id", "' is null or ' ~ footfall.is_blank(column.name)", "' is null'"),
         ("the longest id is too long", "') > ' ~ var('id_max_characters')",
          "') >= ' ~ var('id_max_characters')"),
     ),
@@ -333,7 +341,7 @@ MUTANTS = [
     ),
     *mutants(
         "macros/incremental/changes/affected_dates.sql", ELSEWHERE, "fct_sessions fct_user_activity_monthly",
-        ("a model's own spread is lost", "inputs if of else spread(node, inputs, change)", "inputs"),
+        ("a model's own spread is lost", "inputs if of else footfall.spread(node, inputs, change)", "inputs"),
     ),
     *mutants(
         "macros/incremental/watermarks/available_loads.sql", ELSEWHERE, "fct_user_activity_daily",
@@ -345,8 +353,8 @@ MUTANTS = [
          "'_load_id > 1 + ' ~ bounds[0]"),
         ("what spreads nobody knows where spreads nothing", "{'whole': true, 'dates': []} if is_whole",
          "{'whole': false, 'dates': []} if is_whole"),
-        ("what inputs spread is lost", "else spread(node, changed_inputs(inputs, change), change)",
-         "else changed_inputs(inputs, change)"),
+        ("what inputs spread is lost", "else footfall.spread(node, footfall.changed_inputs(inputs, change), change)",
+         "else footfall.changed_inputs(inputs, change)"),
     ),
     *mutants(
         "macros/incremental/changes/dates_between.sql", ELSEWHERE, COUNTS,
@@ -561,6 +569,7 @@ def outcomes_of(chosen: list[Mutant], known: Path | None) -> Iterator[Outcome]:
             "FOOTFALL_JIT_LEVEL": "1",
             "FOOTFALL_DRIVER_MEMORY_GIB": "2",
             "FOOTFALL_DATA_SKIPPING": "false",
+            "FOOTFALL_TINY_TABLES": "true",
         }
         get_settings.cache_clear()
         data = DataSet(get_session(), Settings(db_schema="mutant"), Path(folder) / "target")

@@ -4,5 +4,5 @@
 
 
 {% macro active_user_metrics() %}
-    {{ return((active_user_windows() | list) + ['mau_calendar']) }}
+    {{ return((footfall.active_user_windows() | list) + ['mau_calendar']) }}
 {% endmacro %}

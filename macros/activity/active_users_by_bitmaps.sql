@@ -1,18 +1,18 @@
 {% macro active_users_by_bitmaps(affected) %}
     {#- How long ago a user was last active says which windows hold the user. -#}
-    {%- set attributes = user_attributes() -%}
-    {%- set windows = active_user_windows() -%}
+    {%- set attributes = footfall.user_attributes() -%}
+    {%- set windows = footfall.active_user_windows() -%}
     with user_months as (
         select * from {{ ref('fct_user_activity_monthly') }}
-        where {{ in_dates('month_start', affected_months(active_user_inputs(affected, active_user_reach()))) }}
+        where {{ footfall.in_dates('month_start', footfall.affected_months(footfall.active_user_inputs(affected, footfall.active_user_reach()))) }}
     ),
 
     newest_days as (
         select
             metric_dates.metric_date,
             user_months.user_id
-            {%- for definition in activity_definitions() %},
-            max({{ newest_active_day(
+            {%- for definition in footfall.activity_definitions() %},
+            max({{ footfall.newest_active_day(
                 'user_months.' ~ definition ~ '_days',
                 'user_months.month_start',
                 'metric_dates.metric_date'
@@ -32,7 +32,7 @@
             definitions.definition,
             definitions.active_date
         from newest_days
-        lateral view {{ by_definition('newest_*_date') }} definitions as definition, active_date
+        lateral view {{ footfall.by_definition('newest_*_date') }} definitions as definition, active_date
         where definitions.active_date >= date_sub(newest_days.metric_date, 30)
     ),
 
@@ -51,7 +51,7 @@
         left join {{ ref('dim_users') }} as dim_users
             on
                 last_active_days.user_id = dim_users.user_id
-                and {{ holds_at_end_of('last_active_days.active_date', 'dim_users') }}
+                and {{ footfall.holds_at_end_of('last_active_days.active_date', 'dim_users') }}
         {% endif %}
     )
 

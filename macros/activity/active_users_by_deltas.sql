@@ -1,8 +1,8 @@
 {% macro active_users_by_deltas(affected) %}
     {#- A user counts in an n-day window from the active day until n days later or the next active
         day, whichever comes first: two deltas and a running sum instead of a distinct count. -#}
-    {%- set attributes = user_attributes() | join(', ') -%}
-    {%- set windows = active_user_windows() -%}
+    {%- set attributes = footfall.user_attributes() | join(', ') -%}
+    {%- set windows = footfall.active_user_windows() -%}
     with user_days as (
         select
             user_id,
@@ -11,17 +11,17 @@
             true as is_basic,
             core_action_count >= 1 and sum(core_action_count) over (
                 partition by user_id order by unix_date(event_date)
-                range between {{ core_window_days() - 1 }} preceding and current row
+                range between {{ footfall.core_window_days() - 1 }} preceding and current row
             ) >= 2 as is_core,
-            {{ is_engaged() }} as is_engaged
+            {{ footfall.is_engaged() }} as is_engaged
         from {{ ref('fct_user_activity_daily') }}
-        where {{ in_dates('event_date', active_user_inputs(affected, active_user_reach())) }}
+        where {{ footfall.in_dates('event_date', footfall.active_user_inputs(affected, footfall.active_user_reach())) }}
     ),
 
     with_next_active_days as (
         select
             *
-            {%- for definition in activity_definitions() %},
+            {%- for definition in footfall.activity_definitions() %},
             first_value(if(is_{{ definition }}, event_date, null), true) over (
                 partition by user_id order by event_date
                 rows between 1 following and unbounded following
@@ -39,7 +39,7 @@
             count(*) as user_count
         from with_next_active_days
         lateral view inline(array(
-            {%- for definition in activity_definitions() %}
+            {%- for definition in footfall.activity_definitions() %}
             struct(
                 '{{ definition }}' as definition,
                 is_{{ definition }} as is_active,
@@ -92,7 +92,7 @@
         select
             segments.*,
             metric_dates.metric_date
-            {%- for _ in active_user_metrics() %},
+            {%- for _ in footfall.active_user_metrics() %},
             0
             {%- endfor %}
         from (select distinct definition, {{ attributes }} from deltas) as segments
@@ -104,7 +104,7 @@
             metric_date,
             definition,
             {{ attributes }}
-            {%- for metric in active_user_metrics() %},
+            {%- for metric in footfall.active_user_metrics() %},
             sum({{ metric }}) over (
                 partition by definition, {{ attributes }} order by metric_date
             ) as {{ metric }}

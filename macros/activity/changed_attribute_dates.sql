@@ -5,15 +5,15 @@
         {{ return(affected) }}
     {%- endif -%}
     {%- set differs = [] -%}
-    {%- for attribute in user_attributes() -%}
+    {%- for attribute in footfall.user_attributes() -%}
         {%- do differs.append(
             'days.' ~ attribute ~ ' <> coalesce(now.' ~ attribute ~ ", 'unknown')"
         ) -%}
     {%- endfor -%}
-    {%- set changed = query_dates(
-        days_of_new_attributes(this, affected.ranges['app.users']) ~ ' left join '
-        ~ model_node('dim_users').relation_name ~ ' as now on days.user_id = now.user_id and '
-        ~ holds_at_end_of('days.event_date', 'now') ~ ' where ' ~ differs | join(' or ')
+    {%- set changed = footfall.query_dates(
+        footfall.days_of_new_attributes(this, affected.ranges['app.users']) ~ ' left join '
+        ~ footfall.model_node('dim_users').relation_name ~ ' as now on days.user_id = now.user_id and '
+        ~ footfall.holds_at_end_of('days.event_date', 'now') ~ ' where ' ~ differs | join(' or ')
     ) -%}
     {{ return(dict(affected, dates=(affected.dates + changed) | unique | sort)) }}
 {% endmacro %}

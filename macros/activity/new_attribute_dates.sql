@@ -4,11 +4,11 @@
     {%- if 'app.users' not in change.ranges -%}
         {{ return(rows) }}
     {%- endif -%}
-    {%- set activity = model_node('fct_user_activity_daily') -%}
-    {%- set reads_activity = activity.unique_id in ancestors_of(change.consumer) -%}
-    {%- set user_days = activity if reads_activity else model_node('int_interactions') -%}
-    {%- set changed = query_dates(
-        days_of_new_attributes(user_days.relation_name, change.ranges['app.users'])
+    {%- set activity = footfall.model_node('fct_user_activity_daily') -%}
+    {%- set reads_activity = activity.unique_id in footfall.ancestors_of(change.consumer) -%}
+    {%- set user_days = activity if reads_activity else footfall.model_node('int_interactions') -%}
+    {%- set changed = footfall.query_dates(
+        footfall.days_of_new_attributes(user_days.relation_name, change.ranges['app.users'])
     ) -%}
     {{ return(dict(rows, dates=(rows.dates + changed) | unique | sort)) }}
 {% endmacro %}
@@ -23,12 +23,12 @@
         select
             user_id,
             _load_id > {{ bounds[0] }} and _load_id <= {{ bounds[1] }} as is_new,
-            {{ version_start(
+            {{ footfall.version_start(
                 'updated_at = min(updated_at) over (partition by user_id)',
                 'min(join_date) over (partition by user_id)',
             ) }} as valid_from,
-            {{ version_end() }} as valid_to
-        from {{ model_node('stg_app__users').relation_name }}
+            {{ footfall.version_end() }} as valid_to
+        from {{ footfall.model_node('stg_app__users').relation_name }}
     ) as versions
         on
             days.user_id = versions.user_id

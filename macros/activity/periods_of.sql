@@ -1,10 +1,10 @@
 {% macro periods_of(days) -%}
     inline(array(
-        {%- for period_type in period_types() %}
+        {%- for period_type in footfall.period_types() %}
         struct(
             '{{ period_type }}' as period_type,
             array_distinct(
-                transform({{ days }}, active_date -> {{ period_number(period_type, 'active_date') }})
+                transform({{ days }}, active_date -> {{ footfall.period_number(period_type, 'active_date') }})
             ) as periods
         )
         {{- ',' if not loop.last }}

@@ -1,7 +1,7 @@
 {% macro user_segments() -%}
     inline(array(
         struct('all' as segment_type, 'all' as segment_value)
-        {%- for attribute in user_attributes() %},
+        {%- for attribute in footfall.user_attributes() %},
         struct('{{ attribute }}' as segment_type, {{ attribute }} as segment_value)
         {%- endfor %}
     ))

@@ -9,16 +9,16 @@
 {% macro dbt_spark_get_incremental_sql(
     strategy, source, target, existing, unique_key, incremental_predicates
 ) %}
-    {%- set run = noted_run() -%}
+    {%- set run = footfall.noted_run() -%}
     {%- set from_relation = source.include(schema=false) if model.language == 'python' else source -%}
     {%- if run and (not run.changed or run.replace_where == 'false') -%}
         select 'nothing new' as result
     {%- elif strategy == 'replace_where' -%}
-        {{ replace_where_sql(
+        {{ footfall.replace_where_sql(
             from_relation, target, run.replace_where if run else incremental_predicates
         ) }}
     {%- elif strategy == 'merge' and config.get('merge_update_columns') == [] -%}
-        {{ insert_new_sql(from_relation, target, unique_key, run.merge_dates if run else none) }}
+        {{ footfall.insert_new_sql(from_relation, target, unique_key, run.merge_dates if run else none) }}
     {%- else -%}
         {{ dbt.dbt_spark_get_incremental_sql(
             strategy, from_relation, target, existing, unique_key, incremental_predicates

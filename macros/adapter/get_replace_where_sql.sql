@@ -1,5 +1,5 @@
 {% macro get_replace_where_sql(args_dict) %}
-    {%- set run = noted_run() -%}
+    {%- set run = footfall.noted_run() -%}
     {%- if run and (not run.changed or run.replace_where == 'false') -%}
         {{ return("select 'nothing new' as result") }}
     {%- endif -%}

@@ -4,7 +4,7 @@
     on existing.{{ unique_key }} = arriving.{{ unique_key }}
         {%- if dates %}
         and existing.event_date = arriving.event_date
-        and {{ in_dates('existing.event_date', {'whole': false, 'dates': dates}) }}
+        and {{ footfall.in_dates('existing.event_date', {'whole': false, 'dates': dates}) }}
         {%- endif %}
     when not matched then insert *
 {% endmacro %}

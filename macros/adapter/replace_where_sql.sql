@@ -2,7 +2,7 @@
     {%- if not predicate -%}
         {{ exceptions.raise_compiler_error(
             'Model ' ~ model.name ~ ": the strategy 'replace_where' needs a predicate. "
-            ~ 'Call note_replaced_dates(column, affected_dates()) in the model, or set '
+            ~ 'Call footfall.note_replaced_dates(column, footfall.affected_dates()) in the model, or set '
             ~ 'incremental_predicates.'
         ) }}
     {%- endif -%}

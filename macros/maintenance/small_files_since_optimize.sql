@@ -1,7 +1,7 @@
 {% macro small_files_since_optimize(relation) %}
     {%- set counter = namespace(files=0, optimized=false) -%}
-    {%- set limit = var('optimize_small_files') | int -%}
-    {%- set log = delta_log_of(graph.nodes[model.unique_id]) -%}
+    {%- set limit = footfall.setting('optimize_small_files') | int -%}
+    {%- set log = footfall.delta_log_of(graph.nodes[model.unique_id]) -%}
     {%- set commits = log.history(limit) if log
         else run_query('describe history ' ~ relation ~ ' limit ' ~ limit) -%}
     {%- for commit in commits -%}

@@ -5,11 +5,11 @@
 
 
 {% macro refuse_to_empty() %}
-    {%- if plans_run() and reads_a_part() -%}
+    {%- if footfall.plans_run() and footfall.reads_a_part() -%}
         {%- set kept = [] -%}
         {%- for unique_id in selected_resources if unique_id in graph.nodes -%}
             {%- set node = graph.nodes[unique_id] -%}
-            {%- if node.resource_type in ['model', 'snapshot'] and properties_of(node) -%}
+            {%- if node.resource_type in ['model', 'snapshot'] and footfall.properties_of(node) -%}
                 {%- do kept.append(node.name) -%}
             {%- endif -%}
         {%- endfor -%}

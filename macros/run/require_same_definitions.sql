@@ -1,21 +1,21 @@
 {% macro require_same_definitions() %}
     {#- Before anything is written: what this run reads or goes on with was built under the definitions
         that it runs under, unless it builds it anew itself. -#}
-    {%- if not plans_run() or not stale_nodes() -%}
+    {%- if not footfall.plans_run() or not footfall.stale_nodes() -%}
         {{ return('') }}
     {%- endif -%}
     {%- set stale, tables, lines, first = [], [], [], [] -%}
     {%- for node in graph.nodes.values()
-        if node.resource_type in ['model', 'snapshot', 'seed'] and is_built(node) -%}
-        {%- set changes = changed_definitions(node, definitions_of(node)) -%}
+        if node.resource_type in ['model', 'snapshot', 'seed'] and footfall.is_built(node) -%}
+        {%- set changes = footfall.changed_definitions(node, footfall.definitions_of(node)) -%}
         {%- if changes -%}
             {%- do stale.append(node.unique_id) -%}
-            {%- do tables.append(node.unique_id) if is_stored(node) -%}
+            {%- do tables.append(node.unique_id) if footfall.is_stored(node) -%}
             {%- do lines.append('  ' ~ node.name ~ ': ' ~ changes | join(', ')) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- for unique_id in stale
-        if not tables or not has_ancestor_in(graph.nodes[unique_id], stale) -%}
+        if not tables or not footfall.has_ancestor_in(graph.nodes[unique_id], stale) -%}
         {%- do first.append(graph.nodes[unique_id].name ~ ('+' if tables else '')) -%}
     {%- endfor -%}
     {{ exceptions.raise_compiler_error(
@@ -33,17 +33,17 @@
     {%- set read = {} -%}
     {%- for unique_id in selected_resources if unique_id in graph.nodes -%}
         {%- if graph.nodes[unique_id].resource_type in ['model', 'snapshot'] -%}
-            {%- for name in ancestors_of(graph.nodes[unique_id]) -%}
+            {%- for name in footfall.ancestors_of(graph.nodes[unique_id]) -%}
                 {%- do read.update({name: true}) -%}
             {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}
     {%- set stale = [] -%}
-    {%- for unique_id in read if not is_built_anew(graph.nodes[unique_id]) -%}
+    {%- for unique_id in read if not footfall.is_built_anew(graph.nodes[unique_id]) -%}
         {%- set node = graph.nodes[unique_id] -%}
-        {%- set definitions = definitions_of(node) if unique_id in selected_resources
-            else inherited_definitions(node) -%}
-        {%- if changed_definitions(node, definitions) -%}
+        {%- set definitions = footfall.definitions_of(node) if unique_id in selected_resources
+            else footfall.inherited_definitions(node) -%}
+        {%- if footfall.changed_definitions(node, definitions) -%}
             {%- do stale.append(unique_id) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -53,7 +53,7 @@
 
 {% macro is_built_anew(node) %}
     {{ return(node.unique_id in selected_resources and (
-        flags.FULL_REFRESH or not is_stored(node)
+        flags.FULL_REFRESH or not footfall.is_stored(node)
     )) }}
 {% endmacro %}
 
@@ -68,11 +68,11 @@
 
 {% macro ancestors_of(node) %}
     {#- The node itself and all before it. -#}
-    {%- set known = run_state().setdefault('ancestors', {}) -%}
+    {%- set known = footfall.run_state().setdefault('ancestors', {}) -%}
     {%- if node.unique_id not in known -%}
         {%- set found = {node.unique_id: true} -%}
         {%- for parent in node.depends_on.get('nodes', []) if parent in graph.nodes -%}
-            {%- for name in ancestors_of(graph.nodes[parent]) -%}
+            {%- for name in footfall.ancestors_of(graph.nodes[parent]) -%}
                 {%- do found.update({name: true}) -%}
             {%- endfor -%}
         {%- endfor -%}
@@ -84,16 +84,16 @@
 
 {% macro has_ancestor_in(node, unique_ids) %}
     {{ return(
-        ancestors_of(node) | reject('eq', node.unique_id) | select('in', unique_ids) | list | length > 0
+        footfall.ancestors_of(node) | reject('eq', node.unique_id) | select('in', unique_ids) | list | length > 0
     ) }}
 {% endmacro %}
 
 
 {% macro changed_definitions(node, definitions) %}
     {%- set changes = [] -%}
-    {%- if is_built(node) -%}
-        {%- set built = properties_of(node) -%}
-        {%- set stored = is_stored(node) -%}
+    {%- if footfall.is_built(node) -%}
+        {%- set built = footfall.properties_of(node) -%}
+        {%- set stored = footfall.is_stored(node) -%}
         {%- for name, value in definitions.items() -%}
             {#- A table from before a definition was kept is taken as it is. Views and seeds, which
                 are soon made again, are not. -#}

@@ -1,5 +1,5 @@
 {% macro require_utc() %}
-    {%- if plans_run() -%}
+    {%- if footfall.plans_run() -%}
         {%- set zone = run_query('select current_timezone()').rows[0][0] -%}
         {%- if zone not in ['UTC', 'Etc/UTC', 'Z', 'GMT', 'Etc/GMT', '+00:00'] -%}
             {{ exceptions.raise_compiler_error(

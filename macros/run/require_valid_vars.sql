@@ -2,17 +2,23 @@
     {#- Rendered when dbt parses and when it runs: a value that means something else than it says stops
         every command. -#}
     {%- set problems = [] -%}
-    {%- set rules = var_rules() -%}
+    {%- set rules, values = footfall.var_rules(), {} -%}
     {%- for name, rule in rules.items() -%}
         {%- set value = var(name, none) -%}
-        {%- if not (value is none and rule.optional) and not is_valid_var(value, rule) -%}
+        {%- do values.update({name: value}) -%}
+        {%- if not (value is none and rule.optional) and not footfall.is_valid_var(value, rule) -%}
             {%- set shown = "'" ~ value ~ "'" if value is string else value -%}
-            {%- do problems.append(name ~ ' is ' ~ shown ~ ', not ' ~ rule_text(rule)) -%}
+            {%- do problems.append(name ~ ' is ' ~ shown ~ ', not ' ~ footfall.rule_text(rule)) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for name in invocation_args_dict.vars or {} if name not in rules -%}
+    {#- A project around footfall has vars of its own. -#}
+    {%- for name in invocation_args_dict.vars or {}
+        if name not in rules and project_name == 'footfall' -%}
         {%- do problems.append(name ~ ' is no var of this project') -%}
     {%- endfor -%}
+    {%- if execute -%}
+        {%- do footfall.run_state().update({'vars': values}) -%}
+    {%- endif -%}
     {%- if problems -%}
         {{ exceptions.raise_compiler_error(
             'These vars cannot be used:\n  ' ~ problems | join('\n  ')
@@ -26,7 +32,7 @@
     {#- Of each var: its kind, its range, and whether it may be null. -#}
     {%- set day_count = {'kind': 'integer', 'minimum': 1, 'maximum': 3660} -%}
     {{ return({
-        'sources': {'kind': 'list', 'values': delivered_entities() | list},
+        'sources': {'kind': 'list', 'values': footfall.delivered_entities() | list},
         'reporting_timezone': {'kind': 'zone'},
         'id_max_characters': {'kind': 'integer', 'minimum': 1, 'maximum': 100000},
         'earliest_event_date': {'kind': 'date', 'optional': true},

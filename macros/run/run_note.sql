@@ -1,15 +1,15 @@
 {% macro note_replaced_dates(column, affected) %}
-    {{- note_run(
+    {{- footfall.note_run(
         affected.loads,
         affected.changed,
         dates=none if affected.whole else affected.dates,
-        replace_where=in_dates(column, affected) | trim,
+        replace_where=footfall.in_dates(column, affected) | trim,
     ) -}}
 {% endmacro %}
 
 
 {% macro note_replaced_table(affected) %}
-    {{- note_run(
+    {{- footfall.note_run(
         affected.loads, affected.changed, replace_where='true' if affected.changed else 'false'
     ) -}}
 {% endmacro %}
@@ -19,11 +19,11 @@
     {%- set conditions = [] -%}
     {%- for name in loads.ranges -%}
         {%- do conditions.append(
-            "(source = '" ~ name ~ "' and " ~ in_loads('load_id', loads, name) ~ ')'
+            "(source = '" ~ name ~ "' and " ~ footfall.in_loads('load_id', loads, name) ~ ')'
         ) -%}
     {%- endfor -%}
     {#- OPTIMIZE takes conditions on partition columns only. -#}
-    {{- note_run(
+    {{- footfall.note_run(
         loads.loads,
         loads.changed,
         replace_where=conditions | join(' or ') or 'false',

@@ -3,6 +3,6 @@
     {%- if percentile is not none -%}
         percentile({{ duration_seconds }}, {{ percentile }}) over (partition by {{ day }})
     {%- else -%}
-        cast({{ session_max_seconds() or 'null' }} as double)
+        cast({{ footfall.session_max_seconds() or 'null' }} as double)
     {%- endif -%}
 {%- endmacro %}

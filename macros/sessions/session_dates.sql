@@ -1,7 +1,7 @@
 {% macro session_dates(rows, change) %}
     {#- Where midnight does not split, a session belongs to its first day and may reach into others:
         an event touches all days of the sessions that touch its day. -#}
-    {%- if var('session_split_at_midnight') or not rows.dates -%}
+    {%- if footfall.setting('session_split_at_midnight') or not rows.dates -%}
         {{ return(rows) }}
     {%- endif -%}
     {%- set sessions -%}
@@ -12,16 +12,16 @@
             select
                 user_id,
                 event_date,
-                sum(cast(starts_session as int)) over ({{ session_window() }}) as session_number
-            from {{ model_node('int_session_events').relation_name }}
+                sum(cast(starts_session as int)) over ({{ footfall.session_window() }}) as session_number
+            from {{ footfall.model_node('int_session_events').relation_name }}
         )
         group by user_id, session_number
         having first_date < last_date
     {%- endset -%}
-    {%- set touched = query_dates(
+    {%- set touched = footfall.query_dates(
         'select distinct explode(sequence(first_date, last_date)) as event_date from ('
         ~ sessions ~ ') where exists(sequence(first_date, last_date), day -> '
-        ~ in_dates('day', rows) ~ ')'
+        ~ footfall.in_dates('day', rows) ~ ')'
     ) -%}
     {{ return(dict(rows, dates=(rows.dates + touched) | unique | sort)) }}
 {% endmacro %}

@@ -1,5 +1,5 @@
 {% macro session_duration_buckets() %}
-    {%- set maximum = session_max_seconds() -%}
+    {%- set maximum = footfall.session_max_seconds() -%}
     {%- set edges = [10, 30, 60, 180, 600, 1800, 3600, 7200, 14400] -%}
     {%- if maximum is not none -%}
         {%- set edges = edges | select('lt', maximum) | list + [maximum] -%}

@@ -1,7 +1,7 @@
 {% macro starts_session(event_time, previous_event_time) %}
     coalesce(
         {{ event_time }} >= {{ previous_event_time }}
-        + interval {{ var('session_gap_minutes') | int }} minutes,
+        + interval {{ footfall.setting('session_gap_minutes') | int }} minutes,
         true
     )
 {%- endmacro %}

@@ -1,12 +1,12 @@
 {% macro accepted_rows(source_name, entity) %}
-    {%- set loads = new_loads([(source_name, entity)]) -%}
-    {%- set contract = source_contract(source_name, entity) -%}
-    {%- set dates = batch_dates(source_name, entity, loads) -%}
-    {{ note_run(
+    {%- set loads = footfall.new_loads([(source_name, entity)]) -%}
+    {%- set contract = footfall.source_contract(source_name, entity) -%}
+    {%- set dates = footfall.batch_dates(source_name, entity, loads) -%}
+    {{ footfall.note_run(
         loads.loads,
         loads.changed,
         merge_dates=dates,
-        optimize_where=in_dates('event_date', {'dates': dates}) | trim if dates else none,
+        optimize_where=footfall.in_dates('event_date', {'dates': dates}) | trim if dates else none,
     ) }}
     select * except (arrival, is_valid, reject_reasons)
     from (
@@ -17,7 +17,7 @@
                 order by _load_id
                     {%- if contract %}, struct({{ contract.columns | list | join(', ') }}){% endif %}
             ) as arrival
-        from ({{ classified_rows(source_name, entity, loads) }})
+        from ({{ footfall.classified_rows(source_name, entity, loads) }})
         where is_valid
     )
     where arrival = 1

@@ -2,30 +2,30 @@
     {#- The event dates of the arriving rows, where the key holds the event's time: then an earlier
         arrival of the same event can only lie in one of these partitions. A date outside the range
         of plausible times has no partition, and may be none that Python knows. -#}
-    {%- if not plans_run() or not is_incremental() or not loads.changed -%}
+    {%- if not footfall.plans_run() or not is_incremental() or not loads.changed -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set contract = source_contract(source_name, entity) -%}
-    {%- set staging = model_node('stg_' ~ source_name ~ '__' ~ entity) -%}
+    {%- set contract = footfall.source_contract(source_name, entity) -%}
+    {%- set staging = footfall.model_node('stg_' ~ source_name ~ '__' ~ entity) -%}
     {%- set event_time = contract.config.meta.event_time -%}
     {%- if event_time not in contract.config.meta.key
         or 'event_date' not in (staging.config.partition_by or []) -%}
         {{ return(none) }}
     {%- endif -%}
     {%- set plausible = [event_time ~ ' is not null'] -%}
-    {%- for condition, reason in time_checks(contract) -%}
+    {%- for condition, reason in footfall.time_checks(contract) -%}
         {%- do plausible.append('not coalesce(' ~ condition ~ ', false)') -%}
     {%- endfor -%}
-    {{ return(query_dates(
-        'select distinct ' ~ event_date(event_time, contract.columns[event_time].data_type)
+    {{ return(footfall.query_dates(
+        'select distinct ' ~ footfall.event_date(event_time, contract.columns[event_time].data_type)
         ~ ' as event_date from ' ~ contract.relation_name ~ ' where '
-        ~ in_loads('_load_id', loads, source_name ~ '.' ~ entity)
+        ~ footfall.in_loads('_load_id', loads, source_name ~ '.' ~ entity)
         ~ ' and ' ~ plausible | join(' and ')
     )) }}
 {% endmacro %}
 
 
 {% macro in_batch_dates(source_name, entity, loads) -%}
-    {%- set dates = batch_dates(source_name, entity, loads) -%}
-    {{ in_dates('event_date', {'whole': dates is none, 'dates': dates or []}) }}
+    {%- set dates = footfall.batch_dates(source_name, entity, loads) -%}
+    {{ footfall.in_dates('event_date', {'whole': dates is none, 'dates': dates or []}) }}
 {%- endmacro %}

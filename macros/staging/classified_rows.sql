@@ -1,20 +1,20 @@
 {% macro classified_rows(source_name, entity, loads) %}
     {%- set bronze = source(source_name, entity) -%}
-    {%- set contract = source_contract(source_name, entity) -%}
+    {%- set contract = footfall.source_contract(source_name, entity) -%}
     {%- if contract %}
     {%- set event_time = contract.config.meta.event_time %}
     select
         {%- for column in contract.columns %}
         {{ column }},
         {%- endfor %}
-        {{ event_date(event_time, contract.columns[event_time].data_type) }} as event_date,
-        {{ event_key(contract) }} as event_key,
-        {{ is_valid(contract) }} as is_valid,
-        {{ reject_reasons(contract) }} as reject_reasons,
+        {{ footfall.event_date(event_time, contract.columns[event_time].data_type) }} as event_date,
+        {{ footfall.event_key(contract) }} as event_key,
+        {{ footfall.is_valid(contract) }} as is_valid,
+        {{ footfall.reject_reasons(contract) }} as reject_reasons,
         _load_id,
         _ingested_at,
         _source_file
     from {{ bronze }}
-    where {{ in_loads('_load_id', loads, source_name ~ '.' ~ entity) }}
+    where {{ footfall.in_loads('_load_id', loads, source_name ~ '.' ~ entity) }}
     {%- endif %}
 {%- endmacro %}

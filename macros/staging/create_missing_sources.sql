@@ -1,7 +1,7 @@
 {% macro create_missing_sources() %}
     {%- if execute and flags.WHICH in ['build', 'run', 'seed', 'snapshot', 'test'] -%}
         {%- set existing = {} -%}
-        {%- for node in graph.sources.values() if is_delivered(node) -%}
+        {%- for node in graph.sources.values() if footfall.is_delivered(node) -%}
             {%- set schema = api.Relation.create(
                 database=node.database, schema=node.schema
             ).without_identifier() -%}
@@ -11,7 +11,7 @@
                 {%- do existing.update({schema | string: tables.columns['tableName'].values()}) -%}
             {%- endif -%}
             {%- if node.identifier not in existing[schema | string] -%}
-                {%- do run_query(empty_source_sql(node)) -%}
+                {%- do run_query(footfall.empty_source_sql(node)) -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}

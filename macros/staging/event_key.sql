@@ -5,7 +5,7 @@
         {%- if data_type == 'timestamp' -%}
             {%- set text = 'cast(unix_micros(' ~ name ~ ') as string)' -%}
         {%- elif data_type == 'string' -%}
-            {%- set text = escaped_key_part(name) -%}
+            {%- set text = footfall.escaped_key_part(name) -%}
         {%- else -%}
             {%- set text = 'cast(' ~ name ~ ' as string)' -%}
         {%- endif -%}

@@ -1,11 +1,11 @@
 {% macro reject_checks(contract) %}
     {%- set checks = [] -%}
-    {%- set ids = id_columns(contract) -%}
+    {%- set ids = footfall.id_columns(contract) -%}
     {%- for column in contract.columns.values() -%}
         {%- set rule = column.config.meta -%}
         {%- if column.name in ids -%}
             {%- do checks.append((
-                column.name ~ ' is null or ' ~ is_blank(column.name), column.name ~ '_missing'
+                column.name ~ ' is null or ' ~ footfall.is_blank(column.name), column.name ~ '_missing'
             )) -%}
             {%- do checks.append((
                 'length(' ~ column.name ~ ') > ' ~ var('id_max_characters'),
@@ -33,7 +33,7 @@
         {%- if rule.otherwise is defined -%}
             {%- do checks.append((
                 column.name ~ ' is null and ' ~ rule.otherwise ~ ' is not null and '
-                ~ staged_value(column) ~ ' is null',
+                ~ footfall.staged_value(column) ~ ' is null',
                 column.name ~ '_overflow'
             )) -%}
         {%- endif -%}
@@ -43,5 +43,5 @@
             )) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(checks + time_checks(contract)) }}
+    {{ return(checks + footfall.time_checks(contract)) }}
 {% endmacro %}

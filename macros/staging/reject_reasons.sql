@@ -2,7 +2,7 @@
     array_compact(concat(
         coalesce(_ingest_errors, cast(array() as array<string>)),
         array(
-            {%- for condition, reason in reject_checks(contract) %}
+            {%- for condition, reason in footfall.reject_checks(contract) %}
             case when {{ condition }} then '{{ reason }}' end{{ ',' if not loop.last }}
             {%- endfor %}
         )

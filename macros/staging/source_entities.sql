@@ -1,7 +1,7 @@
 {% macro source_entities() %}
     {%- set entities = [] -%}
     {%- for source_name in var('sources') -%}
-        {%- for entity in delivered_entities().get(source_name, []) -%}
+        {%- for entity in footfall.delivered_entities().get(source_name, []) -%}
             {%- do entities.append((source_name, entity)) -%}
         {%- endfor -%}
     {%- endfor -%}

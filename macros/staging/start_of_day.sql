@@ -1,7 +1,7 @@
 {% macro start_of_day(day) %}
-    {%- if var('reporting_timezone') == 'UTC' -%}
+    {%- if footfall.setting('reporting_timezone') == 'UTC' -%}
         cast({{ day }} as timestamp)
     {%- else -%}
-        to_utc_timestamp(cast({{ day }} as timestamp), '{{ var("reporting_timezone") }}')
+        to_utc_timestamp(cast({{ day }} as timestamp), '{{ footfall.setting('reporting_timezone') }}')
     {%- endif -%}
 {% endmacro %}

@@ -1,8 +1,8 @@
 {% macro value_columns(source_name, entity) %}
-    {%- set contract = source_contract(source_name, entity) -%}
+    {%- set contract = footfall.source_contract(source_name, entity) -%}
     {%- set columns = [] -%}
     {%- if contract -%}
-        {%- set staged = model_node('stg_' ~ source_name ~ '__' ~ entity).columns -%}
+        {%- set staged = footfall.model_node('stg_' ~ source_name ~ '__' ~ entity).columns -%}
         {%- for column in contract.columns.values()
             if column.name in staged and column.name not in contract.config.meta.key -%}
             {%- do columns.append(column) -%}

@@ -1,6 +1,6 @@
 {% macro action_key(action_time, event_date, action_type, item_id) %}
-    {%- set layout = action_key_layout() -%}
-    {%- set micros = '(unix_micros(' ~ action_time ~ ') - unix_micros(' ~ start_of_day(event_date) | trim ~ '))' -%}
+    {%- set layout = footfall.action_key_layout() -%}
+    {%- set micros = '(unix_micros(' ~ action_time ~ ') - unix_micros(' ~ footfall.start_of_day(event_date) | trim ~ '))' -%}
     case
         when {{ item_id }} between 0 and {{ layout.largest_item }} and {{ micros }} % {{ layout.micros }} = 0
             then
@@ -28,12 +28,12 @@
 
 
 {% macro items_of(action_keys) %}
-    {%- set layout = action_key_layout() -%}
+    {%- set layout = footfall.action_key_layout() -%}
     transform({{ action_keys }}, key -> cast(key & {{ layout.largest_item }} as int))
 {%- endmacro %}
 
 
 {% macro types_of(action_keys) %}
-    {%- set layout = action_key_layout() -%}
+    {%- set layout = footfall.action_key_layout() -%}
     transform({{ action_keys }}, key -> cast(shiftright(key, {{ layout.item_bits }}) & 3 as tinyint))
 {%- endmacro %}

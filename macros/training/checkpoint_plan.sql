@@ -8,17 +8,17 @@
         'late_customers': none,
         'spans': [],
     } -%}
-    {%- if not plans_run() or not plan.changed -%}
+    {%- if not footfall.plans_run() or not plan.changed -%}
         {{ return(plan) }}
     {%- endif -%}
-    {%- set wanted = wanted_checkpoints() -%}
-    {%- set present = [] if actions.whole else checkpoint_dates(this) -%}
-    {%- set late = late_actions(actions, wanted) -%}
+    {%- set wanted = footfall.wanted_checkpoints() -%}
+    {%- set present = [] if actions.whole else footfall.checkpoint_dates(this) -%}
+    {%- set late = footfall.late_actions(actions, wanted) -%}
     {%- set whole = present | reject('in', wanted) | list -%}
     {%- set conditions = [] -%}
     {%- for day in wanted if day not in present or (late.since and day > late.since) -%}
-        {%- set base = newest_of(present, before=day) -%}
-        {%- set sound_base = newest_of(present, before=day, until=late.since) -%}
+        {%- set base = footfall.newest_of(present, before=day) -%}
+        {%- set sound_base = footfall.newest_of(present, before=day, until=late.since) -%}
         {%- if day in present and late.customers -%}
             {%- do conditions.append(
                 "(checkpoint_date = date'" ~ day ~ "' and bucket in (" ~ late.buckets | join(', ') ~ '))'
@@ -37,7 +37,7 @@
         {%- endif -%}
     {%- endfor -%}
     {%- if whole -%}
-        {%- do conditions.append(in_dates('checkpoint_date', {'dates': whole}) | trim) -%}
+        {%- do conditions.append(footfall.in_dates('checkpoint_date', {'dates': whole}) | trim) -%}
     {%- endif -%}
     {{ return(dict(
         plan,
@@ -93,9 +93,9 @@
     {%- elif not actions.ranges -%}
         {{ return({'since': late_dates | min, 'customers': none, 'buckets': []}) }}
     {%- endif -%}
-    {%- set customers = customers_of_loads(dict(actions, dates=late_dates)) -%}
+    {%- set customers = footfall.customers_of_loads(dict(actions, dates=late_dates)) -%}
     {%- set buckets = run_query(
-        'select distinct ' ~ customer_bucket('customer_id') ~ ' from (' ~ customers ~ ')'
+        'select distinct ' ~ footfall.customer_bucket('customer_id') ~ ' from (' ~ customers ~ ')'
     ).columns[0].values() -%}
     {{ return({
         'since': late_dates | min, 'customers': customers, 'buckets': buckets | map('int') | sort,
@@ -108,9 +108,9 @@
     {%- set queries = [] -%}
     {%- for name, bounds in actions.ranges.items() -%}
         {%- do queries.append(
-            'select customer_id, event_date from ' ~ model_node('stg_' ~ name | replace('.', '__')).relation_name
+            'select customer_id, event_date from ' ~ footfall.model_node('stg_' ~ name | replace('.', '__')).relation_name
             ~ ' where _load_id > ' ~ bounds[0] ~ ' and _load_id <= ' ~ bounds[1]
-            ~ ' and ' ~ in_dates('event_date', {'dates': actions.dates}) | trim
+            ~ ' and ' ~ footfall.in_dates('event_date', {'dates': actions.dates}) | trim
         ) -%}
     {%- endfor -%}
     {{ return(

@@ -3,13 +3,13 @@
     {%- set runs = [] -%}
     {%- for span in plan.spans -%}
         {%- if span.base != span.day -%}
-            {%- do runs.append(segments_of_checkpoint(span)) -%}
+            {%- do runs.append(footfall.segments_of_checkpoint(span)) -%}
         {%- endif -%}
         {%- if span.base -%}
-            {%- do runs.append(base_of_checkpoint(span)) -%}
+            {%- do runs.append(footfall.base_of_checkpoint(span)) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{- (runs or [segments_of_checkpoint({'day': '0001-01-01'})]) | join(' union all ') -}}
+    {{- (runs or [footfall.segments_of_checkpoint({'day': '0001-01-01'})]) | join(' union all ') -}}
 {% endmacro %}
 
 
@@ -25,7 +25,7 @@
     where
         event_date < date'{{ span.day }}'
         {{ "and event_date >= date'" ~ span.base ~ "'" if span.base }}
-        {{ and_customers(span.who) }}
+        {{ footfall.and_customers(span.who) }}
 {% endmacro %}
 
 
@@ -41,5 +41,5 @@
     where
         checkpoint_date = date'{{ span.base }}'
         {{ 'and bucket in (' ~ span.buckets | join(', ') ~ ')' if span.buckets }}
-        {{ and_customers(span.who) }}
+        {{ footfall.and_customers(span.who) }}
 {% endmacro %}

@@ -10,12 +10,12 @@
     {%- set plan = {
         'written': written, 'repaired': [], 'late_customers': none, 'spans': [{'base': none}]
     } -%}
-    {%- if not plans_run() or not written.changed -%}
+    {%- if not footfall.plans_run() or not written.changed -%}
         {{ return(plan) }}
     {%- endif -%}
     {%- if not written.whole and actions.ranges -%}
-        {%- set customers = customers_of_loads(actions) -%}
-        {%- set repaired = query_dates(
+        {%- set customers = footfall.customers_of_loads(actions) -%}
+        {%- set repaired = footfall.query_dates(
             'select distinct built.dt from ' ~ this ~ ' as built inner join (' ~ customers
             ~ ') as late on built.customer_id = late.customer_id and built.dt > late.since'
             ~ " where built.dt > date'" ~ actions.dates | min ~ "'"
@@ -23,20 +23,20 @@
         {%- do plan.update({'repaired': repaired, 'late_customers': customers if repaired}) -%}
         {%- do written.update({'dates': (written.dates + repaired) | sort}) -%}
     {%- elif not written.whole and actions.dates -%}
-        {%- set after = query_dates(
+        {%- set after = footfall.query_dates(
             'select distinct event_date from ' ~ ref('stg_shop__impressions')
             ~ " where event_date > date'" ~ actions.dates | min ~ "'"
         ) -%}
         {%- do written.update({'dates': (written.dates + after) | unique | sort}) -%}
     {%- endif -%}
-    {%- do plan.update({'spans': sequence_spans(written)}) -%}
+    {%- do plan.update({'spans': footfall.sequence_spans(written)}) -%}
     {{ return(plan) }}
 {% endmacro %}
 
 
 {% macro sequence_spans(written) %}
     {#- Impression days by the newest checkpoint that is not after them. -#}
-    {%- set checkpoints = checkpoint_dates(ref('int_customer_action_checkpoints')) -%}
+    {%- set checkpoints = footfall.checkpoint_dates(ref('int_customer_action_checkpoints')) -%}
     {%- set edges = [none] + checkpoints + [none] -%}
     {%- set spans = [] -%}
     {%- for base in edges[:-1] -%}
@@ -57,7 +57,7 @@
 {% macro only_late_on_repaired_days(plan) %}
     {%- if plan.repaired -%}
         and (
-            not {{ in_dates('dt', {'dates': plan.repaired}) }}
+            not {{ footfall.in_dates('dt', {'dates': plan.repaired}) }}
             or customer_id in (select customer_id from late_customers)
         )
     {%- endif -%}
@@ -74,6 +74,6 @@
             action_types,
             action_count
         from {{ this }}
-        where {{ in_dates('dt', {'dates': plan.repaired}) }} {{ and_customers('others') }}
+        where {{ footfall.in_dates('dt', {'dates': plan.repaired}) }} {{ footfall.and_customers('others') }}
     {%- endif -%}
 {% endmacro %}

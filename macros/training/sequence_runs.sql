@@ -10,10 +10,10 @@
     from customer_days
     {%- for span in plan.spans %}
         union all
-        {{ segments_of_span(span) }}
+        {{ footfall.segments_of_span(span) }}
         {%- if span.base %}
             union all
-            {{ base_of_span(span) }}
+            {{ footfall.base_of_span(span) }}
         {%- endif %}
     {%- endfor %}
 {% endmacro %}
@@ -32,8 +32,8 @@
         segments.event_date < customer_days.dt
         {{ "and segments.event_date < date'" ~ span.newest ~ "'" if span.newest }}
         {{ "and segments.event_date >= date'" ~ span.base ~ "'" if span.base }}
-        {{ 'and segments.event_date >= ' ~ history_start() if var('sequence_history_days') }}
-        {{ days_of_span(span) }}
+        {{ 'and segments.event_date >= ' ~ footfall.history_start() if var('sequence_history_days') }}
+        {{ footfall.days_of_span(span) }}
 {% endmacro %}
 
 
@@ -42,13 +42,13 @@
         customer_days.dt,
         customer_days.customer_id,
         date_sub(checkpoints.checkpoint_date, 1) as event_date,
-        {{ within_history('checkpoints.actions') }} as actions,
-        {{ within_history('checkpoints.action_types') }} as action_types
+        {{ footfall.within_history('checkpoints.actions') }} as actions,
+        {{ footfall.within_history('checkpoints.action_types') }} as action_types
     from {{ ref('int_customer_action_checkpoints') }} as checkpoints
     inner join customer_days on checkpoints.customer_id = customer_days.customer_id
     where
         checkpoints.checkpoint_date = date'{{ span.base }}'
-        {{ days_of_span(span) }}
+        {{ footfall.days_of_span(span) }}
 {% endmacro %}
 
 

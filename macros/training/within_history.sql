@@ -4,7 +4,7 @@
             {{ actions }},
             1,
             aggregate(
-                filter(checkpoints.action_days, day -> day.event_date >= {{ history_start() }}),
+                filter(checkpoints.action_days, day -> day.event_date >= {{ footfall.history_start() }}),
                 0,
                 (total, day) -> total + day.action_count
             )

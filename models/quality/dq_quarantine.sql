@@ -4,7 +4,7 @@
 {{ note_replaced_loads(loads) }}
 
 {% for source_name, entity in loads.entities %}
-{% set contract = source_contract(source_name, entity) %}
+{% set contract = footfall.source_contract(source_name, entity) %}
 {% set columns = contract.columns | list if contract else ['event_date'] %}
 select
     '{{ source_name }}.{{ entity }}' as source,

@@ -95,6 +95,17 @@ class Settings(BaseSettings):
         description="Keys the hashes of erased ids; by default a random key kept in the home.",
     )
 
+    @property
+    def package_dir(self) -> Path:
+        """Where footfall's own models lie: the project, or the package that it has installed."""
+        installed = self.project_dir / "dbt_packages" / "footfall"
+        return installed if installed.is_dir() else self.project_dir
+
+    @property
+    def model_dirs(self) -> list[Path]:
+        """The folders with models, snapshots and seeds: the project's, and footfall's in it."""
+        return list(dict.fromkeys((self.project_dir, self.package_dir)))
+
     @field_validator("project_dir")
     @classmethod
     def _holds_the_project(cls, folder: Path) -> Path:

@@ -155,7 +155,12 @@ def test_the_documentation_knows_columns_rows_and_bytes_of_every_table(built: Da
         unique_id: node
         for unique_id, node in manifest["nodes"].items()
         if node["resource_type"] in in_warehouse
-    } | manifest["sources"]
+    } | {
+        unique_id: node
+        for unique_id, node in manifest["sources"].items()
+        # No backfill and no erasure was made here.
+        if node["name"] not in ("dq_backfills", "dq_erasures")
+    }
     found = catalog["nodes"] | catalog["sources"]
     assert catalog["errors"] is None and set(found) == set(nodes)
     for unique_id, entry in found.items():

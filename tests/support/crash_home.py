@@ -142,10 +142,10 @@ def catalog() -> dict[str, int | None]:
     for schema in map(get_settings().schema_of, LAYERS):
         if not spark.catalog.databaseExists(schema):
             continue
-        for table in spark.catalog.listTables(schema):
-            name = f"{schema}.{table.name}"
-            is_view = table.tableType == "VIEW" or table.isTemporary
-            found[name] = None if is_view else spark.table(name).count()
+        views = {view.viewName for view in spark.sql(f"show views in {schema}").collect()}
+        for table in spark.sql(f"show tables in {schema}").collect():
+            name = f"{schema}.{table.tableName}"
+            found[name] = None if table.tableName in views else spark.table(name).count()
     return found
 
 

@@ -60,9 +60,10 @@ class Cursor:
 
     def tables(self, _catalog: str, schema: str) -> Cursor:
         spark = self.connection.spark
+        views = {view.viewName for view in spark.sql(f"show views in {schema}").collect()}
         found = [
-            (table.name, "VIEW" if table.tableType == "VIEW" else "TABLE")
-            for table in spark.catalog.listTables(schema)
+            (table.tableName, "VIEW" if table.tableName in views else "TABLE")
+            for table in spark.sql(f"show tables in {schema}").collect()
             if not table.isTemporary
         ]
         self._frame = spark.createDataFrame(found, "TABLE_NAME string, TABLE_TYPE string")

@@ -101,11 +101,11 @@ def look() -> dict[str, Any]:
         rows = sorted(row[0] for row in content)
         tables[name] = [history["version"], detail["location"], described, properties, rows]
     views = {
-        f"{schema}.{table.name}": spark.table(f"{schema}.{table.name}").count()
+        f"{schema}.{view.viewName}": spark.table(f"{schema}.{view.viewName}").count()
         for schema in map(get_settings().schema_of, ("silver", "gold"))
         if spark.catalog.databaseExists(schema)
-        for table in spark.catalog.listTables(schema)
-        if table.tableType == "VIEW"
+        for view in spark.sql(f"show views in {schema}").collect()
+        if not view.isTemporary
     }
     return {"tables": tables, "views": views}
 

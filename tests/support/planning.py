@@ -83,8 +83,11 @@ def macros_of(
         "var": lambda name, *default: values.get(name, *default),
     }
     context["context"] = context
-    for macro in manifest["macros"].values():
-        if macro["package_name"] == PROJECT:
-            context[macro["name"]] = MacroGenerator(SimpleNamespace(**macro), context)
-    context["consumed_loads"] = lambda table: dict(warehouse.reflects.get(table["name"], {}))
-    return context
+    macros: dict[str, Callable[..., Any]] = {
+        macro["name"]: MacroGenerator(SimpleNamespace(**macro), context)
+        for macro in manifest["macros"].values()
+        if macro["package_name"] == PROJECT
+    }
+    macros["consumed_loads"] = lambda table: dict(warehouse.reflects.get(table["name"], {}))
+    context[PROJECT] = macros
+    return context | macros

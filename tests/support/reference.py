@@ -446,7 +446,8 @@ class Oracle:
                 f"coalesce({_key_part(column, entity.columns[column])}, chr(0))"
                 for column in entity.key
             )
-            columns = ", ".join(entity.columns)
+            # Of rows that arrive together the one with the smallest values is kept; null is least.
+            smallest = ", ".join(f"{column} nulls first" for column in entity.columns)
             self.run(
                 f"""
                 create table judged_{view} as
@@ -462,7 +463,7 @@ class Oracle:
                 create table accepted_{view} as
                 select * exclude (reasons) from judged_{view}
                 where len(reasons) = 0
-                qualify row_number() over (partition by event_key order by load, ({columns})) = 1
+                qualify row_number() over (partition by event_key order by load, {smallest}) = 1
                 """
             )
 
@@ -479,7 +480,7 @@ class Oracle:
             unused = {"dt", "order_date"} | set(entity.key)
             values = ", ".join(column for column in entity.columns if column not in unused)
             if name == "crm.transactions":
-                values = values.replace("amount", "coalesce(amount, quantity * price)")
+                values = values.replace("amount", "coalesce(amount, quantity::hugeint * price)")
             content = f"[({values})::varchar]" if values else "[]"
             for load, rows, accepted, valid, conflicting in self.run(
                 f"""

@@ -1,5 +1,5 @@
 {% macro affected_dates(of=none, without=[]) %}
-    {%- set affected = affected_loads(of) -%}
+    {%- set affected = footfall.affected_loads(of) -%}
     {%- if affected.whole or not affected.changed -%}
         {{ return(affected) }}
     {%- endif -%}
@@ -10,9 +10,9 @@
         'without': without,
         'consumer': node,
     } -%}
-    {%- set inputs = changed_inputs(inputs_of(node, of), change) -%}
+    {%- set inputs = footfall.changed_inputs(footfall.inputs_of(node, of), change) -%}
     {#- What a model reads of some inputs it widens itself. -#}
-    {%- set own = inputs if of else spread(node, inputs, change) -%}
+    {%- set own = inputs if of else footfall.spread(node, inputs, change) -%}
     {{ return(dict(affected, whole=own.whole, dates=own.dates, input_dates=inputs.dates)) }}
 {% endmacro %}
 
@@ -22,18 +22,18 @@
         'whole': true, 'changed': true, 'is_forced': false,
         'dates': [], 'input_dates': [], 'ranges': {}, 'loads': {},
     } -%}
-    {%- if not plans_run() -%}
+    {%- if not footfall.plans_run() -%}
         {{ return(affected) }}
     {%- endif -%}
-    {%- set available = available_loads(of) -%}
+    {%- set available = footfall.available_loads(of) -%}
     {%- if not is_incremental() -%}
         {{ return(dict(affected, loads=available)) }}
     {%- endif -%}
-    {%- set forced = forced_dates() -%}
+    {%- set forced = footfall.forced_dates() -%}
     {%- if forced is not none -%}
         {{ return(dict(affected, whole=false, is_forced=true, dates=forced, input_dates=forced)) }}
     {%- endif -%}
-    {%- set consumed = consumed_loads(model) -%}
+    {%- set consumed = footfall.consumed_loads(model) -%}
     {%- if not consumed -%}
         {#- Built without rows, or left by a crash before it said what it reflects. -#}
         {{ return(dict(affected, loads=available)) }}

@@ -1,20 +1,20 @@
 {% macro changed_rows(node, change) %}
     {#- A table changes where its inputs do, and where it spreads a change to other dates itself. -#}
     {%- set touched = [] -%}
-    {%- for name in entities_of(node) if change.forced is not none or name in change.ranges -%}
+    {%- for name in footfall.entities_of(node) if change.forced is not none or name in change.ranges -%}
         {%- do touched.append(name) -%}
     {%- endfor -%}
     {%- if node.name in change.without or not touched -%}
         {{ return({'whole': false, 'dates': []}) }}
     {%- endif -%}
-    {%- set inputs = inputs_of(node) -%}
+    {%- set inputs = footfall.inputs_of(node) -%}
     {%- if not inputs -%}
-        {{ return({'whole': false, 'dates': dates_of_loads(node, change)}) }}
+        {{ return({'whole': false, 'dates': footfall.dates_of_loads(node, change)}) }}
     {%- endif -%}
     {%- set is_whole = node.config.meta.get('wide') and not node.config.meta.get('widens') -%}
     {{ return(
         {'whole': true, 'dates': []} if is_whole
-        else spread(node, changed_inputs(inputs, change), change)
+        else footfall.spread(node, footfall.changed_inputs(inputs, change), change)
     ) }}
 {% endmacro %}
 
@@ -23,7 +23,7 @@
     {%- set found = {'whole': false} -%}
     {%- set dates = {} -%}
     {%- for node in nodes -%}
-        {%- set rows = changed_rows(node, change) -%}
+        {%- set rows = footfall.changed_rows(node, change) -%}
         {%- do found.update({'whole': found.whole or rows.whole}) -%}
         {%- for day in rows.dates -%}
             {%- do dates.update({day: true}) -%}
@@ -35,7 +35,10 @@
 
 {% macro spread(node, rows, change) %}
     {%- set widens = node.config.meta.get('widens') -%}
-    {{ return(context[widens](rows, change) if widens and not rows.whole else rows) }}
+    {%- if not widens or rows.whole -%}
+        {{ return(rows) }}
+    {%- endif -%}
+    {{ return(footfall.macro_named(widens)(rows, change)) }}
 {% endmacro %}
 
 
@@ -46,11 +49,11 @@
         {{ return(change.forced) }}
     {%- endif -%}
     {%- set loads = [] -%}
-    {%- for name in entities_of(staging) if name in change.ranges -%}
+    {%- for name in footfall.entities_of(staging) if name in change.ranges -%}
         {%- set bounds = change.ranges[name] -%}
         {%- do loads.append('_load_id > ' ~ bounds[0] ~ ' and _load_id <= ' ~ bounds[1]) -%}
     {%- endfor -%}
-    {{ return(query_dates(
+    {{ return(footfall.query_dates(
         'select distinct event_date from ' ~ staging.relation_name
         ~ ' where ' ~ loads | join(' or ')
     )) }}

@@ -12,7 +12,7 @@
         {%- endfor -%}
         {{ return(found | unique | sort) }}
     {%- elif start -%}
-        {%- set found = dates_between(start, end) -%}
+        {%- set found = footfall.dates_between(start, end) -%}
         {%- if not found -%}
             {{ exceptions.raise_compiler_error(
                 "A backfill's end_date " ~ end ~ ' lies before its start_date ' ~ start ~ '.'

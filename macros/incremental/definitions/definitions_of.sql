@@ -1,35 +1,35 @@
 {% macro definitions_of(node) %}
     {#- What a table's rows mean: it carries the definitions of all that it is made of;
         `own_definitions` change a table and nothing downstream. -#}
-    {%- set known = run_state().setdefault('definitions', {}) -%}
+    {%- set known = footfall.run_state().setdefault('definitions', {}) -%}
     {%- if node.unique_id not in known -%}
         {%- set found = {} -%}
         {%- if node.resource_type == 'seed' -%}
-            {%- do found.update({'seed.' ~ node.name: seed_version(node)}) -%}
+            {%- do found.update({'seed.' ~ node.name: footfall.seed_version(node)}) -%}
         {%- endif -%}
         {%- set reads_sources = [] -%}
         {%- for parent in node.depends_on.get('nodes', []) -%}
             {%- if parent in graph.nodes -%}
-                {%- do found.update(inherited_definitions(graph.nodes[parent])) -%}
-            {%- elif parent in graph.sources and is_delivered(graph.sources[parent]) -%}
+                {%- do found.update(footfall.inherited_definitions(graph.nodes[parent])) -%}
+            {%- elif parent in graph.sources and footfall.is_delivered(graph.sources[parent]) -%}
                 {%- set contract = graph.sources[parent] -%}
                 {%- do reads_sources.append(parent) -%}
                 {%- do found.update({
-                    'contract.' ~ contract.source_name ~ '.' ~ contract.name: rules_checksum(contract)
+                    'contract.' ~ contract.source_name ~ '.' ~ contract.name: footfall.rules_checksum(contract)
                 }) -%}
             {%- endif -%}
         {%- endfor -%}
         {#- Where sources stand beside each other, one more or less changes nothing for the others. -#}
-        {%- if entities_of(node) and not reads_sources -%}
-            {%- do found.update({'sources': sources_of(node)}) -%}
+        {%- if footfall.entities_of(node) and not reads_sources -%}
+            {%- do found.update({'sources': footfall.sources_of(node)}) -%}
         {%- endif -%}
         {%- set meta = node.config.meta or {} -%}
         {%- for name in meta.get('definitions', []) -%}
-            {%- do found.update({name: definition_value(name)}) -%}
+            {%- do found.update({name: footfall.definition_value(name)}) -%}
         {%- endfor -%}
         {%- set own = {} -%}
         {%- for name in meta.get('own_definitions', []) -%}
-            {%- do own.update({name: definition_value(name)}) -%}
+            {%- do own.update({name: footfall.definition_value(name)}) -%}
         {%- endfor -%}
         {%- do known.update({node.unique_id: {'inherited': found, 'all': dict(found, **own)}}) -%}
     {%- endif -%}
@@ -38,14 +38,15 @@
 
 
 {% macro inherited_definitions(node) %}
-    {%- do definitions_of(node) -%}
-    {{ return(run_state().definitions[node.unique_id].inherited) }}
+    {%- do footfall.definitions_of(node) -%}
+    {{ return(footfall.run_state().definitions[node.unique_id].inherited) }}
 {% endmacro %}
 
 
 {% macro definition_value(name) %}
     {#- Of a var, or of what a macro returns: long values by their checksum. -#}
-    {%- set value = context[name]() if name in context else var(name) -%}
+    {%- set macro = footfall.macro_named(name) -%}
+    {%- set value = macro() if macro else footfall.setting(name) -%}
     {%- set is_plain = value is string or value is not iterable -%}
     {%- set text = value | string if is_plain else tojson(value, sort_keys=true) -%}
     {{ return(text if text | length <= 60 else local_md5(text)[:12]) }}
@@ -54,7 +55,7 @@
 
 {% macro sources_of(node) %}
     {%- set names = {} -%}
-    {%- for name in entities_of(node) -%}
+    {%- for name in footfall.entities_of(node) -%}
         {%- do names.update({name.split('.')[0]: true}) -%}
     {%- endfor -%}
     {{ return(names | sort | join(',')) }}
@@ -66,7 +67,7 @@
     {%- if node.unique_id in selected_resources -%}
         {{ return(node.checksum.checksum[:12]) }}
     {%- endif -%}
-    {{ return(properties_of(node).get('footfall.definitions.seed.' ~ node.name, 'unknown')) }}
+    {{ return(footfall.properties_of(node).get('footfall.definitions.seed.' ~ node.name, 'unknown')) }}
 {% endmacro %}
 
 
@@ -78,7 +79,7 @@
         {%- do types.update({column.name: column.data_type}) -%}
     {%- endfor -%}
     {{ return(local_md5(tojson(
-        [contract.config.meta.event_time, event_key(contract), types, reject_checks(contract)],
+        [contract.config.meta.event_time, footfall.event_key(contract), types, footfall.reject_checks(contract)],
         sort_keys=true
     ))[:12]) }}
 {% endmacro %}

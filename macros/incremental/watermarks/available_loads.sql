@@ -3,12 +3,12 @@
         model is made of and which hold the entity. -#}
     {%- set available = {} -%}
     {%- set node = graph.nodes[model.unique_id] -%}
-    {%- set inputs = inputs_of(node) -%}
-    {%- for input in inputs_of(node, of) -%}
-        {%- for name in entities_of(input) if name not in available -%}
+    {%- set inputs = footfall.inputs_of(node) -%}
+    {%- for input in footfall.inputs_of(node, of) -%}
+        {%- for name in footfall.entities_of(input) if name not in available -%}
             {%- set reflected = [] -%}
-            {%- for table in inputs if name in entities_of(table) -%}
-                {%- do reflected.append(consumed_loads(table).get(name, 0)) -%}
+            {%- for table in inputs if name in footfall.entities_of(table) -%}
+                {%- do reflected.append(footfall.consumed_loads(table).get(name, 0)) -%}
             {%- endfor -%}
             {%- do available.update({name: reflected | min}) -%}
         {%- endfor -%}
@@ -24,7 +24,7 @@
         if parent in graph.nodes and graph.nodes[parent].resource_type in ['model', 'snapshot'] -%}
         {%- set parent_node = graph.nodes[parent] -%}
         {%- if parent_node.config.materialized == 'view' -%}
-            {%- for table in inputs_of(parent_node) -%}
+            {%- for table in footfall.inputs_of(parent_node) -%}
                 {%- do found.update({table.unique_id: table}) -%}
             {%- endfor -%}
         {%- else -%}
@@ -38,17 +38,17 @@
 
 {% macro entities_of(node) %}
     {#- The source entities that a node is made of. -#}
-    {%- set known = run_state().setdefault('entities', {}) -%}
+    {%- set known = footfall.run_state().setdefault('entities', {}) -%}
     {%- if node.unique_id not in known -%}
         {%- set found = {} -%}
         {%- for parent in node.depends_on.get('nodes', []) -%}
             {%- if parent in graph.sources -%}
                 {%- set entity = graph.sources[parent] -%}
-                {%- if is_delivered(entity) -%}
+                {%- if footfall.is_delivered(entity) -%}
                     {%- do found.update({entity.source_name ~ '.' ~ entity.name: true}) -%}
                 {%- endif -%}
             {%- elif parent in graph.nodes -%}
-                {%- for name in entities_of(graph.nodes[parent]) -%}
+                {%- for name in footfall.entities_of(graph.nodes[parent]) -%}
                     {%- do found.update({name: true}) -%}
                 {%- endfor -%}
             {%- endif -%}

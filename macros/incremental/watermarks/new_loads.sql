@@ -1,5 +1,5 @@
 {% macro new_loads(entities) %}
-    {%- if not plans_run() -%}
+    {%- if not footfall.plans_run() -%}
         {%- set ranges = {} -%}
         {%- for source_name, entity in entities -%}
             {%- do ranges.update({source_name ~ '.' ~ entity: (0, none)}) -%}
@@ -7,8 +7,8 @@
         {{ return({'ranges': ranges, 'loads': {}, 'changed': true, 'entities': entities}) }}
     {%- endif -%}
     {#- What is made of tables sees what they reflect, what is made of sources all that arrived. -#}
-    {%- set newest = available_loads() or newest_loads(entities) -%}
-    {%- set consumed = consumed_loads(model) if is_incremental() else {} -%}
+    {%- set newest = footfall.available_loads() or footfall.newest_loads(entities) -%}
+    {%- set consumed = footfall.consumed_loads(model) if is_incremental() else {} -%}
     {%- set ranges = {} -%}
     {%- set changed = [] -%}
     {%- for source_name, entity in entities -%}

@@ -1,10 +1,10 @@
 {% macro newest_loads(entities) %}
     {#- Asked once a run: what arrives while a build runs belongs to the next one, in every table. -#}
-    {%- set pinned = run_state().setdefault('newest_loads', {}) -%}
+    {%- set pinned = footfall.run_state().setdefault('newest_loads', {}) -%}
     {%- set queries = [] -%}
     {%- for source_name, entity in entities if source_name ~ '.' ~ entity not in pinned -%}
-        {%- set bronze = source_contract(source_name, entity) -%}
-        {%- set log = delta_log_of(bronze) -%}
+        {%- set bronze = footfall.source_contract(source_name, entity) -%}
+        {%- set log = footfall.delta_log_of(bronze) -%}
         {%- set newest = log.largest('_load_id') if log else none -%}
         {%- if newest is not none -%}
             {%- do pinned.update({source_name ~ '.' ~ entity: newest}) -%}

@@ -1,5 +1,5 @@
 {% macro pin_loads() %}
-    {%- if plans_run() -%}
-        {%- do newest_loads(source_entities()) -%}
+    {%- if footfall.plans_run() -%}
+        {%- do footfall.newest_loads(footfall.source_entities()) -%}
     {%- endif -%}
 {% endmacro %}

@@ -1,10 +1,10 @@
 {% macro properties_of(node) %}
     {#- What a table or view says of itself; nothing where it was never built. -#}
-    {%- set known = run_state().properties -%}
+    {%- set known = footfall.run_state().properties -%}
     {%- if node.unique_id not in known -%}
         {%- set found = {} -%}
-        {%- if is_built(node) -%}
-            {%- set log = delta_log_of(node) -%}
+        {%- if footfall.is_built(node) -%}
+            {%- set log = footfall.delta_log_of(node) -%}
             {%- set rows = log.properties.items() if log
                 else run_query('show tblproperties ' ~ node.relation_name) -%}
             {%- for row in rows if row[0].startswith('footfall.') -%}
@@ -18,7 +18,7 @@
 
 
 {% macro is_built(node) %}
-    {{ return(relation_of(node) is not none) }}
+    {{ return(footfall.relation_of(node) is not none) }}
 {% endmacro %}
 
 

@@ -1,10 +1,10 @@
 {% macro unsnapped_loads(source_name, entity) %}
-    {%- if not plans_run() -%}
-        {{ return(new_loads([(source_name, entity)])) }}
+    {%- if not footfall.plans_run() -%}
+        {{ return(footfall.new_loads([(source_name, entity)])) }}
     {%- endif -%}
-    {%- set available = available_loads() -%}
-    {%- set built = is_built(model) -%}
-    {%- set consumed = consumed_loads(model) if built and not flags.FULL_REFRESH else {} -%}
+    {%- set available = footfall.available_loads() -%}
+    {%- set built = footfall.is_built(model) -%}
+    {%- set consumed = footfall.consumed_loads(model) if built and not flags.FULL_REFRESH else {} -%}
     {%- set ranges = {} -%}
     {%- for name, load_id in available.items() if load_id > consumed.get(name, 0) or not built -%}
         {%- do ranges.update({name: (consumed.get(name, 0), load_id)}) -%}

@@ -47,7 +47,7 @@ select
     user_actions.event_date,
 
     ---------- attributes as they were at the end of the day
-    {%- for attribute in user_attributes() %}
+    {%- for attribute in footfall.user_attributes() %}
     {% if 'app' in var('sources') -%}
     coalesce(dim_users.{{ attribute }}, 'unknown') as {{ attribute }},
     {%- else -%}

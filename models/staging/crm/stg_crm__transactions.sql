@@ -1,4 +1,4 @@
-{% set contract = source_contract('crm', 'transactions') %}
+{% set contract = footfall.source_contract('crm', 'transactions') %}
 
 with accepted as (
     {{ accepted_rows('crm', 'transactions') }}

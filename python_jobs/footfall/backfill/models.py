@@ -51,8 +51,12 @@ class Project:
     def after(self, names: set[str]) -> set[str]:
         """Return the chosen models that read one of the named ones, directly or through others."""
         children = self.manifest.child_map
-        node_of = {name: f"model.{self.manifest.metadata.project_name}.{name}" for name in names}
-        waiting, seen = list(node_of.values()), set[str]()
+        waiting = [
+            unique_id
+            for unique_id, node in self.manifest.nodes.items()
+            if node.resource_type == "model" and node.name in names
+        ]
+        seen = set[str]()
         while waiting:
             for child in children.get(waiting.pop(), []):
                 if child not in seen:
@@ -74,11 +78,7 @@ def load_project(select: Sequence[str], variables: Mapping[str, Any]) -> Project
     require_known(select)
     manifest = run_dbt("parse", "--vars", json.dumps(variables), quiet=True)
     terms = [term for part in select for term in part.split()]
-    nodes = {
-        node.name: node
-        for node in manifest.nodes.values()
-        if node.resource_type == "model" and node.package_name == manifest.metadata.project_name
-    }
+    nodes = {node.name: node for node in manifest.nodes.values() if node.resource_type == "model"}
     arguments = ["--select", *terms] if terms else []
     chosen = _list_models(manifest, *arguments)
     models = {
@@ -113,9 +113,9 @@ def require_known(select: Sequence[str]) -> None:
     Raises:
         UsageError: a name is no model, snapshot or seed, no folder of them and not the project.
     """
-    project = get_settings().project_dir
     names = {
         file.stem
+        for project in get_settings().model_dirs
         for folder in ("models", "snapshots", "seeds")
         for file in (project / folder).rglob("*")
         if file.is_dir() or file.suffix in (".sql", ".py", ".csv")
@@ -131,7 +131,8 @@ def require_known(select: Sequence[str]) -> None:
 
 
 def _is_rebuildable(node: Any) -> bool:
-    return node.config.materialized == "incremental" and node.fqn[1] in LAYERS
+    is_own = node.package_name == "footfall"
+    return node.config.materialized == "incremental" and (not is_own or node.fqn[1] in LAYERS)
 
 
 def _model(node: Any, manifest: Any) -> Model:

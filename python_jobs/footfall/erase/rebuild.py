@@ -57,5 +57,9 @@ def _built(spark: SparkSession, settings: Settings) -> set[str]:
 
 
 def _models(settings: Settings) -> set[str]:
-    files = (settings.project_dir / "models").rglob("*")
-    return {file.stem for file in files if file.suffix in (".sql", ".py")}
+    return {
+        file.stem
+        for folder in settings.model_dirs
+        for file in (folder / "models").rglob("*")
+        if file.suffix in (".sql", ".py")
+    }

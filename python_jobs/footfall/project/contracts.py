@@ -121,9 +121,9 @@ def load_contracts(project_dir: Path | None = None) -> dict[str, Contract]:
     """Return all contracts by name (``source.entity``), in the order of the yml files.
 
     Args:
-        project_dir: the dbt project; the settings' own by default.
+        project_dir: the folder of footfall's models; the settings' own by default.
     """
-    return _read_contracts(project_dir or get_settings().project_dir)
+    return _read_contracts(project_dir or get_settings().package_dir)
 
 
 @lru_cache(maxsize=4)

@@ -17,9 +17,16 @@ from footfall.settings import get_settings
 
 @lru_cache(maxsize=1)
 def project_vars() -> dict[str, Any]:
-    """Return the vars of dbt_project.yml: definitions that a job shares with the models."""
-    project = yaml.safe_load((get_settings().project_dir / "dbt_project.yml").read_text())
-    return dict(project["vars"])
+    """Return the vars of dbt_project.yml: definitions that a job shares with the models.
+
+    Where footfall is a package, those of the project around it take the place of its own.
+    """
+    settings = get_settings()
+    found: dict[str, Any] = {}
+    for folder in reversed(settings.model_dirs):
+        project = yaml.safe_load((folder / "dbt_project.yml").read_text(encoding="utf-8"))
+        found |= project.get("vars") or {}
+    return found
 
 
 def run_dbt(*arguments: str, quiet: bool = False, manifest: Any = None) -> Any:

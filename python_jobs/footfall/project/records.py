@@ -71,7 +71,7 @@ def _declared(project_dir: Path) -> dict[str, RecordTable]:
 
 def record_table(name: str) -> RecordTable:
     """Return one of the three tables by its name."""
-    return _declared(get_settings().project_dir)[name]
+    return _declared(get_settings().package_dir)[name]
 
 
 def _quoted(text: str) -> str:

@@ -246,7 +246,7 @@ def _read_loads(spark: SparkSession, settings: Settings) -> pd.DataFrame:
     """Return the newest load of each bronze table: source, load_id, loaded_at."""
     tables = {
         contract.name: table
-        for contract in load_contracts(settings.project_dir).values()
+        for contract in load_contracts(settings.package_dir).values()
         if spark.catalog.tableExists(table := contract.bronze_table(settings))
     }
     newest = [

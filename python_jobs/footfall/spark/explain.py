@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
-from footfall.settings import PROJECT_DIR
+from footfall.settings import get_settings
 
 TABLE_IN_PATH = re.compile(r"/(\w+\.db/\w+)/")
 TABLE_IN_TEXT = re.compile(r"[Tt]able \(?'?(`?(?!org\.)\w+`?\.`?\w+`?)")
@@ -163,7 +163,11 @@ def _known(fault: _Fault, text: str, table: str) -> FootfallError:
 
 
 def _is_model(name: str) -> bool:
-    folders = (PROJECT_DIR / "models", PROJECT_DIR / "snapshots", PROJECT_DIR / "seeds")
+    folders = (
+        project / kind
+        for project in get_settings().model_dirs
+        for kind in ("models", "snapshots", "seeds")
+    )
     return any(next(folder.rglob(f"{name}.*"), None) for folder in folders)
 
 

@@ -178,7 +178,7 @@ def test_the_contracts_in_unit_tests_are_those_of_the_sources(manifest: dict[str
     """In dbt's unit tests a macro cannot see the sources: they carry a copy of the contract."""
     checked = 0
     for unit_test in manifest["unit_tests"].values():
-        copy = ((unit_test["overrides"] or {}).get("macros") or {}).get("source_contract")
+        copy = ((unit_test["overrides"] or {}).get("macros") or {}).get("footfall.source_contract")
         if copy is None:
             continue
         source_name, entity = unit_test["model"].removeprefix("stg_").split("__")
