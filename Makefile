@@ -64,7 +64,7 @@ check: ## pytest: unit, integration and oracle tests
 build-sample: ## the demo on a small sample, then a plain dbt build with the unit tests
 	rm -rf $(SAMPLE_HOME)
 	$(SAMPLE) $(BIN)/footfall demo --days 3 --users 200
-	$(SAMPLE) $(BIN)/dbt build
+	$(SAMPLE) FOOTFALL_TINY_TABLES=true $(BIN)/dbt build
 
 pythons: ## set-up, lint, types and parse on each Python that this machine has
 	@"$(PYTHON)" scripts/check_pythons.py

@@ -31,7 +31,7 @@ def run(label: str, *command: object) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run([str(part) for part in command], cwd=PROJECT, env=environment)
     if done.returncode:
-        stop(f"{label} failed (exit code {done.returncode}).", "Mend what the lines above say.")
+        stop(f"{label} failed (exit code {done.returncode}).", "Fix what the lines above say.")
     print(f"setup: {label}: {time.monotonic() - started:.0f} s", flush=True)
 
 

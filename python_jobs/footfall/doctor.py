@@ -156,7 +156,7 @@ def check_spark(settings: Settings) -> Check:
             name="Spark",
             ok=False,
             found=told.message,
-            fix=told.fix or "Mend what failed above, then run `footfall doctor` again.",
+            fix=told.fix or "Fix what failed above, then run `footfall doctor` again.",
         )
     return Check(name="Spark", ok=True, found=f"started: {answer[0] if answer else ''}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class FootfallError(Exception):
-    """Something the user can mend.
+    """Something the user can fix.
 
     Args:
         message: what is wrong, naming the file, row or setting.

@@ -244,10 +244,13 @@ def export_sequences(
     from footfall.spark.session import get_session
 
     if bool(start) != bool(end) or (day and start):
-        raise UsageError("Days are named in two ways, or by half.", "Use --date, or --start --end.")
+        raise UsageError(
+            "Days are named in two ways, or a range lacks one of its ends.",
+            "Use --date, or --start and --end.",
+        )
     first, last = (parse_date(text) if text else None for text in (day or start, day or end))
     if first and last and first > last:
-        raise UsageError(f"--start {first} is after --end {last}.", "Exchange them.")
+        raise UsageError(f"--start {first} is after --end {last}.", "Swap --start and --end.")
     folder = local_folder(out_dir)
     chosen = ExportFormat(file_format.value) if file_format else None
     if verify:

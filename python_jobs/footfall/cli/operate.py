@@ -103,7 +103,7 @@ def backfill(
         raise FootfallError(
             f"{len(report.failed)} of {count(len(report.chunks), 'run')} failed; "
             f"the first: {first.error}",
-            f"Mend the cause, then `footfall backfill --resume {report.backfill_id}`.",
+            f"Fix the cause, then `footfall backfill --resume {report.backfill_id}`.",
         )
 
 

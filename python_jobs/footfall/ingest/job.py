@@ -33,7 +33,7 @@ from footfall.ingest.settled import Settled
 from footfall.paths import literal_pattern
 from footfall.project.contracts import Contract, get_contract
 from footfall.settings import Settings, get_settings
-from footfall.spark.explain import MEND, explain, first_sentence
+from footfall.spark.explain import FIX_THE_CAUSE, explain, first_sentence
 from footfall.spark.session import get_session
 
 if TYPE_CHECKING:
@@ -312,7 +312,7 @@ class _Job:
             )
             raise FootfallError(
                 f"Loading into {self.record.bronze} failed: {told.message}",
-                again if told.fix == MEND else told.fix,
+                again if told.fix == FIX_THE_CAUSE else told.fix,
             ) from failure
         finally:
             query.stop()

@@ -199,7 +199,7 @@ def load_mapping(file: Path, contract: Contract) -> Mapping:
         place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         problem = getattr(error, "problem", None) or error
         raise UsageError(
-            f"The mapping {file} is no YAML: {problem}{place}.", "Mend the file."
+            f"The mapping {file} is not valid YAML: {problem}{place}.", "Fix the file."
         ) from error
     if not isinstance(content, dict):
         raise UsageError(
@@ -220,7 +220,7 @@ def load_mapping(file: Path, contract: Contract) -> Mapping:
     raise UsageError(
         f"The mapping {file} does not fit {contract.name}:"
         + "".join(f"\n  - {problem}" for problem in problems),
-        "Mend the keys named above.",
+        "Fix the keys named above.",
     )
 
 

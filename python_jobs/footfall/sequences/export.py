@@ -140,7 +140,7 @@ def _explained(out: Path) -> Iterator[None]:
     except (PySparkException, Py4JJavaError) as error:
         raise FootfallError(
             f"Spark could not write to {out}: {explain(error).message}",
-            "Mend the cause and run the same command: what was finished is kept.",
+            "Fix the cause and run the same command: what was finished is kept.",
         ) from error
 
 

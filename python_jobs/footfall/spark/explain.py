@@ -91,7 +91,7 @@ FAULTS = (
     ),
 )
 
-MEND = "Mend the cause, then run it again."
+FIX_THE_CAUSE = "Fix the cause, then run it again."
 
 FIXES = {
     "TABLE_OR_VIEW_NOT_FOUND": "`footfall status` lists the tables.",
@@ -125,12 +125,12 @@ def explain(error: BaseException, table: str = "", code_at: str = "") -> Footfal
             return _known(fault, text, table)
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
-        return FootfallError(f"{place}{error.strerror}.", "Mend it, then run the command again.")
+        return FootfallError(f"{place}{error.strerror}.", "Fix it, then run the command again.")
     if _is_sparks(error):
         sentence, condition = first_sentence(text)
         fix = next((fix for sign, fix in FIXES.items() if condition.startswith(sign)), "")
         analysis = type(error).__name__ in ("AnalysisException", "ParseException")
-        default = "Correct the statement." if analysis else MEND
+        default = "Correct the statement." if analysis else FIX_THE_CAUSE
         return FootfallError(sentence, fix or default)
     raised = f"{type(error).__name__}: {_shortened(text)}"
     if code_at:

@@ -101,7 +101,7 @@ def test_shipped_mappings_fit_their_contracts(file: str, entity: str) -> None:
         ("columns: {user_id: {strip_prefix: U}}", "strip_prefix: only for an integer id"),
         ("where: {behavior_type: []}", "where.behavior_type"),
         ("- a list", "is not a map"),
-        ("columns: {a: [", "is no YAML"),
+        ("columns: {a: [", "is not valid YAML"),
     ],
 )
 def test_a_wrong_mapping_is_refused_with_file_and_key(
