@@ -373,7 +373,8 @@ CASES: list[Case] = [
         fault=holder, needs_home=True,
     ),
     Case(
-        "holder killed, footfall status", "footfall status", 0, (TABLE,), fault=killed_holder,
+        "holder killed, footfall status", "footfall status", 0, (TABLE.partition(".")[2],),
+        fault=killed_holder,
         needs_home=True, most_lines=60,
     ),
     Case(
