@@ -98,7 +98,7 @@ MUTANTS = [
     ),
     *mutants(
         "macros/sessions/session_window.sql", MIDNIGHT, "fct_sessions",
-        ("midnight does not split", "{%- if var('session_split_at_midnight') %}, event_date{% endif %}",
+        ("midnight does not split", "{%- if footfall.setting('session_split_at_midnight') %}, event_date{% endif %}",
          ""),
         ("events of one time in the other order", "order by event_time, event_key",
          "order by event_time, event_key desc"),
