@@ -1,8 +1,9 @@
 """Put one mistake at a time into the models and macros, and see whether the oracle notices.
 
 Each mutant is a copy of the dbt project in which one text was replaced. Rows drawn at random are
-loaded in three loads and built after the first and the last; a mutant is caught if dbt fails or a
-table differs from the oracle's. It writes the table of docs/testing.md.
+loaded in three loads and built after the first and the last; a mutant is caught if dbt fails, a table
+differs from the oracle's, or else one of dbt's unit tests fails. It writes the table of
+docs/testing.md.
 
     .venv/bin/python scripts/check_mutants.py                        # all; writes docs/testing.md
     .venv/bin/python scripts/check_mutants.py --only 'session|gap'   # some, by what they change
@@ -551,7 +552,22 @@ def what_catches(mutant: Mutant, data: DataSet) -> str:
             return "the build fails"
         if found:
             return found
-    return ""
+    return "dbt's unit tests" if unit_tests_catch(mutant, data) else ""
+
+
+def unit_tests_catch(mutant: Mutant, data: DataSet) -> bool:
+    """Run the unit tests of the mutant's tables and of what they are made of."""
+    from footfall.errors import FootfallError
+    from support import law
+
+    select = [f"+{table},test_type:unit" for table in mutant.tables.split()]
+    variables = law.FAMILIES[mutant.family].dbt_vars()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            data.dbt("test", "--select", *select, *variables)
+    except FootfallError:
+        return True
+    return False
 
 
 def outcomes_of(chosen: list[Mutant], known: Path | None) -> Iterator[Outcome]:
@@ -587,7 +603,7 @@ def table_of(outcomes: list[Outcome]) -> str:
     caught = sum(bool(outcome.caught_by) for outcome in outcomes)
     planned = [outcome for outcome in outcomes if outcome.by_planning is not None]
     rows = [
-        f"{caught} of {len(outcomes)} are caught by the oracle. Of the {len(planned)} in planners, "
+        f"{caught} of {len(outcomes)} are caught by the oracle or dbt's unit tests. Of the {len(planned)} in planners, "
         f"{sum(bool(outcome.by_planning) for outcome in planned)} are caught by `tests/macros` "
         "too, in seconds.",
         "",
