@@ -57,9 +57,10 @@ parse: ## dbt parse for every target, no secret set
 			--target-path target/parse-$$target || exit 1; \
 	done
 
-# One Spark session plans on one core for half of its time: two fill two cores.
+# One Spark session plans on one core for half of its time: two fill two cores. In the order of the
+# folders the short tests come last, and both workers end together.
 check: ## pytest: unit, integration and oracle tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 build-sample: ## the demo on a small sample, then a plain dbt build with the unit tests
 	rm -rf $(SAMPLE_HOME)

@@ -167,9 +167,6 @@ MUTANTS = [
     ),
     *mutants(
         f"{ENGAGEMENT}/dim_users.sql", ELSEWHERE, "dim_users",
-        ("versions of one time in the other order",
-         "partition by user_id order by updated_at, event_key\n        ) as previous_attributes",
-         "partition by user_id order by updated_at, event_key desc\n        ) as previous_attributes"),
         ("a null is no change", ") <=> previous_attributes", ") = previous_attributes"),
     ),
     *mutants(

@@ -15,8 +15,8 @@
         {%- endfor -%}
         {%- if kept -%}
             {{ exceptions.raise_compiler_error(
-                '--empty and --sample would replace rows of ' ~ kept | length ~ ' built tables and views'
-                ~ ' by fewer: ' ~ kept | sort | join(', ')
+                '--empty and --sample would leave fewer rows in ' ~ kept | length ~ ' built tables and views'
+                ~ ': ' ~ kept | sort | join(', ')
                 ~ '\n  → Build into other schemas: FOOTFALL_DB_SCHEMA=trial dbt ' ~ flags.WHICH ~ ' --empty'
                 ~ '\n    Nothing was changed.'
             ) }}

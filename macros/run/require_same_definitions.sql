@@ -19,9 +19,9 @@
         {%- do first.append(graph.nodes[unique_id].name ~ ('+' if tables else '')) -%}
     {%- endfor -%}
     {{ exceptions.raise_compiler_error(
-        'What is built was built under other definitions than this run has:\n'
+        'These nodes were built under other definitions than those of this run:\n'
         ~ lines | sort | join('\n')
-        ~ '\n  → Rebuild it: dbt build ' ~ ('--full-refresh ' if tables) ~ '--select '
+        ~ '\n  → Rebuild them: dbt build ' ~ ('--full-refresh ' if tables) ~ '--select '
         ~ first | sort | join(' ')
         ~ '\n    Or set the definition back. Nothing was changed.'
     ) }}

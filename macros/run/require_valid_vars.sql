@@ -14,7 +14,7 @@
     {#- A project around footfall has vars of its own. -#}
     {%- for name in invocation_args_dict.vars or {}
         if name not in rules and project_name == 'footfall' -%}
-        {%- do problems.append(name ~ ' is no var of this project') -%}
+        {%- do problems.append(name ~ ' is not a var of this project') -%}
     {%- endfor -%}
     {%- if execute -%}
         {%- do footfall.run_state().update({'vars': values}) -%}

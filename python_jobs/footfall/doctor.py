@@ -72,7 +72,7 @@ def check_java(settings: Settings) -> Check:
         name="Java",
         ok=major is not None,
         found=f"{major} at {home}",
-        fix="Run `make setup`, or set JAVA_HOME to a Java 17 or 21.",
+        fix="Run `make setup`, or set JAVA_HOME to Java 17 or 21.",
     )
 
 
@@ -94,7 +94,7 @@ def check_memory(settings: Settings) -> Check:
         ok=total >= MINIMUM_MEMORY_GIB and settings.driver_memory_gib < total,
         found=f"{total:.1f} GiB, of which Spark takes {settings.driver_memory_gib} GiB "
         f"on {settings.cores} of {usable_cores()} cores",
-        fix=f"footfall wants {MINIMUM_MEMORY_GIB} GiB; lower FOOTFALL_DRIVER_MEMORY_GIB.",
+        fix=f"footfall needs {MINIMUM_MEMORY_GIB} GiB; lower FOOTFALL_DRIVER_MEMORY_GIB.",
     )
 
 
@@ -108,7 +108,7 @@ def check_home(settings: Settings) -> Check:
             name="FOOTFALL_HOME",
             ok=False,
             found=f"{settings.home}: {error.strerror}",
-            fix="Set FOOTFALL_HOME to a folder that you can write.",
+            fix="Set FOOTFALL_HOME to a folder that you can write to.",
         )
     free = shutil.disk_usage(settings.home).free / 1024**3
     return Check(
@@ -129,7 +129,7 @@ def check_metastore(settings: Settings) -> Check:
         name="Metastore",
         ok=not holders,
         found=f"in use by process {holders[0]}" if holders else "free",
-        fix="The embedded metastore serves one process at a time: wait for it or stop it.",
+        fix="The embedded metastore serves one process at a time: wait for that one or stop it.",
     )
 
 

@@ -34,7 +34,7 @@ def require_retention(retain_hours: int, *, force: bool) -> None:
     """
     if retain_hours < 0:
         raise UsageError(
-            f"--retain-hours {retain_hours} is negative.", "Give 0 or more; 168 is Delta's own."
+            f"--retain-hours {retain_hours} is negative.", "Give 0 or more; Delta's default is 168."
         )
     if retain_hours < MINIMUM_RETENTION_HOURS and not force:
         raise UsageError(

@@ -9,10 +9,10 @@ from pathlib import Path
 from footfall.errors import UsageError
 
 REFUSED = {
-    ":": "Java ends a class path's entry there",
-    ",": "Spark ends a folder in a list there",
-    "${": "Spark puts a variable there",
-    "!/": "Java ends a jar's name there",
+    ":": "Java splits class paths there",
+    ",": "Spark splits lists of folders there",
+    "${": "Spark expands a variable there",
+    "!/": "Java takes what precedes it for a jar's name",
 }
 
 WILDCARDS = re.compile(r"[\[\]{}*?\\]")
@@ -37,12 +37,12 @@ def require_usable(name: str, folder: Path) -> None:
     require_printable(name, folder)
     if wide := [character for character in text if ord(character) > 0xFFFF]:
         raise UsageError(
-            f"{name} {text!r} holds {wide[0]!r}: Spark's launcher repeats a half of it.",
+            f"{name} {text!r} holds {wide[0]!r}: Spark's launcher repeats half of it.",
             "Choose or rename a folder.",
         )
     if not text.isascii() and sys.getfilesystemencoding() != "utf-8":
         raise UsageError(
-            f"{name} {text!r} is no plain ASCII, and the locale's file names are not UTF-8.",
+            f"{name} {text!r} is not plain ASCII, and the locale's file names are not UTF-8.",
             "Set LC_ALL=C.UTF-8.",
         )
 
@@ -78,7 +78,8 @@ def require_readable(name: str, path: Path) -> None:
     wildcards = WILDCARDS.findall(str(path))
     if ":" in str(path) and wildcards:
         raise UsageError(
-            f"{name} {str(path)!r} holds ':' beside {wildcards[0]!r}: Hadoop reads no such path.",
+            f"{name} {str(path)!r} holds ':' beside {wildcards[0]!r}: "
+            "Hadoop cannot read such a path.",
             "Rename it, or a folder above it, without one of the two.",
         )
 
@@ -97,7 +98,8 @@ def require_usable_clone(folder: Path) -> None:
     for character in '"$`\\':
         if character in str(folder):
             raise UsageError(
-                f"The folder {str(folder)!r} holds {character!r}: a virtual environment breaks.",
+                f"The folder {str(folder)!r} holds {character!r}: "
+                "a virtual environment does not work there.",
                 "Choose or rename a folder.",
             )
 

@@ -611,7 +611,7 @@ def change_lengths(rows: list[dict[str, Any]]) -> None:
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "bit flip": (lambda out: flip_a_bit(out / manifest_of(out).shards[0].file), "another SHA-256"),
+    "bit flip": (lambda out: flip_a_bit(out / manifest_of(out).shards[0].file), "SHA-256"),
     "missing": (damage_missing, "is missing"),
     "size": (damage_size, "bytes, not"),
     "count": (damage_count, "rows, not"),
@@ -623,7 +623,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "day": (
         lambda out: rewrite(out, "padded", lambda rows: rows[0].update(dt=SECOND_DAY)),
-        "rows of another day",
+        "rows of a day other than",
     ),
     "length": (lambda out: rewrite(out, "padded", change_lengths), "not 1000 actions long"),
     "one array": (

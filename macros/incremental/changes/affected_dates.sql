@@ -38,10 +38,7 @@
         {#- Built without rows, or left by a crash before it said what it reflects. -#}
         {{ return(dict(affected, loads=available)) }}
     {%- endif -%}
-    {%- set ranges = {} -%}
-    {%- for name, load_id in available.items() if load_id > consumed.get(name, 0) -%}
-        {%- do ranges.update({name: (consumed.get(name, 0), load_id)}) -%}
-    {%- endfor -%}
+    {%- set ranges = footfall.loads_since(consumed, available) -%}
     {{ return(dict(
         affected, whole=false, ranges=ranges, loads=available, changed=ranges | length > 0
     )) }}

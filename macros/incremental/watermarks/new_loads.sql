@@ -9,14 +9,10 @@
     {#- What is made of tables sees what they reflect, what is made of sources all that arrived. -#}
     {%- set newest = footfall.available_loads() or footfall.newest_loads(entities) -%}
     {%- set consumed = footfall.consumed_loads(model) if is_incremental() else {} -%}
-    {%- set ranges = {} -%}
+    {%- set ranges = footfall.loads_since(consumed, newest, from_nothing=not is_incremental()) -%}
     {%- set changed = [] -%}
-    {%- for source_name, entity in entities -%}
-        {%- set name = source_name ~ '.' ~ entity -%}
-        {%- if newest.get(name, 0) > consumed.get(name, 0) or not is_incremental() -%}
-            {%- do ranges.update({name: (consumed.get(name, 0), newest.get(name, 0))}) -%}
-            {%- do changed.append((source_name, entity)) -%}
-        {%- endif -%}
+    {%- for source_name, entity in entities if source_name ~ '.' ~ entity in ranges -%}
+        {%- do changed.append((source_name, entity)) -%}
     {%- endfor -%}
     {{ return({
         'ranges': ranges,

@@ -5,9 +5,6 @@
     {%- set available = footfall.available_loads() -%}
     {%- set built = footfall.is_built(model) -%}
     {%- set consumed = footfall.consumed_loads(model) if built and not flags.FULL_REFRESH else {} -%}
-    {%- set ranges = {} -%}
-    {%- for name, load_id in available.items() if load_id > consumed.get(name, 0) or not built -%}
-        {%- do ranges.update({name: (consumed.get(name, 0), load_id)}) -%}
-    {%- endfor -%}
+    {%- set ranges = footfall.loads_since(consumed, available, from_nothing=not built) -%}
     {{ return({'ranges': ranges, 'loads': available, 'changed': ranges | length > 0}) }}
 {% endmacro %}

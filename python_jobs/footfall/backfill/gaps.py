@@ -133,5 +133,5 @@ def require_built(spark: SparkSession, models: Sequence[Model]) -> None:
     if unbuilt:
         raise FootfallError(
             f"Never built: {', '.join(unbuilt)}.",
-            f"Run `dbt build --select {' '.join(unbuilt)}` first, or leave them out by --select.",
+            f"Run `dbt build --select {' '.join(unbuilt)}` first, or leave them out with --select.",
         )

@@ -120,7 +120,7 @@ class _Job:
     ) -> BackfillReport:
         backfill_id = self._unfinished(request, resume)
         if backfill_id and dry_run and not (request and request.gaps):
-            self.say(f"Backfill {backfill_id} is unfinished and would be continued.")
+            self.say(f"Backfill {backfill_id} is unfinished; it would be continued.")
             chunks = self.record.chunks(backfill_id)
             return BackfillReport(backfill_id=None, resumed=True, gaps=None, chunks=chunks)
         if backfill_id and not dry_run:
@@ -144,7 +144,9 @@ class _Job:
             self.record.chunks(resume)
             return resume
         if not unfinished:
-            raise UsageError("No backfill is unfinished.", "Start one: `footfall backfill --help`.")
+            raise UsageError(
+                "There is no unfinished backfill.", "Start one: `footfall backfill --help`."
+            )
         return next(iter(unfinished))
 
     def _continue(self, backfill_id: str, parallel: int) -> BackfillReport:

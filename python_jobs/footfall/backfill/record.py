@@ -120,7 +120,7 @@ class Record:
         with locked(
             self.locks / f"{backfill_id}.lock",
             lambda process: FootfallError(
-                f"Backfill {backfill_id} is running already (process {process}).",
+                f"Backfill {backfill_id} is already running (process {process}).",
                 "Wait for it, or ask for other days.",
             ),
         ):

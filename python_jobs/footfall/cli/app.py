@@ -44,7 +44,7 @@ def print_version(wanted: bool) -> None:
 @app.callback()
 def configure(
     debug: Annotated[
-        bool, typer.Option("--debug", help="Print the trace of an error too.")
+        bool, typer.Option("--debug", help="Also print the trace of an error.")
     ] = False,
     version: Annotated[
         bool,

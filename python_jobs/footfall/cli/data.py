@@ -37,7 +37,7 @@ def generate(
         Workload, typer.Option(help="product: all sources, with dirt. training: the shop, large.")
     ] = Workload.product,
     days: Annotated[
-        int | None, typer.Option(min=1, help="Days of data: by default 14, for training 1.")
+        int | None, typer.Option(min=1, help="Days of data: 14 by default, 1 for training.")
     ] = None,
     users: Annotated[
         int | None, typer.Option(min=1, help="product: number of users, by default 2000.")
@@ -45,10 +45,10 @@ def generate(
     seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 1,
     start: Annotated[str, typer.Option(help="First day, for example 2025-08-01.")] = "2025-08-01",
     scale: Annotated[
-        float, typer.Option(min=0.0, help="Multiplies the users; training: 1 is production.")
+        float, typer.Option(min=0.0, help="Multiplies the users; for training, 1 is production.")
     ] = 1.0,
     history_days: Annotated[
-        int | None, typer.Option(min=0, help="training: days before the first, as a checkpoint.")
+        int | None, typer.Option(min=0, help="training: days of history, as a checkpoint.")
     ] = None,
     history_buckets: Annotated[
         int | None, typer.Option(min=1, help="training: buckets of the checkpoint, by default 64.")
@@ -58,10 +58,10 @@ def generate(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write landing files of a workload, and `truth.json` about them.
+    """Write landing files of a workload, and `truth.json`, which describes them.
 
     product: sample files of all twelve entities, with stated dirt. training: the shop's four
-    entities without dirt, 10 million customers at scale 1, and on demand a checkpoint of each
+    entities without dirt, 10 million customers at scale 1, and optionally a checkpoint of each
     customer's last actions before the first day.
 
     Example: `footfall generate --out /tmp/landing --days 14 --users 2000 --seed 1`
@@ -113,7 +113,9 @@ def generate(
                 progress=progress,
             )
         columns = ["files", "rows", "accepted", "duplicates", "quarantined"]
-    title = f"Would write to {out_dir}, about" if dry_run else f"Written to {out_dir}"
+    title = (
+        f"Would write to {out_dir} (approximate figures)" if dry_run else f"Written to {out_dir}"
+    )
     print_result(truth, as_json, lambda: _print_truth(truth, title, columns))
 
 
@@ -147,14 +149,14 @@ def ingest(
         Path | None, typer.Option(help="A yaml file that adapts columns and values.")
     ] = None,
     file_format: Annotated[
-        FileFormat | None, typer.Option("--format", help="By default the file name tells.")
+        FileFormat | None, typer.Option("--format", help="By default taken from the file name.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Load files into bronze. A file that was loaded before is skipped.
 
-    A file that cannot be read is rejected whole and recorded; the others load. Exit code 1 says
-    that at least one was rejected.
+    A file that cannot be read is rejected as a whole and recorded; the others are loaded. Exit
+    code 1 means that at least one was rejected.
 
     Example: `footfall ingest product.interactions landing/2025-08-*.parquet`
 
@@ -189,7 +191,7 @@ def _print_ingested(entity: str, report: IngestReport) -> None:
     )
     if report.rows_not_selected:
         left_out = count(report.rows_not_selected, "row")
-        print_line(f"{left_out} left out: the mapping's where does not select them.")
+        print_line(f"{left_out} left out: the mapping's `where` does not select them.")
     if report.ignored_columns:
         print_line(f"Columns that nothing uses: {', '.join(report.ignored_columns)}.")
     if report.conversions:
@@ -200,8 +202,10 @@ def _print_ingested(entity: str, report: IngestReport) -> None:
 def export_sequences(
     out_dir: Annotated[str, typer.Option("--out", metavar="FOLDER", help="Local target folder.")],
     day: Annotated[str | None, typer.Option("--date", help="Day of the impressions.")] = None,
-    start: Annotated[str | None, typer.Option(help="First of several days instead.")] = None,
-    end: Annotated[str | None, typer.Option(help="Last of them, included.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First day of a range, instead of --date.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="Last day of the range, included.")] = None,
     file_format: Annotated[
         SequenceFormat | None,
         typer.Option("--format", help="padded (default): one flat table of fixed length."),
@@ -210,7 +214,7 @@ def export_sequences(
         int | None,
         typer.Option(
             min=1,
-            help="About how many rows a shard has; by default 2,000,000 samples, 250,000 "
+            help="Approximate rows per shard; by default 2,000,000 samples, 250,000 "
             "sequences, 250,000 padded rows.",
         ),
     ] = None,
@@ -223,14 +227,14 @@ def export_sequences(
         ),
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Only check the exports that FOLDER holds.")
+        bool, typer.Option("--verify", help="Only check the exports in FOLDER.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write days of training data as Parquet shards, each day with a manifest.
 
-    An export that was interrupted continues with the same command. With --verify, files are held
-    against their manifests, without Spark; exit code 1 says that something is broken.
+    The same command continues an export that was interrupted. With --verify, files are checked
+    against their manifests, without Spark; exit code 1 means that something is broken.
 
     Example: `footfall export-sequences --date 2025-08-14 --out export --format compact`
 
@@ -245,7 +249,7 @@ def export_sequences(
 
     if bool(start) != bool(end) or (day and start):
         raise UsageError(
-            "Days are named in two ways, or a range lacks one of its ends.",
+            "The days are given in two ways, or a range lacks one of its ends.",
             "Use --date, or --start and --end.",
         )
     first, last = (parse_date(text) if text else None for text in (day or start, day or end))
@@ -255,13 +259,15 @@ def export_sequences(
     chosen = ExportFormat(file_format.value) if file_format else None
     if verify:
         if shard_rows or shuffle_seed is not None:
-            raise UsageError("--verify writes nothing.", "Leave out the options of an export.")
+            raise UsageError(
+                "--verify writes nothing.", "Leave out --shard-rows and --shuffle-seed."
+            )
         with progress_bar("verify") as progress:
             verified = verify_exports(folder, first, last, chosen, progress)
         _report_verified(verified, as_json)
         return
     if not first or not last:
-        raise UsageError("No day is named.", "Add --date 2025-08-14, or --start and --end.")
+        raise UsageError("No day is given.", "Add --date 2025-08-14, or --start and --end.")
     with progress_bar("export") as progress:
         spark = get_session()
         days = find_days(spark, first, last, get_settings())

@@ -28,16 +28,18 @@ def _group() -> None:
 
 @new.command()
 def mart(
-    name: Annotated[str, typer.Argument(help="Such as fct_clicks_daily.")],
+    name: Annotated[str, typer.Argument(help="Name of the mart, such as fct_clicks_daily.")],
     reads: Annotated[str, typer.Option(help="Models that it reads: M,M,…")],
-    grain: Annotated[str, typer.Option(help="What makes a row: columns, one of them a date.")],
+    grain: Annotated[
+        str, typer.Option(help="Columns that identify a row, one of them a date: C,C,…")
+    ],
     folder: Annotated[str, typer.Option(help="Subfolder of models/marts.")] = "engagement",
     dry_run: DryRun = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the SQL and yml of a mart: incremental, with contract, grain and a unit test.
 
-    It builds and is exact as it is; what it counts is left to you.
+    The mart builds and is exact as written; what it counts is up to you.
 
     Example: `footfall new mart fct_visits_daily --reads fct_sessions --grain user_id,event_date`
     """
@@ -50,18 +52,21 @@ def mart(
 @new.command()
 def source(
     name: Annotated[str, typer.Argument(help="SOURCE.ENTITY, such as ads.clicks.")],
-    columns: Annotated[str, typer.Option(help="NAME:TYPE,… with ! behind a required one.")],
-    key: Annotated[str, typer.Option(help="Columns that tell a row from all others: C,C,…")],
+    columns: Annotated[
+        str, typer.Option(help="NAME:TYPE,… with ! after a required column's type.")
+    ],
+    key: Annotated[str, typer.Option(help="Columns that identify a row: C,C,…")],
     event_time: Annotated[str, typer.Option(help="The column with the time of the event.")],
     user: Annotated[str | None, typer.Option(help="The column with the user's id.")] = None,
     customer: Annotated[str | None, typer.Option(help="The column with the customer's id.")] = None,
-    owner: Annotated[str, typer.Option(help="Who answers for it.")] = "data-engineering",
+    owner: Annotated[str, typer.Option(help="The team that owns it.")] = "data-engineering",
     dry_run: DryRun = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the contract of a source's entity and the model that stages it, with a unit test.
 
-    Ingestion, quarantine, reconciliation, erasure and the tests of exactness know it from then on.
+    From then on, ingestion, quarantine, reconciliation, erasure and the tests of exactness cover
+    it.
     Types: string, boolean, int, bigint, float, double, decimal(P,S), date, timestamp, array<…>,
     struct<…>.
 

@@ -30,29 +30,33 @@ if TYPE_CHECKING:
 def backfill(
     more: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID | MODEL…]", help="ID of --resume, or more for --select."),
+        typer.Argument(
+            metavar="[ID | MODEL…]", help="The ID for --resume, or more models for --select."
+        ),
     ] = None,
     start: Annotated[str | None, typer.Option(help="First day, for example 2025-08-01.")] = None,
     end: Annotated[str | None, typer.Option(help="Last day, included.")] = None,
-    days: Annotated[str | None, typer.Option(help="Single days instead: D,D,…")] = None,
-    gaps: Annotated[bool, typer.Option("--gaps", help="Missing and stale days instead.")] = False,
+    days: Annotated[str | None, typer.Option(help="Single days, instead of a range: D,D,…")] = None,
+    gaps: Annotated[
+        bool, typer.Option("--gaps", help="Rebuild gaps: missing and stale days.")
+    ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the newest unfinished one, or ID.")
+        bool, typer.Option("--resume", help="Continue the newest unfinished backfill, or ID.")
     ] = False,
     select: Annotated[
         list[str] | None,
         typer.Option(help="dbt selection; by default all incremental marts and training models."),
     ] = None,
-    parallel: Annotated[int, typer.Option(min=1, help="dbt runs at a time.")] = 1,
+    parallel: Annotated[int, typer.Option(min=1, help="dbt runs at the same time.")] = 1,
     chunk_days: Annotated[int, typer.Option(min=1, help="Days per dbt run.")] = 7,
-    reason: Annotated[str | None, typer.Option(help="For the record.")] = None,
+    reason: Annotated[str | None, typer.Option(help="The reason, for the record.")] = None,
     dry_run: Annotated[bool, typer.Option(help="List what would run; write nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Rebuild days of marts and training tables, also beside a daily run.
+    """Rebuild days of marts and training tables, even during a daily run.
 
-    Each dbt run is a row of `footfall_quality.dq_backfills`. After a kill, the same command
-    continues. Exit code 1 says that a run failed.
+    Each dbt run is a row of `footfall_quality.dq_backfills`. The same command continues a backfill
+    that was interrupted. Exit code 1 means that a run failed.
 
     Example: `footfall backfill --start 2025-08-01 --end 2025-08-31 --parallel 2`
 
@@ -72,7 +76,8 @@ def backfill(
         )
     if ((resume or gaps) and ranged) or (resume and (gaps or select)):
         raise UsageError(
-            "--resume, --gaps and days exclude each other.", "Use one; --resume stands alone."
+            "--resume, --gaps and days exclude each other, and --resume takes no --select.",
+            "Use one of them.",
         )
     if not resume:
         request = Request(
@@ -165,10 +170,10 @@ def repair(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Register the tables again: of a home that was copied or moved, or lost its metastore.
+    """Register the tables of a home again after it was copied or moved, or lost its metastore.
 
-    No table is read, rebuilt or written; views that were lost with the metastore are made by dbt.
-    A repair that was interrupted is ended by the same command.
+    No table is read, rebuilt or written; dbt makes the views that were lost with the metastore.
+    The same command finishes a repair that was interrupted.
 
     Example: `footfall repair --dry-run`
 
@@ -208,22 +213,24 @@ def erase(
     customer: Annotated[
         str | None, typer.Option(help="The person's id in the shop and the CRM.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why. It is recorded; do not name the id.")] = "",
+    reason: Annotated[
+        str, typer.Option(help="The reason. It is recorded, so leave the id out.")
+    ] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Count rows and dates, write nothing.")
     ] = False,
     purge: Annotated[
         bool,
-        typer.Option("--purge", help="Remove the files now too. Ends time travel for the tables."),
+        typer.Option("--purge", help="Also remove the files now. Ends time travel for the tables."),
     ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Only tell whether the person was erased before.")
+        bool, typer.Option("--check", help="Only say whether the person was erased before.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove a person from every table and recompute what the person's rows went into.
+    """Remove a person from every table and recompute all that used the person's rows.
 
-    A command that was interrupted is finished by the same command. With --check, exit code 1 says
+    The same command finishes an erasure that was interrupted. With --check, exit code 1 means
     that no erasure of the id is recorded.
 
     Example: `footfall erase --user U1 --dry-run`
@@ -245,7 +252,7 @@ def erase(
         if not entries:
             raise FootfallError(
                 "No erasure of this id is recorded.",
-                "Ids are compared as they were delivered, and under the key of that time.",
+                "Give the id as it was delivered, with the FOOTFALL_ERASURE_KEY of that time.",
             )
         return
     with progress_bar("erase") as progress:

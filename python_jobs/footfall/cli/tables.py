@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 @app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="A Spark SQL statement.")],
-    output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = (
+    output: Annotated[OutputFormat, typer.Option("--format", help="Output format.")] = (
         OutputFormat.table
     ),
     write: Annotated[
         bool,
-        typer.Option("--write", help="Run any statement, also one that writes or reads files."),
+        typer.Option("--write", help="Run any statement, even one that writes or reads files."),
     ] = False,
 ) -> None:
-    """Run SQL that reads the project's tables; exit code 2 refuses what writes or reads files.
+    """Run SQL that reads the project's tables; other statements are refused with exit code 2.
 
     Example: `footfall query "select * from footfall_gold.fct_sessions limit 5" --format csv`
 

@@ -160,8 +160,8 @@ def require_request(user: str | None, customer: str | None, reason: str | None) 
         raise UsageError("No reason is given.", 'Give --reason, such as --reason "GDPR art. 17".')
     if any(identifier.is_named_in(reason) for identifier in identifiers):
         raise UsageError(
-            "The reason names the id, and stays on record.",
-            "Leave the id out; the number of a ticket serves as well.",
+            "The reason names the id, and reasons stay on record.",
+            "Leave the id out; name a ticket instead.",
         )
     return identifiers
 
@@ -169,9 +169,9 @@ def require_request(user: str | None, customer: str | None, reason: str | None) 
 def _nothing_found(identifiers: Sequence[Identifier]) -> FootfallError:
     spaces = " and ".join(identifier.space for identifier in identifiers)
     return FootfallError(
-        f"Nothing was found of this {spaces} id.",
-        "Ids are compared as they were delivered, capitals and zeros included; a user id is not a "
-        "customer id. `--check` tells whether it was erased before.",
+        f"Nothing was found for this {spaces} id.",
+        "Give the id as it was delivered, capitals and leading zeros included; a user id is not a "
+        "customer id. `--check` says whether it was erased before.",
     )
 
 

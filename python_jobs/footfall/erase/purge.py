@@ -88,7 +88,7 @@ def log_dir_of(table: str, location: str) -> Path:
     if local is None:
         raise FootfallError(
             f"{table} lies at {location}: footfall removes log entries on local storage only.",
-            "Run VACUUM there, and remove the log's files before its newest checkpoint.",
+            "Run VACUUM there, and remove the log files that are older than its newest checkpoint.",
         )
     return Path(local.group(1)) / "_delta_log"
 
@@ -109,7 +109,7 @@ def _cut_log(spark: SparkSession, location: str, log_dir: Path) -> None:
     if not any(log_dir.glob(f"{newest:020}.checkpoint*")):
         raise FootfallError(
             f"Delta wrote no checkpoint of version {newest} into {log_dir}.",
-            "Run the same command again; nothing of the log was removed.",
+            "Run the same command again; no log file was removed.",
         )
     for file in sorted(log_dir.iterdir(), key=lambda file: file.name.lstrip(".")):
         numbered = LOG_FILE.match(file.name)

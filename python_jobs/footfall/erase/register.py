@@ -124,9 +124,9 @@ class Register:
         running = [row for row in self._rows() if row["state"] == "running"]
         if any(row["key_id"] != self.key_id for row in running):
             raise FootfallError(
-                "An erasure was interrupted that was recorded under another key: whether it is "
-                "this person's cannot be told.",
-                "Set FOOTFALL_ERASURE_KEY to what it was then, and run that erasure again.",
+                "An interrupted erasure is recorded under another key, so that footfall cannot "
+                "tell whether it is this person's.",
+                "Set FOOTFALL_ERASURE_KEY to its value at that time, and run that erasure again.",
             )
         running = [row for row in running if self._is_of_person(row)]
         for row in running:

@@ -209,7 +209,9 @@ def generate(
     if days < 1:
         raise UsageError(f"There is nothing to simulate in {days} days.", "Give at least 1 day.")
     if users < 1:
-        raise UsageError(f"{users} users cannot act.", "Give at least 1 user.")
+        raise UsageError(
+            f"There is nothing to simulate with {users} users.", "Give at least 1 user."
+        )
     if seed < 0:
         raise UsageError(f"The seed {seed} is negative.", "Give 0 or a positive integer.")
     if not scale > 0 or round(users * scale) < 1:

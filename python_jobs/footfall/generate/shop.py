@@ -68,12 +68,10 @@ class TrainingPlan:
                 "Give 1 for a production day, or a part of it such as 0.02.",
             )
         if not self.customers or not all(self.rows_a_day.values()):
-            raise UsageError(
-                f"At scale {self.scale} nobody orders anything on a day.", "Give a larger scale."
-            )
+            raise UsageError(f"At scale {self.scale} a day has no orders.", "Give a larger scale.")
         if not 0 <= self.history_days < self.start.toordinal():
             raise UsageError(
-                f"{self.history_days} days before {self.start} are no history.",
+                f"A history cannot cover {self.history_days} days before {self.start}.",
                 "Give 0 for none, or a number of days such as 365.",
             )
         if self.history_buckets < 1:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WAREHOUSE = "warehouse"
 SCHEMA_SUFFIX = ".db"
 DEFAULT_SCHEMA = "default"
-FIX = "`footfall repair --dry-run` shows what to change, `footfall repair` changes it."
+FIX = "`footfall repair --dry-run` shows what would change, `footfall repair` changes it."
 
 _opened: set[Path] = set()
 
@@ -74,7 +74,7 @@ def elsewhere(home: Path, made_at: Path) -> FootfallError:
     """Return the error for a home whose tables are registered under another path."""
     what = "is a copy of" if made_at.exists() else "was moved here from"
     return FootfallError(
-        f"{home} {what} {made_at}, and its tables are still registered there: nothing was opened.",
+        f"{home} {what} {made_at}, and its tables are still registered there; nothing was opened.",
         FIX,
     )
 
@@ -82,7 +82,7 @@ def elsewhere(home: Path, made_at: Path) -> FootfallError:
 def _without_metastore(home: Path, state: State) -> FootfallError:
     fault = {
         State.missing: f"The metastore is missing: {home / metastore.FOLDER}",
-        State.present: f"The metastore knows no table: {home / metastore.FOLDER}",
+        State.present: f"The metastore lists no tables: {home / metastore.FOLDER}",
         State.broken: f"The metastore is damaged: {home / metastore.FOLDER}",
     }[state]
     tables = count(len(list(delta_folders(home))), "table")

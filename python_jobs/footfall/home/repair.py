@@ -225,7 +225,7 @@ def _register(session: SparkSession, database: Metastore, plan: Plan, progress: 
         progress(number, len(plan.unregistered), table.table)
         schema, name = table.table.split(".", 1)
         if not (NAME.fullmatch(schema) and NAME.fullmatch(name)):
-            table.action, table.remark = Action.failed, "Spark gives no table such a name"
+            table.action, table.remark = Action.failed, "Spark gives no table a name like this"
             continue
         try:
             if schema not in schemas:
@@ -261,8 +261,8 @@ def _make_views(session: SparkSession, settings: Settings, catalog: Catalog) -> 
             run_dbt("run", "--select", *views, *options, quiet=True, manifest=manifest)
     except FootfallError as error:
         raise FootfallError(
-            "The tables are registered; dbt could not make the views, for the reason above.",
-            "Do what it says; `dbt run --select config.materialized:view` makes them.",
+            "The tables are registered, but dbt could not make the views: see the error above.",
+            "Fix it, then run `dbt run --select config.materialized:view`.",
         ) from error
     return views
 
@@ -297,5 +297,5 @@ def check_repaired(report: RepairReport) -> None:
         raise FootfallError(
             f"{count(len(failed), 'table')} could not be registered; the first: "
             f"{failed[0].table}: {failed[0].remark}",
-            "Move the folders that hold no table out of the warehouse, and run it again.",
+            "Move the folders that hold no table out of the warehouse, then run `footfall repair`.",
         )

@@ -207,8 +207,8 @@ def inspect(file: Path, file_format: FileFormat, options: CsvOptions) -> FileSha
     """
     if _hidden(file.name):
         raise FileRejectedError(
-            f"{file}: Spark takes a name that starts with '{file.name[0]}' for a hidden file. "
-            "Rename it."
+            f"{file}: Spark treats a file whose name starts with '{file.name[0]}' as a "
+            "hidden file. Rename it."
         )
     try:
         if file.stat().st_size == 0:
@@ -226,7 +226,7 @@ def inspect(file: Path, file_format: FileFormat, options: CsvOptions) -> FileSha
 def _unreadable(file: Path, file_format: FileFormat, error: Exception) -> str:
     first_line = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     return (
-        f"{file}: no readable {file_format} file (truncated or damaged?): {first_line}. "
+        f"{file}: not a readable {file_format} file (truncated or damaged?): {first_line}. "
         "Have it delivered again, or name another --format."
     )
 
@@ -266,12 +266,12 @@ def _inspect_csv(file: Path, content: IO[bytes], options: CsvOptions) -> FileSha
             names = next(csv.reader(text, delimiter=delimiter, quotechar=options.quote), [])
         except csv.Error as error:
             raise FileRejectedError(
-                f"{file}: the first line is no CSV header: {error}. "
+                f"{file}: the first line is not a CSV header: {error}. "
                 "Have it delivered again, or name another --format."
             ) from error
     if not any(name.strip() for name in names):
         raise FileRejectedError(
-            f"{file}: the first line is empty, where a CSV file has its header. "
+            f"{file}: the first line is empty, but should be the CSV header. "
             "Add a header, or list the names under `csv.columns` in a mapping."
         )
     _refuse_repeated(file, names)
@@ -282,7 +282,7 @@ def _inspect_csv(file: Path, content: IO[bytes], options: CsvOptions) -> FileSha
 def _refuse_repeated(file: Path, names: Sequence[str]) -> None:
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise FileRejectedError(
-            f"{file}: the column {repeated[0]!r} stands there twice. Rename one of the two."
+            f"{file}: the column {repeated[0]!r} occurs twice. Rename one of the two."
         )
 
 
@@ -299,8 +299,8 @@ def _inspect_json(file: Path, content: IO[bytes]) -> FileShape:
             names.update(dict.fromkeys(value))
     if not objects and text.replace(" ", "").rstrip() != "[]":
         raise FileRejectedError(
-            f"{file}: neither lines of JSON objects nor one JSON array of them. "
-            "Write one object a line, or name another --format."
+            f"{file}: neither lines of JSON objects nor a JSON array of objects. "
+            "Write one object per line, or name another --format."
         )
     columns = tuple(PhysicalColumn(name, pa.string()) for name in names)
     return FileShape("json", columns, complete=False, json_array=is_array)
@@ -393,7 +393,9 @@ def _missing(column: Column, names: list[str], present: Iterable[str]) -> str:
     ]
     original = next((other for other in present if close and other.lower() == close[0]), None)
     wanted = " or ".join(repr(name) for name in names)
-    hint = f"`{column.name}: {original}`" if original else f"`{column.name}: <its name there>`"
+    hint = (
+        f"`{column.name}: {original}`" if original else f"`{column.name}: <its name in the file>`"
+    )
     return (
         f"the required column {wanted} ({column.data_type}) is missing; found "
         f"{', '.join(list(present)[:12]) or 'no columns'}. Fix: add {hint} under `columns` in a "

@@ -248,7 +248,7 @@ class _Job:
             sha256 = self.known_content.get(identity) or sha256_of(file)
         except OSError as error:
             raise FileRejectedError(
-                f"{file}: cannot be read: {error.strerror}. Give this process the right to read it."
+                f"{file}: cannot be read: {error.strerror}. Give this process read permission."
             ) from error
         if sha256 in self.record.sha_loaded:
             self._skip(str(file), LOADED_BEFORE)
@@ -307,7 +307,7 @@ class _Job:
                 raise failure from error
             told = explain(failure, self.record.bronze)
             again = (
-                "Run the command again: nothing is loaded twice. If it repeats, remove "
+                "Run the command again: nothing is loaded twice. If the error repeats, remove "
                 f"{self.queue.checkpoint} first."
             )
             raise FootfallError(
@@ -463,7 +463,7 @@ class _Job:
             except Exception as error:
                 reason, _ = first_sentence(str(error))
                 bad[entry.offer.sha256] = (
-                    f"{entry.file}: Spark cannot read it: {reason.rstrip('.')}. Write it anew."
+                    f"{entry.file}: Spark cannot read it: {reason.rstrip('.')}. Write it again."
                 )
         # If Spark reads no file at all, the files are not to blame.
         return bad if len(bad) < len(entries) or len(entries) == 1 else {}

@@ -46,9 +46,7 @@ FileFormat = Literal["parquet", "csv", "json"]
 def _text(value: Any) -> Any:
     """Accept the numbers and dates that YAML makes of unquoted text, but not its booleans."""
     if isinstance(value, bool):
-        raise ValueError(
-            "YAML read this as true or false; write it in quotes, as the text that it is"
-        )
+        raise ValueError("YAML read this as true or false; write it in quotes to make it a text")
     if isinstance(value, (date, datetime)):
         return value.isoformat()
     return str(value) if isinstance(value, (int, float, Decimal)) else value
@@ -125,16 +123,19 @@ class ColumnMapping(_Strict):
             ZoneInfo(zone)
         except (KeyError, ValueError, OSError):
             raise ValueError(
-                f"{zone!r} is no IANA time zone (such as Asia/Shanghai or UTC)"
+                f"{zone!r} is not an IANA time zone (such as Asia/Shanghai or UTC)"
             ) from None
         return zone
 
     @model_validator(mode="after")
     def _one_origin(self) -> ColumnMapping:
         if self.constant is not None and (self.from_ or self.values or self.unit or self.items):
-            raise ValueError("`constant` stands alone")
+            raise ValueError("`constant` excludes `from`, `values`, `unit` and `items`")
         if self.items and (self.from_ or self.values or self.unit or self.strip_prefix):
-            raise ValueError("`items` stands alone; it names its own columns")
+            raise ValueError(
+                "`items` names its own columns; it excludes `from`, `values`, `unit` and "
+                "`strip_prefix`"
+            )
         return self
 
 
@@ -192,7 +193,7 @@ def load_mapping(file: Path, contract: Contract) -> Mapping:
     except OSError as error:
         raise UsageError(
             f"The mapping {file} cannot be read: {error.strerror}.",
-            "Pass the path of a YAML file; footfall's own lie in mappings/.",
+            "Pass the path of a YAML file; footfall's own are in mappings/.",
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -252,15 +253,15 @@ def contract_problems(mapping: Mapping, contract: Contract) -> Iterator[str]:
                 f"{name} is {column.data_type}"
             )
         if mapped.constant is not None and not _reads_as(mapped.constant, kind):
-            yield f"{key}.constant: {mapped.constant!r} is no {column.data_type}"
+            yield f"{key}.constant: {mapped.constant!r} is not a valid {column.data_type}"
         accepted = column.accepted_values
         results = list((mapped.values or {}).values())
         for value in results + ([mapped.constant] if mapped.constant is not None else []):
             if accepted is not None and value not in accepted:
-                yield f"{key}: {value!r} is none of the accepted values {', '.join(accepted)}"
+                yield f"{key}: {value!r} is not one of the accepted values {', '.join(accepted)}"
         for value in results:
             if not _reads_as(value, kind):
-                yield f"{key}.values: {value!r} is no {column.data_type}"
+                yield f"{key}.values: {value!r} is not a valid {column.data_type}"
 
 
 def _holds_items(kind: Any) -> bool:

@@ -66,7 +66,7 @@ class Queue:
             self.folder / "lock",
             lambda process: FootfallError(
                 f"Another ingest of {name} is running (process {process}).",
-                "Wait until it has ended: each source entity takes one at a time.",
+                "Wait until it has ended: each source entity allows one ingest at a time.",
             ),
         ):
             yield

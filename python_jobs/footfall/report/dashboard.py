@@ -109,5 +109,6 @@ def _write(out: Path, page: str) -> None:
     except OSError as error:
         fresh.unlink(missing_ok=True)
         raise FootfallError(
-            f"{out} cannot be written: {error.strerror}.", "Name a file in a folder of yours."
+            f"{out} cannot be written: {error.strerror}.",
+            "Name a file in a folder that you can write to.",
         ) from error

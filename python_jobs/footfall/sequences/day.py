@@ -199,7 +199,7 @@ def _fitting_blocks(
         if needed[-1] <= budget:
             return block_length, needed[-1]
     raise FootfallError(
-        f"{day} needs {min(needed) / MIB:,.1f} MiB, memory_bytes allows {budget / MIB:,.1f}.",
+        f"{day} needs {min(needed) / MIB:,.1f} MiB; memory_bytes allows {budget / MIB:,.1f}.",
         "Allow more, or let fewer processes and workers read at once.",
     )
 
@@ -252,7 +252,7 @@ def _customers(shards: list[tuple[Path, Any]], length: int) -> tuple[Any, npt.ND
         damage = f"a history is longer than the manifest's {length} actions, or negative"
     if damage:
         raise FootfallError(
-            f"{shards[0][0].parent} is damaged: in {shards[0][0].name} and its like, {damage}.",
+            f"{shards[0][0].parent} is damaged: in {shards[0][0].name} or its like, {damage}.",
             "Export the day again.",
         )
     return ids, counts

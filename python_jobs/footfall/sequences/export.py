@@ -53,7 +53,7 @@ def local_folder(text: str) -> Path:
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
         raise UsageError(
             f"--out {text} is a URI; exports are made in local folders.",
-            "Name a folder, and copy from there the shards that the manifest names.",
+            "Name a local folder, then copy the shards that the manifest names.",
         )
     folder = Path(text).expanduser().absolute()
     require_printable("--out", folder)

@@ -97,7 +97,7 @@ class SequenceStore:
                     if not np.array_equal(lengths[-1], list_lengths(batch["action_types"])):
                         raise FootfallError(
                             "A row of training_sequences has more actions than action_types, or "
-                            "less.",
+                            "fewer.",
                             "Run `dbt test --select training_sequences`, then build it again.",
                         )
                     actions.write(_content(batch["actions"], pa.int32()))
@@ -209,7 +209,7 @@ def _write_index(index: Path, customers: Ids, lengths: Ids, length: int) -> None
     twice = np.flatnonzero(ordered[1:] == ordered[:-1])
     if len(twice):
         raise FootfallError(
-            f"training_sequences has two rows of customer {ordered[twice[0]]} on one day.",
+            f"training_sequences has two rows for customer {ordered[twice[0]]} on one day.",
             "Run `dbt test --select training_sequences`, then build it again.",
         )
     starts = np.cumsum(lengths) - lengths

@@ -92,7 +92,7 @@ class SequenceReader:
             raise FootfallError(
                 f"The days in {self.folder} have sequences of different lengths: "
                 f"{', '.join(map(str, sorted(lengths)))}.",
-                "Export them anew with one sequence_length.",
+                "Export them again with one sequence_length.",
             )
         self.sequence_length = lengths.pop()
         self.rows = tuple(manifest.rows("samples") for manifest in manifests)
@@ -174,7 +174,7 @@ class SequenceReader:
                 raise FootfallError(
                     f"{day.dt} was exported again: it had {self.rows[index]} samples, it has "
                     f"{len(day)} now.",
-                    "Begin the epoch anew.",
+                    "Begin the epoch again.",
                 )
             self._loaded = index, day
         return self._loaded[1]

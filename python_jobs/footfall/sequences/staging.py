@@ -247,6 +247,6 @@ def unwritable(out: Path, error: OSError) -> FootfallError:
     """Return the error for a target folder in which something could not be written."""
     return FootfallError(
         f"--out {out} cannot be written: {error.strerror or error}.",
-        "Name a folder that you can write, with room for the shards. What was finished here is "
+        "Name a folder that you can write to, with room for the shards. What was finished here is "
         "kept: the same command continues.",
     )

@@ -277,8 +277,8 @@ class SequenceStream(IterableDataset[TorchBatch]):
         """
         if batches is None and self._plan[2] and get_worker_info() is None:
             raise UsageError(
-                "Workers read this stream, it does not know how many batches were taken.",
-                "Count them: state_dict(batches=…).",
+                "Workers read this stream, so it does not know how many batches were taken.",
+                "Count them, and call state_dict(batches=…).",
             )
         if batches is not None:
             require_at_least(0, batches=batches)
@@ -306,16 +306,16 @@ class SequenceStream(IterableDataset[TorchBatch]):
         for name, value in identity.items():
             if state.get(name) != value:
                 raise UsageError(
-                    f"The state is of another stream: its {name} is {state.get(name)!r}, "
+                    f"The state belongs to another stream: its {name} is {state.get(name)!r}, "
                     f"here it is {value!r}.",
-                    "Make the stream with the arguments it had.",
+                    "Create the stream with the arguments that it had then.",
                 )
         current = _Pass(state["start"], state["worker"], state["workers"])
         if (current.worker, current.workers) != _place_among_workers():
             raise UsageError(
-                f"The state is of worker {current.worker} of {current.workers}.",
-                "Take it by state_dict(batches=…), or load it by a StatefulDataLoader with as "
-                "many workers.",
+                f"The state belongs to worker {current.worker} of {current.workers}.",
+                "Take it with state_dict(batches=…), or load it with a StatefulDataLoader that has "
+                "as many workers.",
             )
         if get_worker_info() is None:
             self._move(state["epoch"], current.start)

@@ -161,7 +161,7 @@ class _Inspection:
             if size != shard.bytes:
                 raise _Broken(f"has {size:,} bytes, not {shard.bytes:,}")
             if sha256_of(file) != shard.sha256:
-                raise _Broken("has another SHA-256 than the manifest says")
+                raise _Broken("has a different SHA-256 from the manifest's")
             self._read(shard, file)
         except (OSError, pa.ArrowException) as error:
             raise _Broken(f"cannot be read: {error}") from error
@@ -178,7 +178,7 @@ class _Inspection:
         ids = [np.empty(0, np.int64)]
         for batch in parquet.iter_batches(ROWS_PER_BATCH, columns=sorted(wanted)):
             if not pc.all(pc.equal(batch["dt"], pa.scalar(self.manifest.dt)), min_count=0).as_py():
-                raise _Broken(f"has rows of another day than {self.manifest.dt}")
+                raise _Broken(f"has rows of a day other than {self.manifest.dt}")
             if shard.part != "samples":
                 self._check_lengths(shard.part, batch)
             if shard.part in self.customers:
@@ -192,7 +192,7 @@ class _Inspection:
         length = self.manifest.sequence_length
         lengths = list_lengths(batch["actions"])
         if not np.array_equal(lengths, list_lengths(batch["action_types"])):
-            raise _Broken("has a row with more actions than action_types, or less")
+            raise _Broken("has a row with more actions than action_types, or fewer")
         if part == "padded" and (lengths != length).any():
             raise _Broken(f"has a sequence that is not {length} actions long")
         if (lengths > length).any():

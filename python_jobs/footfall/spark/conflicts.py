@@ -84,7 +84,7 @@ def retry_conflicts(action: Callable[[], T], table: str) -> T:
         if not is_conflict(error):
             raise
         raise FootfallError(
-            f"{table}: {retries + 1} tries to write lost against other writers of the same rows "
+            f"{table}: {retries + 1} attempts to write failed: other runs wrote the same rows "
             f"({str(error).splitlines()[0][:200]}).",
             "Run it again when the other run has ended, or set FOOTFALL_CONFLICT_RETRIES higher.",
         ) from error

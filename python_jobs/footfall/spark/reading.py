@@ -37,7 +37,7 @@ REACHING_FUNCTIONS = frozenset({
     "java_method", "reflect", "try_reflect", "from_protobuf", "to_protobuf", "identifier",
 })  # fmt: skip
 """Functions that call Java or read a file, or whose name is known only at run time."""
-ANYWAY = "Add --write to run it all the same."
+ANYWAY = "Add --write to run it anyway."
 
 
 def require_reading(sql: str) -> None:
@@ -110,7 +110,9 @@ class _Reader:
         if not (is_question or name in QUERY_NODES or (explained and name in EXPLAINED_NODES)):
             kind = re.sub(r"(Statement|Command)$", "", name)
             words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind).lower()
-            raise UsageError(f"`footfall query` only reads tables, and this is: {words}.", ANYWAY)
+            raise UsageError(
+                f"`footfall query` only reads tables; this statement is: {words}.", ANYWAY
+            )
         if name in NAMED_NODES:
             self._check_source(node.multipartIdentifier())
         if name == "UnresolvedTableValuedFunction":
@@ -142,16 +144,12 @@ class _Reader:
         else:
             called = "identifier"
         if called in REACHING_FUNCTIONS:
-            raise UsageError(
-                f"`footfall query` only reads tables, and {called}() reaches further.", ANYWAY
-            )
+            raise UsageError(f"`footfall query` only reads tables; {called}() can do more.", ANYWAY)
 
     def _check_table_function(self, function: Any) -> None:
         called = function.name().last().lower()
         if called not in TABLE_FUNCTIONS:
-            raise UsageError(
-                f"`footfall query` only reads tables, and {called}() may reach further.", ANYWAY
-            )
+            raise UsageError(f"`footfall query` only reads tables; {called}() may do more.", ANYWAY)
         if called == "table_changes":
             table = function.functionArgs().head()
             if self._is(table, "org.apache.spark.sql.catalyst.expressions.Literal"):

@@ -171,7 +171,7 @@ def prepare(settings: Settings | None = None) -> Settings:
             setting = "HOME" if str(settings.home) in str(error.filename) else "CACHE"
             raise FootfallError(
                 f"FOOTFALL_{setting}: {error.filename} cannot be written: {error.strerror}.",
-                f"Set FOOTFALL_{setting} to a folder of yours.",
+                f"Set FOOTFALL_{setting} to a folder that you can write to.",
             ) from error
         java_home = find_java_home()
         jars = ensure_jars(settings, java_home)
@@ -277,7 +277,7 @@ def get_session(
             if holder and not waits:
                 raise taken(home, holder)
             if holder and say:
-                say(f"Waiting for {describe(holder)}, which has Spark for itself.")
+                say(f"Waiting for {describe(holder)}, which has Spark to itself.")
                 say = None
             time.sleep(POLL_SECONDS)
         return _own_session(home, serves, repairs)
@@ -316,5 +316,5 @@ def explain_start_failure(error: Exception) -> FootfallError:
     told = explain(error)
     return FootfallError(
         f"Spark could not start: {told.message}",
-        f"Run `footfall doctor`; Java's own words are in {home / 'logs' / 'spark.log'}.",
+        f"Run `footfall doctor`; Java's own messages are in {home / 'logs' / 'spark.log'}.",
     )

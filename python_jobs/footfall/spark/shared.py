@@ -244,9 +244,7 @@ def is_lost(error: Exception) -> bool:
 
 def holder_ended() -> FootfallError:
     """Return the error for a process whose session went with the process that served it."""
-    return FootfallError(
-        "The process that this one shared its Spark with has ended.", "Run it again."
-    )
+    return FootfallError("The process whose Spark this one used has ended.", "Run it again.")
 
 
 def await_guests(home: Path, say: Say) -> None:
@@ -260,7 +258,7 @@ def await_guests(home: Path, say: Say) -> None:
         return
     _closed[home] = descriptor = _open(home / GUESTS_FILE)
     if not _lock(descriptor, fcntl.LOCK_EX):
-        say("Done; waiting for the other processes that work in this one's Spark.")
+        say("Done; waiting for the other processes that use this one's Spark.")
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 

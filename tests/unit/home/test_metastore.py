@@ -176,7 +176,7 @@ def test_a_metastore_that_knows_no_table_of_a_full_warehouse_is_refused(
     log = tmp_path / "warehouse" / "gold.db" / "t" / "_delta_log"
     log.mkdir(parents=True)
     (log / f"{0:020}.json").touch()
-    with pytest.raises(FootfallError, match=r"knows no table.* has 1 table"):
+    with pytest.raises(FootfallError, match=r"lists no tables.* has 1 table"):
         check_metastore(session, tmp_path)
 
 

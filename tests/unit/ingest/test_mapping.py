@@ -87,13 +87,13 @@ def test_shipped_mappings_fit_their_contracts(file: str, entity: str) -> None:
         ("columns: {event_tme: ts}", "columns.event_tme: product.interactions has no such column"),
         ("columns: {event_tme: ts}", "did you mean 'event_time'?"),
         ("columns: {event_time: {from: ts, unit: min}}", "columns.event_time.unit: Input should"),
-        ("columns: {event_time: {zone: Mars/Base}}", "columns.event_time.zone: 'Mars/Base' is no"),
+        ("columns: {event_time: {zone: Mars/Base}}", "columns.event_time.zone: 'Mars/Base' is not"),
         ("columns: {user_id: {from: u, unit: s}}", "columns.user_id.unit: only for a timestamp"),
-        ("columns: {user_id: {from: u, constant: x}}", "columns.user_id: `constant` stands alone"),
-        ("columns: {event_time: {constant: soon}}", "'soon' is no timestamp"),
+        ("columns: {user_id: {from: u, constant: x}}", "columns.user_id: `constant` excludes"),
+        ("columns: {event_time: {constant: soon}}", "'soon' is not a valid timestamp"),
         (
             "columns: {interaction_type: {from: b, values: {pv: viewed}}}",
-            "columns.interaction_type: 'viewed' is none of the accepted values view, click",
+            "columns.interaction_type: 'viewed' is not one of the accepted values view, click",
         ),
         ("columns: {interaction_type: {from: b, values: {no: view}}}", "write it in quotes"),
         ("columns: {user_id: {items: {labelled: x}}}", "columns.user_id.items: only for array"),
@@ -331,10 +331,10 @@ def test_json_columns_come_from_lines_or_an_array(tmp_path: Path) -> None:
     [
         ("a.csv", b"", "the file is empty"),
         ("a.csv", b"\n1,2\n", "the first line is empty"),
-        ("a.csv", b"a,a\n1,2\n", "the column 'a' stands there twice"),
-        ("a.csv.gz", b"no gzip", "no readable csv file"),
+        ("a.csv", b"a,a\n1,2\n", "the column 'a' occurs twice"),
+        ("a.csv.gz", b"no gzip", "not a readable csv file"),
         ("a.json", b"a,b\n1,2\n", "neither lines of JSON objects"),
-        ("a.parquet", b"PAR1 and then nothing", "no readable parquet file"),
+        ("a.parquet", b"PAR1 and then nothing", "not a readable parquet file"),
         ("_a.csv", b"a\n1\n", "hidden file"),
     ],
 )
@@ -392,5 +392,5 @@ def test_constants_are_checked_by_type(tmp_path: Path) -> None:
         if accepted:
             assert load_mapping(file, TRANSACTIONS).columns["quantity"].constant == value
         else:
-            with pytest.raises(UsageError, match="is no int"):
+            with pytest.raises(UsageError, match="is not a valid int"):
                 load_mapping(file, TRANSACTIONS)

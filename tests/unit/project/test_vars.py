@@ -49,7 +49,7 @@ def test_a_value_out_of_its_range_is_refused_with_the_range(tmp_path: Path) -> N
 def test_every_var_of_the_project_has_a_rule_and_no_other_is_taken(tmp_path: Path) -> None:
     nonsense = dict.fromkeys(project_vars(), -1) | {"sources": [], "sesion_gap": 3}
     said = complaints(tmp_path, **nonsense)
-    assert "sesion_gap is no var of this project" in said
+    assert "sesion_gap is not a var of this project" in said
     assert [
         name for name in project_vars() if not any(f"{name} is " in line for line in said)
     ] == []
