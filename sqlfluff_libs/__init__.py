@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
@@ -39,6 +41,20 @@ execute = True
 graph = {"sources": _sources()}
 model = {"resource_type": "unit_test"}
 modules = {"datetime": datetime, "itertools": itertools, "re": re}
+
+
+class _Package:
+    """footfall's macros under their full names: ``footfall.in_dates(…)``."""
+
+    def __getattr__(self, name: str) -> Any:
+        @pass_context
+        def call(context: Context, *values: Any, **named: Any) -> Any:
+            return context.call(context.resolve(name), *values, **named)
+
+        return call
+
+
+footfall = _Package()
 
 
 def var(name: str, default: Any = None) -> Any:
