@@ -108,9 +108,7 @@ def execute(self: Cursor, sql: str, *parameters: Any) -> None:
         if not OPTIMIZE.match(statement):
             raise _explained(error) from error
         told = explain(error)
-        log.warning(
-            f"{table_of(statement)} was not compacted; a later run does it: {told.message}"
-        )
+        log.warning(f"{table_of(statement)} was not compacted; a later run does it: {told.message}")
         self._df = session.sql("select 'not optimized' as result")
 
 
