@@ -708,7 +708,7 @@ def test_verify_ends_with_1_and_says_what_is_broken_and_what_to_do(
     [
         (("--date", DAY, "--out", "s3://bucket/folder"), "URI"),
         (("--out", "x"), "No day"),
-        (("--start", DAY, "--out", "x"), "--start --end"),
+        (("--start", DAY, "--out", "x"), "--start and --end"),
         (("--date", DAY, "--start", DAY, "--end", DAY, "--out", "x"), "two ways"),
         (("--start", SECOND_DAY, "--end", DAY, "--out", "x"), "after"),
         (("--date", DAY, "--shard-rows", 0, "--out", "x"), "shard-rows"),

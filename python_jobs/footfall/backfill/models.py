@@ -53,8 +53,8 @@ class Project:
         children = self.manifest.child_map
         waiting = [
             unique_id
-            for unique_id, node in self.manifest.nodes.items()
-            if node.resource_type == "model" and node.name in names
+            for unique_id in children
+            if unique_id.startswith("model.") and unique_id.rpartition(".")[2] in names
         ]
         seen = set[str]()
         while waiting:

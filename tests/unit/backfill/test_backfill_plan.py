@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 import pytest
@@ -17,16 +17,10 @@ DAYS = [date(2025, 8, day) for day in range(1, 8)]
 
 
 @dataclass
-class Metadata:
-    project_name: str = "footfall"
-
-
-@dataclass
 class Manifest:
-    """The two parts of dbt's manifest that planning reads."""
+    """The part of dbt's manifest that planning reads."""
 
     child_map: dict[str, list[str]]
-    metadata: Metadata = field(default_factory=Metadata)
 
 
 @pytest.fixture
