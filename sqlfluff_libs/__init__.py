@@ -5,6 +5,7 @@ nothing of the warehouse, with all sources delivered.
 """
 
 import datetime
+import functools
 import itertools
 import json
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import pass_context
+from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -41,6 +42,26 @@ execute = True
 graph = {"sources": _sources()}
 model = {"resource_type": "unit_test"}
 modules = {"datetime": datetime, "itertools": itertools, "re": re}
+
+
+def _compile_once() -> None:
+    """Let Jinja keep compiled macros: sqlfluff compiles all of them for each file that it lints."""
+    compile_source: Any = Environment.compile
+    compiled: dict[Any, Any] = {}
+
+    @functools.wraps(compile_source)
+    def compile(self: Environment, source: Any, *values: Any, **named: Any) -> Any:
+        key = (type(self), source, values, tuple(sorted(named.items())))
+        if not isinstance(source, str):
+            return compile_source(self, source, *values, **named)
+        if key not in compiled:
+            compiled[key] = compile_source(self, source, *values, **named)
+        return compiled[key]
+
+    Environment.compile = compile  # type: ignore[method-assign]
+
+
+_compile_once()
 
 
 class _Package:
