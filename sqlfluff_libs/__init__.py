@@ -1,7 +1,7 @@
 """What dbt gives the project's macros, for sqlfluff's plain Jinja templater.
 
 The macros themselves come from ``macros/``. A model is rendered as in a unit test, where macros ask
-nothing of the warehouse, with all sources delivered.
+nothing of the warehouse.
 """
 
 import datetime
@@ -37,6 +37,8 @@ def _sources() -> dict[str, dict[str, Any]]:
 
 
 _VARS: dict[str, Any] = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())["vars"]
+# What repeats for each entity of each source is linted with three of them in place of twelve.
+_VARS["sources"] = ["product", "app"]
 
 execute = True
 graph = {"sources": _sources()}
