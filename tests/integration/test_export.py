@@ -611,7 +611,7 @@ def change_lengths(rows: list[dict[str, Any]]) -> None:
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "bit flip": (lambda out: flip_a_bit(out / manifest_of(out).shards[0].file), "SHA-256"),
+    "bit flip": (lambda out: flip_a_bit(out / manifest_of(out).shards[0].file), "different SHA"),
     "missing": (damage_missing, "is missing"),
     "size": (damage_size, "bytes, not"),
     "count": (damage_count, "rows, not"),
