@@ -611,7 +611,10 @@ def change_lengths(rows: list[dict[str, Any]]) -> None:
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "bit flip": (lambda out: flip_a_bit(out / manifest_of(out).shards[0].file), "different SHA"),
+    "bit flip": (
+        lambda out: flip_a_bit(out / manifest_of(out).shards[0].file),
+        "has a different SHA-256",
+    ),
     "missing": (damage_missing, "is missing"),
     "size": (damage_size, "bytes, not"),
     "count": (damage_count, "rows, not"),

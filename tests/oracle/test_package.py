@@ -14,9 +14,10 @@ from footfall.backfill.models import load_project
 from footfall.errors import FootfallError
 from footfall.project.contracts import load_contracts
 from footfall.project.dbt import project_vars, run_dbt
-from footfall.settings import PROJECT_DIR, get_settings
+from footfall.settings import PROJECT_DIR
 from support.data_sets import DataSet
 from support.law import MIDDAY, Row, append_load, as_arrow, at
+from support.projects import working_on
 
 ENTITY = "product.interactions"
 MART = "fct_long_sessions_daily"
@@ -32,14 +33,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yaml.safe_dump({"packages": [{"local": str(PROJECT_DIR)}]})
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FOOTFALL_PROJECT_DIR", str(folder))
         patch.setenv("DBT_LOG_PATH", str(folder / "logs"))
-        get_settings.cache_clear()
-        project_vars.cache_clear()
-        run_dbt("deps", quiet=True)
-        yield folder
-    get_settings.cache_clear()
-    project_vars.cache_clear()
+        with working_on(folder):
+            run_dbt("deps", quiet=True)
+            yield folder
 
 
 def visits(number: int, *minutes: int) -> list[Row]:

@@ -1,13 +1,14 @@
-"""Copies of the dbt project in which some files are others."""
+"""Other dbt projects than footfall's own: copies of it in which some files are others."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from footfall.project.dbt import project_vars
 from footfall.settings import PROJECT_DIR, get_settings
@@ -32,12 +33,19 @@ def project_with(files: Mapping[str, str]) -> Iterator[Path]:
         for name, text in files.items():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_text(text)
-        os.environ["FOOTFALL_PROJECT_DIR"] = folder
-        get_settings.cache_clear()
-        project_vars.cache_clear()
-        try:
+        with working_on(copy):
             yield copy
-        finally:
-            del os.environ["FOOTFALL_PROJECT_DIR"]
+
+
+@contextmanager
+def working_on(project: Path) -> Iterator[None]:
+    """Let dbt and the commands work on a project."""
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FOOTFALL_PROJECT_DIR", str(project))
             get_settings.cache_clear()
             project_vars.cache_clear()
+            yield
+    finally:
+        get_settings.cache_clear()
+        project_vars.cache_clear()

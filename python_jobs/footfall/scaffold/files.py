@@ -26,6 +26,19 @@ _TEMPLATES = Environment(
 )
 
 
+_EXAMPLES = {
+    "date": '"2025-08-20"',
+    "timestamp": '"2025-08-20 12:00:00"',
+    "string": "A",
+    "boolean": "true",
+}
+
+
+def example_value(data_type: str) -> str:
+    """Return a value of a scalar type as it stands in a unit test's YAML; a number is 1."""
+    return _EXAMPLES.get(data_type, "1")
+
+
 @dataclass(frozen=True)
 class NewFile:
     """A file to write: its path in the project, its text, and what it holds so far."""

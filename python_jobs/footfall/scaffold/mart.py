@@ -12,17 +12,10 @@ from typing import Any
 import yaml
 
 from footfall.errors import UsageError
-from footfall.scaffold.files import NewFile, rendered
+from footfall.scaffold.files import NewFile, example_value, rendered
 from footfall.settings import get_settings
 
 NAME = re.compile(r"(fct|dim|int)_[a-z][a-z0-9_]*")
-EXAMPLES = {
-    "date": '"2025-08-20"',
-    "timestamp": '"2025-08-20 12:00:00"',
-    "string": "A",
-    "boolean": "true",
-}
-"""Values of unit tests by type; numbers are 1."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,7 @@ def new_mart(name: str, reads: Sequence[str], grain: Sequence[str], folder: str)
             f"None of {', '.join(grain)} is a date.",
             "Add the date by which the mart is partitioned to --grain, as a rule event_date.",
         )
-    row = ", ".join(f"{column}: {EXAMPLES.get(upstream[0].types[column], '1')}" for column in grain)
+    row = ", ".join(f"{column}: {example_value(upstream[0].types[column])}" for column in grain)
     facts = {
         "name": name,
         "upstream": upstream,

@@ -10,16 +10,13 @@ from pathlib import Path
 from footfall.errors import UsageError
 from footfall.ingest.types import contract_type, split_fields
 from footfall.project.contracts import LOAD_COLUMNS, load_contracts
-from footfall.scaffold.files import NewFile, rendered
+from footfall.scaffold.files import NewFile, example_value, rendered
 from footfall.settings import get_settings
 
 WORD = re.compile(r"[a-z][a-z0-9_]*")
 NAME = re.compile(r"([a-z][a-z0-9]*)\.([a-z][a-z0-9_]*)")
 STAGED = frozenset({"event_date", "event_key"})
 """What staging adds to a row's columns."""
-EXAMPLE = "footfall new source ads.clicks --columns click_id:string!,clicked_at:timestamp!"
-VALUES = {"date": '"2025-08-20"', "timestamp": '"2025-08-20 12:00:00"', "boolean": "true"}
-"""Values of the unit test by type; numbers are 1, text is A."""
 PROJECT_FILE = Path("dbt_project.yml")
 ENTITIES_FILE = Path("macros") / "staging" / "delivered_entities.sql"
 
@@ -51,9 +48,7 @@ class SourceColumn:
     @property
     def value(self) -> str | None:
         """A value of the unit test; none for a type that has parts."""
-        if "<" in self.data_type:
-            return None
-        return VALUES.get(self.data_type, "A" if self.data_type == "string" else "1")
+        return None if "<" in self.data_type else example_value(self.data_type)
 
 
 def new_source(
