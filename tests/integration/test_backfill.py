@@ -36,7 +36,7 @@ DAYS = [f"2025-08-0{day}" for day in range(1, 6)]
 MODELS = [
     "int_hot_products",
     "fct_user_product_daily",
-    "fct_user_product",
+    "int_user_product_monthly",
     "fct_sessions",
     "fct_session_duration_daily",
 ]
@@ -129,7 +129,7 @@ def test_gaps_finds_the_missing_days_and_mends_them(project: Project, backfill: 
     assert listed.exit_code == 0
     assert gaps_of(listed) == {
         ("fct_user_product_daily", "missing"): ["2025-08-02", "2025-08-04"],
-        ("fct_user_product", "follows"): ["2025-08-02", "2025-08-04"],
+        ("int_user_product_monthly", "follows"): ["2025-08-02", "2025-08-04"],
         ("fct_sessions", "missing"): ["2025-08-03"],
         ("fct_session_duration_daily", "follows"): ["2025-08-03"],
     }
@@ -147,7 +147,7 @@ def test_gaps_finds_the_missing_days_and_mends_them(project: Project, backfill: 
     ]
     assert {row["state"] for row in rows} == {"done"}
     assert {row["reason"] for row in rows} == {"lost days"}
-    assert rows[2]["models"] == ["fct_user_product"]
+    assert rows[2]["models"] == ["int_user_product_monthly"]
     assert all(row["requested_at"] <= row["started_at"] <= row["finished_at"] for row in rows)
 
     nothing = backfill("--gaps", "--select", *MODELS)

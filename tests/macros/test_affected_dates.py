@@ -42,7 +42,7 @@ def affected(
     return found
 
 
-DIRECT = ("int_hot_products", "fct_user_product_daily", "fct_user_product")
+DIRECT = ("int_hot_products", "fct_user_product_daily", "int_user_product_monthly")
 BY_SESSION = (
     "fct_sessions", "fct_session_metrics_daily", "fct_session_duration_daily",
     "fct_user_activity_daily",
@@ -127,7 +127,7 @@ def with_mart(manifest: dict[str, Any], *reads: str) -> dict[str, Any]:
     [
         ("fct_sessions", "product.interactions", [SPREAD, NEW]),
         ("fct_user_activity_daily", "product.interactions", [SPREAD, NEW]),
-        ("int_user_active_periods", "product.interactions", [SPREAD, *FOLLOWING]),
+        ("fct_user_active_days", "product.interactions", [SPREAD, *FOLLOWING]),
         ("dim_users", "app.users", [SPREAD]),
         ("stg_product__interactions", "app.users", []),
         ("fct_user_product_daily", "product.interactions", [NEW]),
@@ -140,7 +140,9 @@ def test_a_mart_inherits_what_its_inputs_declare(
     assert (plan["dates"], plan["whole"]) == (dates, False)
 
 
-@pytest.mark.parametrize("reads", ["fct_growth_accounting", "fct_active_users_daily"])
+@pytest.mark.parametrize(
+    "reads", ["fct_growth_accounting", "fct_active_users_daily", "fct_user_product"]
+)
 def test_an_input_that_changes_nobody_knows_where_is_read_whole(
     manifest: dict[str, Any], reads: str
 ) -> None:
@@ -243,23 +245,86 @@ def test_the_months_of_dates(
 
 
 @pytest.mark.parametrize(
-    ("plan", "newest", "predicate"),
+    ("plan", "newest", "first"),
     [
-        ({"whole": True, "dates": []}, None, "true"),
-        ({"whole": False, "dates": []}, None, "false"),
-        ({"whole": False, "dates": ["2025-03-05", "2025-03-02"]}, "2025-03-04", "2025-03-02"),
+        ({"whole": True, "dates": []}, (), None),
+        ({"whole": False, "dates": []}, (), None),
+        ({"whole": False, "dates": ["2025-03-05", "2025-03-02"]}, ("2025-03-04",), "2025-03-02"),
         # The newest as-of date is none at the end of a month: it goes when a newer day comes.
-        ({"whole": False, "dates": ["2025-03-05"]}, "2025-03-04", "2025-03-04"),
-        ({"whole": False, "dates": ["2025-03-05"]}, None, "2025-03-05"),
+        ({"whole": False, "dates": ["2025-03-05"]}, ("2025-03-04",), "2025-03-04"),
+        ({"whole": False, "dates": ["2025-03-05"]}, (None,), "2025-03-05"),
+        # A backfill finds that the newest days are gone.
+        ({"dates": ["2025-03-05"], "is_forced": True}, ("2025-03-06", "2025-02-11"), "2025-02-11"),
     ],
 )
 def test_as_of_dates_are_rewritten_from_the_first_affected_or_the_newest_on(
-    manifest: dict[str, Any], plan: dict[str, Any], newest: str | None, predicate: str
+    manifest: dict[str, Any], plan: dict[str, Any], newest: tuple[Any, ...], first: str | None
 ) -> None:
-    warehouse = Warehouse({}, {"select max\\(as_of_date\\)": [(newest,)]})
-    macros = macros_of(manifest, "fct_customer_features", warehouse)
-    expected = predicate if predicate in ("true", "false") else f"as_of_date >= date'{predicate}'"
-    assert str(macros["from_first_affected"]("as_of_date", plan)).strip() == expected
+    rows = [(day,) for day in newest]
+    warehouse = Warehouse({}, {"select max\\(as_of_date\\)": rows})
+    macros = macros_of(manifest, "int_customer_totals", warehouse)
+    assert macros["first_affected_as_of"](plan, ["stg_crm__events"]) == first
+    asked = " ".join(warehouse.asked)
+    assert ("max(event_date)" in asked) == bool(plan.get("is_forced"))
+
+
+HELD = ("2025-01-01", "2025-02-01")
+
+
+@pytest.mark.parametrize(
+    ("edges", "held", "changed", "replaced"),
+    [
+        (("2024-12-31", "2025-03-05"), HELD, "2025-03-05", []),
+        (("2024-12-31", "2025-03-05"), HELD, "2025-02-28", ["2025-02-01"]),
+        (("2024-12-31", "2025-03-05"), HELD, "2024-12-31", ["2024-12-01"]),
+        # March and, without a row, April close at the first of May.
+        (("2025-01-01", "2025-05-01"), HELD, "2025-05-01", ["2025-03-01", "2025-04-01"]),
+        # The last months were removed: February is open again.
+        (("2025-01-01", "2025-02-03"), HELD, "2025-03-05", ["2025-02-01"]),
+        ((None, None), HELD, "2025-03-05", list(HELD)),
+        # The first months that close.
+        (("2025-01-31", "2025-03-01"), (), "2025-03-01", ["2025-01-01", "2025-02-01"]),
+        (("2025-03-01", "2025-03-31"), (), "2025-03-31", []),
+    ],
+)
+def test_the_closed_months_that_a_change_replaces(
+    manifest: dict[str, Any],
+    edges: tuple[Any, Any],
+    held: tuple[str, ...],
+    changed: str,
+    replaced: list[str],
+) -> None:
+    warehouse = Warehouse(
+        {},
+        {
+            "select min\\(event_date\\), max": [edges],
+            "select distinct month_start": [(month,) for month in held],
+        },
+    )
+    macros = macros_of(manifest, "int_user_product_monthly", warehouse)
+    plan = {"whole": False, "changed": True, "dates": [changed]}
+    daily = {"relation_name": "daily"}
+    assert macros["closed_months"](plan, daily)["dates"] == replaced
+
+
+def test_where_nothing_changed_no_month_is_asked_for(manifest: dict[str, Any]) -> None:
+    macros = macros_of(manifest, "int_user_product_monthly", Warehouse({}))
+    for plan in ({"whole": True, "changed": True}, {"whole": False, "changed": False}):
+        assert macros["closed_months"](plan, {}) == plan
+
+
+@pytest.mark.parametrize(
+    ("day", "after", "month"),
+    [
+        ("2025-01-31", 0, "2025-01-01"),
+        ("2025-01-31", 1, "2025-02-01"),
+        ("2025-01-01", -1, "2024-12-01"),
+        ("2024-12-01", 1, "2025-01-01"),
+    ],
+)
+def test_the_month_of_a_day(manifest: dict[str, Any], day: str, after: int, month: str) -> None:
+    macros = macros_of(manifest, "int_user_product_monthly", Warehouse({}))
+    assert macros["month_of"](day, after) == month
 
 
 @pytest.mark.parametrize(

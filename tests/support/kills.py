@@ -330,7 +330,7 @@ class Lab:
         if {"product", "app"} & {*self.sources}:
             models += ["fct_sessions", "fct_session_metrics_daily", "fct_active_users_daily"]
         if "product" in self.sources:
-            models += ["fct_user_product_daily", "fct_user_product"]
+            models += ["fct_user_product_daily", "int_user_product_monthly"]
         if "shop" in self.sources:
             models += ["training_samples", "training_sequences"]
         match job:

@@ -6,44 +6,27 @@ with periods as (
     select * from {{ ref('int_activity_periods') }}
 ),
 
-user_periods as (
-    select
-        users.definition,
-        users.period_type,
-        active.period,
-        get(users.periods, active.position - 1) as previous_period,
-        get(users.periods, active.position + 1) as next_period
-    from {{ ref('int_user_active_periods') }} as users
-        lateral view posexplode(users.periods) active as position, period
-),
-
 counts as (
     select
         period_type,
         period,
         definition,
-        count(*) as active_users,
-        count_if(previous_period is null) as new_users,
-        count_if(previous_period = period - 1) as retained_users,
-        count_if(previous_period < period - 1) as resurrected_users,
-        count_if(not coalesce(next_period = period + 1, false)) as leaving_users
-    from user_periods
+        sum(active_users) as active_users,
+        sum(if(cohort = period, active_users, 0)) as new_users,
+        sum(retained_users) as retained_users
+    from {{ ref('int_cohort_activity') }}
     group by period_type, period, definition
 ),
 
--- Whoever is not active in the period after churns there.
-with_churned as (
+every_period as (
     select
         periods.period_type,
+        periods.period,
         periods.period_start,
         periods.definition,
-        counts.active_users,
-        counts.new_users,
-        counts.retained_users,
-        counts.resurrected_users,
-        lag(counts.leaving_users) over (
-            partition by periods.period_type, periods.definition order by periods.period
-        ) as churned_users,
+        coalesce(counts.active_users, 0) as active_users,
+        coalesce(counts.new_users, 0) as new_users,
+        coalesce(counts.retained_users, 0) as retained_users,
         periods.is_complete
     from periods
     left join counts
@@ -51,6 +34,15 @@ with_churned as (
             periods.period_type = counts.period_type
             and periods.period = counts.period
             and periods.definition = counts.definition
+),
+
+with_previous as (
+    select
+        *,
+        lag(active_users, 1, 0) over (
+            partition by period_type, definition order by period
+        ) as previous_users
+    from every_period
 )
 
 select
@@ -60,10 +52,13 @@ select
     definition,
 
     ---------- users
-    {%- for users in ['active', 'new', 'retained', 'resurrected', 'churned'] %}
-    coalesce({{ users }}_users, 0) as {{ users }}_users,
-    {%- endfor %}
+    active_users,
+    new_users,
+    retained_users,
+    active_users - new_users - retained_users as resurrected_users,
+    -- Whoever is not active in the period after churns there.
+    previous_users - retained_users as churned_users,
 
     ---------- state
     is_complete
-from with_churned
+from with_previous

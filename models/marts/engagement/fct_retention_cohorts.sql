@@ -15,31 +15,31 @@ limits as (
     )) as (period_type, last_number)
 ),
 
-users as (
-    select
-        users.definition,
-        users.period_type,
-        users.periods[0] as cohort,
-        users.periods[size(users.periods) - 1] as last_period,
-        -- Periods up to the last number are among as many first ones.
-        slice(users.periods, 1, limits.last_number + 1) as first_periods,
-        limits.last_number
-    from {{ ref('int_user_active_periods') }} as users
-    inner join limits on users.period_type = limits.period_type
+active as (
+    select * from {{ ref('int_cohort_activity') }}
 ),
 
-counts as (
+spans as (
     select
-        users.period_type,
-        users.cohort,
-        users.definition,
-        active.period,
-        count(*) as bounded_users,
-        count_if(active.period = users.last_period) as leaving_users
-    from users
-        lateral view explode(users.first_periods) active as period
-    where active.period <= users.cohort + users.last_number
-    group by users.period_type, users.cohort, users.definition, active.period
+        types.period_type,
+        {{ period_of('types.period_type', 'first_date') }} as cohort,
+        definition,
+        {{ period_of('types.period_type', 'last_date') }} as period
+    from {{ ref('int_user_active_spans') }}
+        lateral view explode(array(
+            {{- "'" ~ period_types() | join("', '") ~ "'" -}}
+        )) types as period_type
+),
+
+leaving as (
+    select
+        period_type,
+        cohort,
+        definition,
+        period,
+        count(*) as leaving_users
+    from spans
+    group by period_type, cohort, definition, period
 ),
 
 cohort_periods as (
@@ -48,8 +48,8 @@ cohort_periods as (
         cohorts.period_start as cohort_start,
         cohorts.definition,
         periods.period - cohorts.period as period_number,
-        coalesce(counts.bounded_users, 0) as bounded_users,
-        coalesce(counts.leaving_users, 0) as leaving_users,
+        coalesce(active.active_users, 0) as bounded_users,
+        coalesce(leaving.leaving_users, 0) as leaving_users,
         periods.is_complete
     from periods as cohorts
     inner join limits on cohorts.period_type = limits.period_type
@@ -58,12 +58,18 @@ cohort_periods as (
             cohorts.period_type = periods.period_type
             and cohorts.definition = periods.definition
             and periods.period between cohorts.period and cohorts.period + limits.last_number
-    left join counts
+    left join active
         on
-            cohorts.period_type = counts.period_type
-            and cohorts.period = counts.cohort
-            and cohorts.definition = counts.definition
-            and periods.period = counts.period
+            cohorts.period_type = active.period_type
+            and cohorts.period = active.cohort
+            and cohorts.definition = active.definition
+            and periods.period = active.period
+    left join leaving
+        on
+            cohorts.period_type = leaving.period_type
+            and cohorts.period = leaving.cohort
+            and cohorts.definition = leaving.definition
+            and periods.period = leaving.period
 ),
 
 -- Active in a period or later are all but those who were active for the last time before it.

@@ -1,35 +1,43 @@
-{{ config(
-    incremental_strategy='merge',
-    unique_key=['user_id', 'product_id'],
-    partition_by=none,
-    meta={'zorder_by': ['user_id', 'product_id']},
-) }}
-
-{% set affected = affected_dates() %}
-{{ note_run(affected.loads, affected.changed) }}
-
-with user_product_days as (
-    select * from {{ ref('fct_user_product_daily') }}
+with closed_months as (
+    select
+        user_id,
+        product_id,
+        view_count,
+        click_count,
+        purchase_count,
+        last_interaction_time
+    from {{ ref('int_user_product_monthly') }}
 ),
 
-affected_pairs as (
-    select distinct
+open_month as (
+    select
         user_id,
-        product_id
-    from user_product_days
-    where {{ in_dates('event_date', affected) }}
+        product_id,
+        view_count,
+        click_count,
+        purchase_count,
+        last_interaction_time
+    from {{ ref('fct_user_product_daily') }}
+    where
+        event_date >= coalesce(
+            (
+                select add_months(max(months.month_start), 1)
+                from {{ ref('int_user_product_monthly') }} as months
+            ),
+            cast('0001-01-01' as date)
+        )
 )
 
 select
-    user_product_days.user_id,
-    user_product_days.product_id,
-    sum(user_product_days.view_count) as view_count,
-    sum(user_product_days.click_count) as click_count,
-    sum(user_product_days.purchase_count) as purchase_count,
-    max(user_product_days.last_interaction_time) as last_interaction_time
-from user_product_days
-inner join affected_pairs
-    on
-        user_product_days.user_id = affected_pairs.user_id
-        and user_product_days.product_id = affected_pairs.product_id
-group by user_product_days.user_id, user_product_days.product_id
+    user_id,
+    product_id,
+    sum(view_count) as view_count,
+    sum(click_count) as click_count,
+    sum(purchase_count) as purchase_count,
+    max(last_interaction_time) as last_interaction_time
+from (
+    select * from closed_months
+    union all
+    select * from open_month
+) as parts
+group by user_id, product_id
