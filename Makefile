@@ -38,9 +38,10 @@ setup-dev: ## the same, with the tools that make test needs
 # Not parse: among pytest's tests each target is parsed.
 static: types sql-lint
 
-lint: ## ruff: lint and format
+lint: ## ruff: lint and format; which module may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
 
 types: ## mypy, strict
 	$(BIN)/mypy -p footfall -p benchmarks

@@ -27,8 +27,8 @@ def build(landing: str) -> dict[str, Any]:
 
 def repair_copy(landing: str, new: str) -> dict[str, Any]:
     """Repair a home that was copied, build with nothing new, and load the old and a new file."""
-    from footfall.home.repair import repair
     from footfall.ingest import ingest
+    from footfall.repair import repair
 
     seen: dict[str, Any] = {"dry_run": repair(dry_run=True).model_dump(mode="json")}
     seen["after_dry_run"] = json.loads(home_file().read_text())
@@ -46,7 +46,7 @@ def repair_lost() -> dict[str, Any]:
     from footfall.errors import FootfallError
     from footfall.home.checks import check_folders
     from footfall.home.metastore import Metastore
-    from footfall.home.repair import repair
+    from footfall.repair import repair
     from footfall.settings import get_settings
 
     seen: dict[str, Any] = {}

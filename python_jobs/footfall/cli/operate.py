@@ -23,7 +23,7 @@ from footfall.words import count
 if TYPE_CHECKING:
     from footfall.backfill import BackfillReport
     from footfall.erase import ErasureReport
-    from footfall.home.repair import RepairReport
+    from footfall.repair import RepairReport
 
 
 @app.command()
@@ -179,8 +179,8 @@ def repair(
 
     Example: `FOOTFALL_HOME=/mnt/copy footfall repair`
     """
-    from footfall.home.repair import check_repaired
-    from footfall.home.repair import repair as repair_home
+    from footfall.repair import check_repaired
+    from footfall.repair import repair as repair_home
 
     with progress_bar("repair") as progress:
         report = repair_home(dry_run=dry_run, progress=progress)

@@ -2,7 +2,7 @@
 
 The metastore holds the absolute location of each table. In a copy they are the original's, which a
 build, an erasure or VACUUM would then rewrite; without a metastore a full home looks like an empty
-one. ``footfall repair`` (:mod:`footfall.home.repair`) fixes both.
+one. ``footfall repair`` (:mod:`footfall.repair`) fixes both.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from footfall.errors import FootfallError
-from footfall.spark.shared import taken
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,6 +30,20 @@ LOCATIONS = (
     ("SDS", "LOCATION", ("SD_ID",), "where LOCATION is not null"),
     ("SERDE_PARAMS", "PARAM_VALUE", ("SERDE_ID", "PARAM_KEY"), "where PARAM_KEY = 'path'"),
 )
+
+
+def in_use(home: Path, holder: str | None = None) -> FootfallError:
+    """Return the error for a home whose metastore another process has for itself.
+
+    Args:
+        home: FOOTFALL_HOME.
+        holder: the other process, as a user knows it.
+    """
+    who = f": {holder}" if holder else ""
+    return FootfallError(
+        f"Another process is using {home}{who} (the embedded metastore serves one at a time).",
+        "Wait for it or stop it, or set FOOTFALL_HOME to another folder.",
+    )
 
 
 class State(str, Enum):
@@ -119,7 +132,7 @@ class Metastore:
                 )
         except Py4JJavaError as error:
             if IN_USE in str(error):
-                raise taken(self.home, None) from error
+                raise in_use(self.home) from error
             if _sql_state(error) in NOT_THERE:
                 return Catalog({}, [])
             raise BrokenMetastoreError(str(error.java_exception)) from error

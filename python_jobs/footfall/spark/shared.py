@@ -265,12 +265,3 @@ def await_guests(home: Path, say: Say) -> None:
 def describe(holder: Holder) -> str:
     """Return the holder as a user knows it: the command and the process id."""
     return f"`{holder.command}` (process {holder.pid})" if holder.pid else holder.command
-
-
-def taken(home: Path, holder: Holder | None) -> FootfallError:
-    """Return the error for a home whose session another process has for itself."""
-    who = f": {describe(holder)}" if holder else ""
-    return FootfallError(
-        f"Another process is using {home}{who} (the embedded metastore serves one at a time).",
-        "Wait for it or stop it, or set FOOTFALL_HOME to another folder.",
-    )

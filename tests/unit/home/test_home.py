@@ -1,11 +1,9 @@
-"""Which homes are opened, which are refused, and what a repair would change; without Spark."""
+"""Which homes are opened and which are refused; without Spark."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -18,45 +16,14 @@ from footfall.home.identity import (
     write_identity,
 )
 from footfall.home.metastore import (
-    EXTERNAL,
-    MANAGED,
-    VIEW,
-    Catalog,
-    Entry,
     State,
     local_path,
     set_aside,
     state_of,
 )
-from footfall.home.repair import Action, plan_repair, possible_views
 from footfall.ingest.queue import Queue
 from footfall.settings import Settings
-
-
-def make_home(home: Path, *tables: str, metastore: bool = True) -> Path:
-    """Make a home's folders as Spark leaves them, as far as the checks look at them."""
-    for table in tables:
-        schema, name = table.split(".")
-        log = home / "warehouse" / f"{schema}.db" / name / "_delta_log"
-        log.mkdir(parents=True)
-        (log / f"{0:020}.json").touch()
-    home.mkdir(exist_ok=True)
-    if metastore:
-        (home / "metastore").mkdir()
-        (home / "metastore" / "service.properties").touch()
-    write_identity(home, Identity(path=home))
-    return home
-
-
-def catalog_of(home: Path, *tables: str) -> Catalog:
-    """Return what the metastore of a home at this path says."""
-    warehouse = f"file:{home}/warehouse"
-    names = [table.split(".") for table in tables]
-    return Catalog(
-        {"default": warehouse} | {schema: f"{warehouse}/{schema}.db" for schema, _ in names},
-        [Entry(schema, name, MANAGED, f"{warehouse}/{schema}.db/{name}") for schema, name in names],
-    )
-
+from support.homes import make_home
 
 # ---------- which home is opened
 
@@ -197,71 +164,6 @@ def test_only_what_lies_in_the_other_warehouse_is_relocated() -> None:
         "s3://a b/warehouse/x.db/t",
     ):
         assert move(stays) is None
-
-
-def test_a_plan_tells_moved_new_missing_and_outside_tables_apart(tmp_path: Path) -> None:
-    home = make_home(tmp_path / "here", "gold.moved", "gold.new", "gold.half")
-    there = tmp_path / "there"
-    known = catalog_of(there, "gold.moved", "gold.gone")
-    here = f"file:{home}/warehouse/gold.db"
-    (tmp_path / "outside").mkdir()
-    known.entries.extend(
-        [
-            Entry("gold", "outside", EXTERNAL, f"file:{tmp_path}/outside"),
-            Entry("gold", "remote", EXTERNAL, "s3://bucket/t"),
-            # A repair was interrupted before it made the table a managed one.
-            Entry("gold", "half", EXTERNAL, f"{here}/half"),
-            Entry("gold", "view", VIEW, None),
-        ]
-    )
-    plan = plan_repair(home, known)
-    assert plan.others == [there]
-    assert {table.table: (table.action, table.location) for table in plan.tables} == {
-        "gold.moved": (Action.moved, f"{here}/moved"),
-        "gold.gone": (Action.missing, f"{here}/gone"),
-        "gold.outside": (Action.left, f"file:{tmp_path}/outside"),
-        "gold.remote": (Action.left, "s3://bucket/t"),
-        "gold.half": (Action.registered, f"{here}/half"),
-        "gold.new": (Action.registered, f"{here}/new"),
-    }
-
-
-def test_a_home_that_is_well_needs_nothing(tmp_path: Path) -> None:
-    home = make_home(tmp_path / "home", "gold.t")
-    plan = plan_repair(home, catalog_of(home, "gold.t"))
-    assert (plan.others, plan.tables) == ([], [])
-
-
-def test_a_folder_without_a_commit_is_no_table(tmp_path: Path) -> None:
-    home = make_home(tmp_path / "home")
-    (home / "warehouse" / "gold.db" / "t" / "_delta_log").mkdir(parents=True)
-    assert plan_repair(home, Catalog({}, [])).tables == []
-
-
-def node(kind: str, name: str, materialized: str, *inputs: str) -> Any:
-    return SimpleNamespace(
-        resource_type=kind,
-        name=name,
-        schema="gold",
-        alias=name,
-        config=SimpleNamespace(materialized=materialized),
-        depends_on=SimpleNamespace(nodes=list(inputs)),
-    )
-
-
-def test_only_views_of_which_all_inputs_exist_are_made_again() -> None:
-    manifest = SimpleNamespace(
-        nodes={
-            "t": node("model", "t", "incremental"),
-            "v": node("model", "v", "view", "t", "source"),
-            "on_v": node("model", "on_v", "view", "v"),
-            "unbuilt": node("model", "unbuilt", "view", "missing", "v"),
-            "on_unbuilt": node("model", "on_unbuilt", "view", "unbuilt"),
-            "missing": node("seed", "missing", "seed"),
-        },
-        sources={"source": SimpleNamespace(schema="bronze", identifier="raw", alias="x")},
-    )
-    assert possible_views(manifest, {("gold", "t"), ("bronze", "raw")}) == ["on_v", "v"]
 
 
 # ---------- ingestion's queue

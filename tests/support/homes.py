@@ -1,0 +1,33 @@
+"""Homes as Spark leaves them, as far as what opens and repairs them looks at them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from footfall.home.identity import Identity, write_identity
+from footfall.home.metastore import MANAGED, Catalog, Entry
+
+
+def make_home(home: Path, *tables: str, metastore: bool = True) -> Path:
+    """Make a home's folders as Spark leaves them, as far as the checks look at them."""
+    for table in tables:
+        schema, name = table.split(".")
+        log = home / "warehouse" / f"{schema}.db" / name / "_delta_log"
+        log.mkdir(parents=True)
+        (log / f"{0:020}.json").touch()
+    home.mkdir(exist_ok=True)
+    if metastore:
+        (home / "metastore").mkdir()
+        (home / "metastore" / "service.properties").touch()
+    write_identity(home, Identity(path=home))
+    return home
+
+
+def catalog_of(home: Path, *tables: str) -> Catalog:
+    """Return what the metastore of a home at this path says."""
+    warehouse = f"file:{home}/warehouse"
+    names = [table.split(".") for table in tables]
+    return Catalog(
+        {"default": warehouse} | {schema: f"{warehouse}/{schema}.db" for schema, _ in names},
+        [Entry(schema, name, MANAGED, f"{warehouse}/{schema}.db/{name}") for schema, name in names],
+    )
