@@ -101,15 +101,13 @@ def describe_entities(world: World) -> dict[str, Entity]:
     device = Vocabulary(DEVICES)
     versions = 8 + world.period.days // 7 + 1
     strings: dict[str, dict[str, StringEncoder]] = {
-        "product.interactions": {"user_id": user, "product_id": product},
+        "product.interactions": {"product_id": product},
         "app.interactions": {
-            "user_id": user,
             "page_id": Vocabulary(f"page-{page:03d}" for page in range(PAGES)),
             "app_version": Vocabulary(f"5.{release}.0" for release in range(versions)),
             "referrer": Vocabulary(REFERRERS),
         },
         "app.users": {
-            "user_id": user,
             "country": Vocabulary(COUNTRIES),
             "device_type": device,
             "subscription_type": Vocabulary(SUBSCRIPTIONS),
@@ -135,27 +133,21 @@ def describe_entities(world: World) -> dict[str, Entity]:
         "crm.events": {"event_id": Numbered("e", 10)},
         "crm.sessions": {"session_id": Numbered("s", 10), "device_type": device},
     }
-    id_columns = {
-        "shop.impressions": "ranking_id",
-        "crm.customers": "customer_id",
-        "crm.transactions": "transaction_id",
-        "crm.support_interactions": "interaction_id",
-        "crm.events": "event_id",
-        "crm.sessions": "session_id",
-    }
+    numbered = {"shop.impressions": "ranking_id"}
     entities = {}
     for name, contract in load_contracts().items():
         if name not in GENERATED:
             continue
-        accepted: dict[str, StringEncoder] = {
-            column.name: Vocabulary([*column.accepted_values, UNKNOWN_VALUE])
-            for column in contract.columns
-            if column.accepted_values
-        }
+        by_contract: dict[str, StringEncoder] = {}
+        for column in contract.columns:
+            if column.accepted_values:
+                by_contract[column.name] = Vocabulary([*column.accepted_values, UNKNOWN_VALUE])
+            elif column.identifies == "user":
+                by_contract[column.name] = user
         entities[name] = Entity(
             contract=contract,
-            strings=strings.get(name, {}) | accepted,
-            id_column=id_columns.get(name),
+            strings=strings.get(name, {}) | by_contract,
+            id_column=numbered.get(name, contract.key[0] if len(contract.key) == 1 else None),
             can_be_late=name not in ("app.users", "crm.customers"),
             first_id=len(world.users) + 1 if name == "crm.customers" else 1,
         )
