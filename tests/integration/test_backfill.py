@@ -26,6 +26,7 @@ from footfall.settings import PROJECT_DIR, get_settings
 from footfall.spark.conflicts import retry_conflicts
 from footfall.spark.session import get_session
 from support.answer import Answer, Footfall
+from support.thorough import only_thorough
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -164,6 +165,7 @@ def version(project: Project, table: str) -> int:
 # ---------- several at a time
 
 
+@only_thorough
 def test_two_backfills_and_a_daily_run_at_a_time_equal_a_full_refresh(
     project: Project, backfill: Footfall
 ) -> None:
@@ -204,6 +206,7 @@ def test_two_backfills_and_a_daily_run_at_a_time_equal_a_full_refresh(
 # ---------- resumption
 
 
+@only_thorough
 def test_a_killed_backfill_continues_with_the_chunks_not_done(
     project: Project, backfill: Footfall
 ) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 
 from footfall.settings import PROJECT_DIR
+from support.thorough import only_thorough
+
+pytestmark = only_thorough
 
 STEPS = PROJECT_DIR / "tests" / "support" / "moved_home.py"
 TABLES = {

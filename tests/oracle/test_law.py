@@ -1,8 +1,8 @@
 """Random schedules of loads and builds give the tables of one full refresh and of the oracle.
 
-Each day has a schedule of its own, for one family of models. ``FOOTFALL_LAW_EXAMPLES`` tries so many
-for each family, ``FOOTFALL_LAW_SEED`` plays those of another day again, ``FOOTFALL_THOROUGH=1`` takes
-all families, and compares all tables with a full refresh.
+Each day has a schedule of its own, for one family of models. ``FOOTFALL_LAW_EXAMPLES`` tries so
+many for each family, ``FOOTFALL_LAW_SEED`` plays those of another day again. With
+``FOOTFALL_THOROUGH=1`` all families are tried, and all tables compared with a full refresh.
 """
 
 from __future__ import annotations
@@ -126,6 +126,7 @@ def ad_clicks() -> dict[str, str]:
     return files | {str(file.path): file.text for file in mart}
 
 
+@only_thorough
 def test_a_new_source_and_its_mart_are_under_the_law(law_data: Callable[[str], DataSet]) -> None:
     data = law_data("ads")
     with project_with(ad_clicks()):

@@ -18,6 +18,9 @@ from footfall.settings import PROJECT_DIR
 from support.data_sets import DataSet
 from support.law import MIDDAY, Row, append_load, as_arrow, at
 from support.projects import working_on
+from support.thorough import only_thorough
+
+pytestmark = only_thorough
 
 ENTITY = "product.interactions"
 MART = "fct_long_sessions_daily"

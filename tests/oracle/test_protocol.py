@@ -17,6 +17,7 @@ from footfall.errors import FootfallError
 from footfall.project.tables import list_tables
 from support.data_sets import DataSet
 from support.law import MIDDAY, Row, append_load, as_arrow, at
+from support.thorough import only_thorough
 
 ENTITY = "product.interactions"
 DAYS = range(40)
@@ -215,6 +216,7 @@ def view_text(data: DataSet, view: str) -> str:
     return str(data.rows(f"show create table {{silver}}.{view}")[0][0])
 
 
+@only_thorough
 def test_the_command_of_the_message_mends_it(data: DataSet, after_late_row: dict[str, int]) -> None:
     changed = with_vars(session_gap_minutes=20)
     data.build("--full-refresh", "--select", "int_session_events+", *changed)

@@ -14,6 +14,9 @@ import pytest
 from support.data_sets import DataSet
 from support.law import check
 from support.reference import Oracle
+from support.thorough import only_thorough
+
+pytestmark = only_thorough
 
 IMPRESSION_DAYS = (date(2017, 11, 25), date(2017, 11, 29), date(2017, 12, 4))
 ROWS, FAVOURITES = 84_287, 2_351
