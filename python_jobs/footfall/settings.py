@@ -141,6 +141,11 @@ class Settings(BaseSettings):
         require_usable("FOOTFALL_HOME", self.home)
         require_usable("FOOTFALL_CACHE", self.cache)
 
+    def table_folder(self, table: str) -> Path:
+        """Return where a table of the home lies, ``schema.table``."""
+        schema, _, name = table.partition(".")
+        return self.warehouse / f"{schema}.db" / name
+
     def schema_of(self, layer: str) -> str:
         """Return the schema of a layer: bronze, silver, gold, training or quality."""
         return f"{self.db_schema}_{layer}"

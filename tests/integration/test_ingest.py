@@ -619,3 +619,21 @@ def test_files_that_were_loaded_are_known_without_spark_until_something_else_is_
 
     spark.sql(f"drop table {table}")
     assert (load("crm.events", file, other).rows, asked) == (3, ["Spark"] * 3)
+
+
+def test_small_files_of_many_loads_are_merged_and_stay_known(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("footfall.ingest.record.COMPACT_AFTER", 3)
+    files = [events(tmp_path, f"load{number}.csv", 9100 + number) for number in range(4)]
+    loads = [load("crm.events", file).load_ids[0] for file in files]
+    ids = bronze(spark, "crm.events", "event_id", "_load_id")
+    assert {(f"e{9100 + number}", load_id) for number, load_id in enumerate(loads)} <= {*ids}
+    settings = get_settings()
+    for table in (
+        get_contract("crm.events").bronze_table(settings),
+        f"{settings.schema_of('quality')}.dq_ingested_files",
+    ):
+        history = [row["operation"] for row in spark.sql(f"describe history {table}").collect()]
+        assert "OPTIMIZE" in history
+    assert load("crm.events", *files).loaded == []

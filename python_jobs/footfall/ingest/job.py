@@ -238,6 +238,7 @@ class _Job:
         settled = self.record.sha_loaded | (self.record.sha_rejected - set(self.offers))
         if self.queue.sha_queued() - settled:
             self._stream()
+        self.record.compact()
         self._finish()
         return self.report
 

@@ -16,6 +16,8 @@ from pyspark.sql import functions as F
 from footfall.project.contracts import Contract
 from footfall.project.records import INGESTED_FILES, record_table
 from footfall.settings import Settings
+from footfall.spark.delta_log import read_delta_table
+from footfall.spark.explain import first_sentence
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -25,6 +27,9 @@ log = structlog.get_logger(__name__)
 METADATA_KEY = "footfall_ingest"
 EMPTIED_BY_ERASURE = "footfall.emptied_by_erasure"
 """Property of a bronze table: the newest load when an erasure removed its last rows."""
+
+COMPACT_AFTER = 50
+"""Commits with small files, one for each load, before they are merged."""
 
 _creation = threading.Lock()
 
@@ -59,6 +64,7 @@ class IngestRecord:
 
     def __init__(self, spark: SparkSession, settings: Settings, contract: Contract) -> None:
         self.spark = spark
+        self.settings = settings
         self.contract = contract
         self.bronze = contract.bronze_table(settings)
         files = record_table(INGESTED_FILES)
@@ -185,6 +191,24 @@ class IngestRecord:
         return {
             row["_source_file"]: LoadCounts(row["rows"], row["rows_with_errors"]) for row in rows
         }
+
+    def compact(self) -> None:
+        """Merge the small files of many loads, which would slow down later loads and builds.
+
+        Another process may do so at the same time; what fails is left to the next load.
+        """
+        for table in (self.bronze, self.table):
+            known = read_delta_table(self.settings.table_folder(table))
+            newest = known.history(COMPACT_AFTER) if known else []
+            operations = [commit["operation"] for commit in newest]
+            if len(operations) < COMPACT_AFTER or "OPTIMIZE" in operations:
+                continue
+            try:
+                self.spark.sql(f"optimize {table}")
+            except Exception as error:
+                log.warning(
+                    "table_not_compacted", table=table, reason=first_sentence(str(error))[0]
+                )
 
     def append(self, records: Sequence[FileRecord]) -> None:
         """Write records and remember them."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from footfall.ingest.queue import Queue
@@ -29,8 +28,8 @@ class Settled:
     def __init__(self, settings: Settings, contract: Contract, queue: Queue) -> None:
         self.queue = queue
         self.file = queue.folder / "settled.json"
-        self.bronze = _folder(settings, contract.bronze_table(settings))
-        self.record = _folder(settings, record_table(INGESTED_FILES).name_in(settings))
+        self.bronze = settings.table_folder(contract.bronze_table(settings))
+        self.record = settings.table_folder(record_table(INGESTED_FILES).name_in(settings))
 
     def note(self, loaded: Iterable[str], rejected: Iterable[str]) -> None:
         """Keep which contents, by SHA-256, the record now says were loaded and rejected."""
@@ -68,8 +67,3 @@ class Settled:
             return None
         # Other entities are recorded in the same table.
         return [bronze.table_id, bronze.version, record.table_id]
-
-
-def _folder(settings: Settings, table: str) -> Path:
-    schema, _, name = table.partition(".")
-    return settings.warehouse / f"{schema}.db" / name
