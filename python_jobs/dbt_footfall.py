@@ -150,7 +150,9 @@ def read_delta_log(_adapter: SparkAdapter, relation: SparkRelation) -> DeltaTabl
         None for a view, a table whose files are not on this machine, or a log that Spark must read.
     """
     is_view = relation.type == RelationType.View
-    folder = None if is_view else local_folder(relation.information or "")
+    # Databricks' relations know of no location.
+    information = getattr(relation, "information", None)
+    folder = None if is_view else local_folder(information or "")
     return read_delta_table(folder) if folder else None
 
 
