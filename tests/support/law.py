@@ -133,8 +133,9 @@ def table_contents(data: DataSet) -> dict[str, pa.Table]:
         if layer != "bronze"
     }
     gold = data.settings.schema_of("gold")
-    views = data.spark.sql(f"show views in {gold}").collect()
-    built |= {view["viewName"]: "gold" for view in views}
+    if data.spark.catalog.databaseExists(gold):
+        views = data.spark.sql(f"show views in {gold}").collect()
+        built |= {view["viewName"]: "gold" for view in views}
     names = [name for name in subjects(data.project) if name in built]
     return {name: data.table(built[name], name) for name in names}
 
