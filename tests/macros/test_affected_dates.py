@@ -373,3 +373,19 @@ def test_attributes_change_the_days_that_hold_others(manifest: dict[str, Any]) -
     nothing = {"dates": [NEW], "ranges": {"product.interactions": (1, 2)}}
     assert macros["changed_attribute_dates"](nothing) == nothing
     assert len(warehouse.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("ranges", "condition"),
+    [
+        ({"a.b": (3, 5)}, "_load_id > 3 and _load_id <= 5"),
+        ({"a.b": (0, None)}, "true"),
+        ({"a.c": (3, 5)}, "false"),
+    ],
+)
+def test_a_load_is_read_once(
+    manifest: dict[str, Any], ranges: dict[str, Any], condition: str
+) -> None:
+    macros = macros_of(manifest, "dq_quarantine", Warehouse({}))
+    rendered = macros["in_loads"]("_load_id", {"ranges": ranges}, "a.b")
+    assert " ".join(str(rendered).split()) == condition
