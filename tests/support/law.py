@@ -429,33 +429,58 @@ OVERFLOWS: dict[str, tuple[Row, ...]] = {
 """Values that are right one by one, and wrong together."""
 
 
+ORDERS = ("any", "by time", "by time but one")
+"""How rows come to loads: at random; each load what follows the one before; one late row besides.
+
+Only where a load has no early row do tables go on from totals that they keep.
+"""
+
+
 def drawn_schedule(
-    family: Family, rng: random.Random, load_count: int, rows_at_least: int, rows_at_most: int
+    family: Family,
+    rng: random.Random,
+    load_count: int,
+    rows_at_least: int,
+    rows_at_most: int,
+    order: str,
 ) -> Schedule:
     """Draw loads, definitions and choices, without builds.
 
     Args:
         rows_at_least: of each entity, before some of them are delivered twice.
+        order: one of :data:`ORDERS`.
     """
     loads: list[dict[str, list[Row]]] = [{} for _ in range(load_count)]
+    late = rng.choice(family.entities) if order == "by time but one" else None
     for name in family.entities:
-        rows = [random_row(name, rng) for _ in range(rng.randint(rows_at_least, rows_at_most))]
-        again = [row for row in rows if rng.random() < 0.2]
-        for row in (*rows, *again):
-            loads[rng.randrange(load_count)].setdefault(name, []).append(row)
+        count = rng.randint(rows_at_least, rows_at_most)
+        rows = [random_row(name, rng) for _ in range(count)]
+        if order == "any":
+            numbers = [rng.randrange(load_count) for _ in rows]
+        else:
+            clock = get_contract(name).event_time
+            rows.sort(key=lambda row, clock=clock: str(row[clock] or ""))  # type: ignore[misc]
+            numbers = [place * load_count // count for place in range(count)]
+            if name == late:
+                numbers[rng.randrange(count)] = load_count - 1
+        for row, number in zip(rows, numbers, strict=True):
+            loads[number].setdefault(name, []).append(row)
+            if rng.random() < 0.2:
+                again = rng.randrange(0 if order == "any" else number, load_count)
+                loads[again].setdefault(name, []).append(row)
     varied = {name: rng.choice(values) for name, values in family.varied.items()}
     chosen = {name: rng.choice(values) for name, values in family.choices.items()}
     return Schedule(family, tuple(loads), (), replace(family.definitions, **varied), chosen)
 
 
 def random_schedule(family: Family, rng: random.Random, data: DataSet) -> Schedule:
-    """Draw up to five loads: rows arrive in any order, some of them twice, some very late.
+    """Draw up to five loads: rows arrive in some order, some of them twice, some very late.
 
     Around whole builds, of which the last follows the last load, lie such of parts, refused ones of
     other definitions, and refused ones without rows.
     """
     load_count = rng.randint(2, 5)
-    drawn = drawn_schedule(family, rng, load_count, rows_at_least=3, rows_at_most=48)
+    drawn = drawn_schedule(family, rng, load_count, 3, 48, rng.choice(ORDERS))
     manifest = data.dbt("parse", *drawn.dbt_vars())
     models = sorted(
         node.name for node in manifest.nodes.values() if node.resource_type in ("model", "snapshot")
