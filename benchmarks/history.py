@@ -41,15 +41,7 @@ GROUPS = {
     "user × product": ("int_user_product_monthly", "fct_user_product"),
     "customer features": ("int_customer_totals", "fct_customer_features"),
 }
-INPUTS = (
-    "fct_user_activity_daily",
-    "fct_user_activity_monthly",
-    "fct_user_product_daily",
-    "stg_crm__customers",
-    "stg_crm__transactions",
-    "stg_crm__events",
-    "stg_crm__sessions",
-)
+NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 def fill(first: date, last: date, users: int, scale: float) -> None:
@@ -74,7 +66,7 @@ def fill(first: date, last: date, users: int, scale: float) -> None:
                 shiftleft(1, day(day) - 1) as bit, pmod(xxhash64(id, day, 1), 10) as kind
             from {days} cross join (select id from range({users}))
             where pmod(xxhash64(id, day), 100) < 2 + pmod(xxhash64(id), 40)
-                and day > date_sub(date'{LAST}', pmod(xxhash64(id, 2), 730))
+                and day > date_sub(date'{LAST}', cast(pmod(xxhash64(id, 2), 730) as int))
         )
         group by month_start, user_id
     """)
@@ -134,8 +126,17 @@ def history(days: int, users: int, scale: float) -> list[Row]:
 
 
 def steps(days: int, users: int, scale: float) -> Iterator[Row]:
-    models = tuple(model for group in GROUPS.values() for model in group)
-    build((*INPUTS, *models, "+fct_user_product", "+int_customer_totals"), "--empty")
+    above = [f"+{model}" for group in GROUPS.values() for model in group]
+    run_dbt(
+        "build",
+        "--empty",
+        *NO_TESTS,
+        "--select",
+        *above,
+        "--vars",
+        jsonlib.dumps(SOURCES),
+        quiet=True,
+    )
     fill(LAST - timedelta(days=days - 1), LAST, users, scale)
     for name, group in GROUPS.items():
         whole = partial(build, group, "--full-refresh")

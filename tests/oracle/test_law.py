@@ -11,6 +11,7 @@ import os
 import random
 from collections.abc import Callable
 from datetime import date, datetime, timezone
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,36 @@ def test_a_session_that_grows_past_midnight_changes_the_day_on_which_it_began(
         "select event_date, longest_session_seconds from {gold}.fct_longest_sessions"
     )
     assert longest == [(date(2025, 2, 28), 150.0)]
+
+
+def test_a_customer_s_last_30_days_reach_into_the_month_whose_totals_are_kept(
+    law_data: Callable[[str], DataSet],
+) -> None:
+    """A load of April alone goes on from March's totals, and counts March's last days again."""
+
+    def paid(number: int, day: str, amount: str) -> Row:
+        return {
+            "transaction_id": f"t{number}", "customer_id": 1, "currency": "EUR",
+            "quantity": 1, "price": Decimal(amount), "transaction_status": "completed",
+            "transaction_time": datetime.fromisoformat(day).replace(tzinfo=timezone.utc),
+        }  # fmt: skip
+
+    march = [paid(1, "2025-02-10", "1"), paid(2, "2025-03-04", "2"), paid(3, "2025-03-31", "4")]
+    april = [paid(4, "2025-04-01", "8")]
+    select = ("--select", "+fct_customer_features", "+dq_load_reconciliation")
+    schedule = Schedule(
+        FAMILIES["customers"],
+        ({"crm.transactions": march}, {"crm.transactions": april}),
+        runs=(Run(0, select), Run(1, select)),
+        definitions=FAMILIES["customers"].definitions,
+    )
+    data = law_data("customers")
+    assert breaches_of_oracle(data, play(data, schedule)) == {}
+    newest = data.rows(
+        "select purchase_frequency, total_spend, transaction_frequency_last_30_days "
+        "from {gold}.fct_customer_features where as_of_date = '2025-04-01'"
+    )
+    assert newest == [(4, Decimal(15), 3)]
 
 
 def ad_clicks() -> dict[str, str]:
