@@ -615,7 +615,9 @@ def unit_tests_catch(mutant: Mutant, data: DataSet) -> bool:
     from support import law
 
     select = [f"+{table},test_type:unit" for table in mutant.tables.split()]
-    variables = law.FAMILIES[mutant.family].dbt_vars()
+    # Under the definitions that they were written for.
+    delivered = {"sources": law.FAMILIES[mutant.family].sources, "user_sketches": True}
+    variables = ("--vars", json.dumps(delivered))
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             data.dbt("test", "--select", *select, *variables)
