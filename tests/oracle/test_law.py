@@ -115,6 +115,41 @@ def test_a_session_that_grows_past_midnight_changes_the_day_on_which_it_began(
     assert longest == [(date(2025, 2, 28), 150.0)]
 
 
+def test_a_user_of_last_week_is_retained_though_only_this_week_is_counted_again(
+    law_data: Callable[[str], DataSet],
+) -> None:
+    """Of February the 25th is read again, in the week before 9 March, and not the 3rd alone."""
+
+    def view(day: str) -> Row:
+        return {
+            "event_time": datetime.fromisoformat(day).replace(tzinfo=timezone.utc),
+            "user_id": "U", "product_id": "P", "interaction_type": "view",
+        }  # fmt: skip
+
+    select = ("--select", "+fct_growth_accounting", "+fct_retention_cohorts", "+fct_user_product",
+              "+dq_load_reconciliation")  # fmt: skip
+    february = [view("2025-02-03 12:00:00"), view("2025-02-25 12:00:00")]
+    schedule = Schedule(
+        FAMILIES["engagement"],
+        (
+            {"product.interactions": february},
+            {"product.interactions": [view("2025-03-09 12:00:00")]},
+        ),
+        runs=(Run(0, select), Run(1, select)),
+        definitions=FAMILIES["engagement"].definitions,
+    )
+    data = law_data("engagement")
+    assert breaches_of_oracle(data, play(data, schedule)) == {}
+    weeks = data.rows(
+        "select period_start, active_users, retained_users from {gold}.fct_growth_accounting "
+        "where period_type = 'week' and definition = 'basic' and active_users > 0 order by 1"
+    )
+    assert weeks == [(date(2025, 2, 3), 1, 0), (date(2025, 2, 24), 1, 0), (date(2025, 3, 3), 1, 1)]
+    assert data.rows("select month_start, view_count from {gold}.int_user_product_monthly") == [
+        (date(2025, 2, 1), 2)
+    ]
+
+
 def test_a_customer_s_last_30_days_reach_into_the_month_whose_totals_are_kept(
     law_data: Callable[[str], DataSet],
 ) -> None:

@@ -192,7 +192,7 @@ MIDDAY = time(12)
 # On the 8th day summer begins in New York, on the -118th it had ended. Beside the day of arrival
 # lie the last that a row may have and the first that it may not.
 DAYS = (
-    *(0, 8) * 6, 1, 1, 2, 6, 7, 27, 28, 29, 30, 31, 32, 33, -1, -2, -29, -118, -365, -400,
+    *(0, 8) * 6, 1, 1, 2, 6, 7, 27, 28, 29, 30, 31, 32, 33, -1, -2, -27, -29, -118, -365, -400,
 )  # fmt: skip
 TIMES = tuple(
     time.fromisoformat(text)
@@ -244,6 +244,8 @@ EDGES = {
     "engaged_session_seconds": (120, 600),
     "earliest_event_date": ("2000-01-01", (DAY_ZERO - timedelta(days=400)).isoformat()),
 }  # fmt: skip
+BITMAPS_OR_DELTAS = {"active_users_bitmap_days": (3, 1000)}
+"""Loads of a few rows touch many days, which the default counts by deltas alone."""
 FAMILIES = {
     "engagement": Family(
         ("product", "app"),
@@ -252,6 +254,7 @@ FAMILIES = {
             "session_cap_percentile": (None, 0.5, 0.99),
             **EDGES,
         },
+        choices=BITMAPS_OR_DELTAS,
         tried=OTHER_SESSIONS,
     ),
     "engagement_elsewhere": Family(
@@ -271,6 +274,7 @@ FAMILIES = {
             "hot_product_share": (0.01, 0.3, 0.4),
             "hot_product_max_buckets": (2, 32),
         },
+        choices=BITMAPS_OR_DELTAS,
         tried=OTHER_SESSIONS,
     ),
     "training": Family(

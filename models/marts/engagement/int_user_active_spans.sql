@@ -61,7 +61,7 @@ with_read as (
             and kept_spans.definition = read_spans.definition
 ),
 
--- A late row can take away a user's last day under a definition: the one before it is searched.
+-- Where rows were removed and their days recomputed, a user's last day before them is searched.
 lost as (
     select
         user_id,
