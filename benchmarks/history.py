@@ -129,7 +129,6 @@ def steps(days: int, users: int, scale: float) -> Iterator[Row]:
     above = [f"+{model}" for group in GROUPS.values() for model in group]
     run_dbt(
         "build",
-        "--empty",
         *NO_TESTS,
         "--select",
         *above,
