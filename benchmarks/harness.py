@@ -34,6 +34,9 @@ LAST_SECONDS = 60
 
 PROGRESS = Console(stderr=True)
 
+NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+"""Options of ``dbt build``."""
+
 T = TypeVar("T")
 
 

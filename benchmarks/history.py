@@ -18,7 +18,15 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.harness import Row, Work, in_own_process, measure, temporary_home, write_report
+from benchmarks.harness import (
+    NO_TESTS,
+    Row,
+    Work,
+    in_own_process,
+    measure,
+    temporary_home,
+    write_report,
+)
 from footfall.project.dbt import run_dbt
 from footfall.settings import get_settings
 from footfall.spark.session import get_session
@@ -41,7 +49,6 @@ GROUPS = {
     "user × product": ("int_user_product_monthly", "fct_user_product"),
     "customer features": ("int_customer_totals", "fct_customer_features"),
 }
-NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 def fill(first: date, last: date, users: int, scale: float) -> None:
@@ -127,15 +134,8 @@ def history(days: int, users: int, scale: float) -> list[Row]:
 
 def steps(days: int, users: int, scale: float) -> Iterator[Row]:
     above = [f"+{model}" for group in GROUPS.values() for model in group]
-    run_dbt(
-        "build",
-        *NO_TESTS,
-        "--select",
-        *above,
-        "--vars",
-        jsonlib.dumps(SOURCES),
-        quiet=True,
-    )
+    variables = jsonlib.dumps(SOURCES)
+    run_dbt("build", *NO_TESTS, "--select", *above, "--vars", variables, quiet=True)
     fill(LAST - timedelta(days=days - 1), LAST, users, scale)
     for name, group in GROUPS.items():
         whole = partial(build, group, "--full-refresh")

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
-from benchmarks.harness import Row, Work, measure, temporary_home, write_report
+from benchmarks.harness import NO_TESTS, Row, Work, measure, temporary_home, write_report
 from footfall.generate import DirtShares, generate
 from footfall.ingest import ingest
 from footfall.project.contracts import load_contracts
@@ -93,9 +93,8 @@ class History:
     def build(self) -> Work:
         """Run all models and return the bytes of the data files that were added."""
         before = self.commits
-        exclude = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
         variables = jsonlib.dumps({"sources": list(SOURCES)})
-        run_dbt("build", *exclude, "--vars", variables, quiet=True)
+        run_dbt("build", *NO_TESTS, "--vars", variables, quiet=True)
         return Work(bytes_written=sum(map(_bytes_added, self.commits - before)))
 
     def add_late_row(self) -> None:

@@ -18,7 +18,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
-from benchmarks.harness import Row, Work, in_own_process, measure, temporary_home, write_report
+from benchmarks.harness import (
+    NO_TESTS,
+    Row,
+    Work,
+    in_own_process,
+    measure,
+    temporary_home,
+    write_report,
+)
 from footfall.ingest import ingest
 from footfall.ingest.record import COMPACT_AFTER
 from footfall.project.contracts import get_contract
@@ -33,7 +41,6 @@ ROWS_A_LOAD = 100
 FIRST = datetime(2024, 1, 1, tzinfo=timezone.utc)
 RUNS = 3
 VARS = ("--vars", jsonlib.dumps({"sources": ["product", "app"]}))
-NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 def rows_of(name: str, number: int) -> list[dict[str, object]]:

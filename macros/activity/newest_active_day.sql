@@ -1,5 +1,5 @@
 {% macro newest_active_day(bits, month_start, until) -%}
     {%- set known = bits ~ ' & (shiftleft(1L, least(datediff(' ~ until ~ ', ' ~ month_start
         ~ '), 30) + 1) - 1)' -%}
-    if({{ known }} > 0, date_add({{ month_start }}, length(bin({{ known }})) - 1), null)
+    if({{ known }} > 0, {{ footfall.last_active_day(known, month_start) }}, null)
 {%- endmacro %}

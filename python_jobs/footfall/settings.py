@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from footfall.errors import UsageError
+from footfall.home.checks import folder_of
 from footfall.home.identity import path_as_registered
 from footfall.paths import require_usable
 
@@ -144,7 +145,7 @@ class Settings(BaseSettings):
     def table_folder(self, table: str) -> Path:
         """Return where a table of the home lies, ``schema.table``."""
         schema, _, name = table.partition(".")
-        return self.warehouse / f"{schema}.db" / name
+        return folder_of(self.home, schema) / name
 
     def schema_of(self, layer: str) -> str:
         """Return the schema of a layer: bronze, silver, gold, training or quality."""

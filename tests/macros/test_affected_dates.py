@@ -263,7 +263,7 @@ def test_as_of_dates_are_rewritten_from_the_first_affected_or_the_newest_on(
     rows = [(day,) for day in newest]
     warehouse = Warehouse({}, {"select max\\(as_of_date\\)": rows})
     macros = macros_of(manifest, "int_customer_totals", warehouse)
-    assert macros["first_affected_as_of"](plan, ["stg_crm__events"]) == first
+    assert macros["first_affected_as_of"](plan) == first
     asked = " ".join(warehouse.asked)
     assert ("max(event_date)" in asked) == bool(plan.get("is_forced"))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,10 +29,17 @@ MONTHS = [
 LONGEST_HISTORY = 31
 
 
+class Macros:
+    """The macros of macros/activity, as they call each other."""
+
+    def __getattr__(self, macro: str) -> Callable[..., str]:
+        return partial(render, macro)
+
+
 def render(macro: str, *arguments: Any) -> str:
     """Return the SQL of a macro of macros/activity."""
     source = (PROJECT_DIR / "macros" / "activity" / f"{macro}.sql").read_text()
-    module: Any = Environment().from_string(source).module
+    module: Any = Environment().from_string(source, {"footfall": Macros()}).module
     return str(getattr(module, macro)(*arguments)).strip()
 
 

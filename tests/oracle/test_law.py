@@ -75,6 +75,13 @@ def longest_sessions() -> dict[str, str]:
     }
 
 
+def view(moment: str) -> Row:
+    return {
+        "event_time": datetime.fromisoformat(moment).replace(tzinfo=timezone.utc),
+        "user_id": "U", "product_id": "P", "interaction_type": "view",
+    }  # fmt: skip
+
+
 def test_a_session_that_grows_past_midnight_changes_the_day_on_which_it_began(
     law_data: Callable[[str], DataSet],
 ) -> None:
@@ -82,12 +89,6 @@ def test_a_session_that_grows_past_midnight_changes_the_day_on_which_it_began(
 
     So it is in a mart that reads sessions and says nothing of midnight.
     """
-
-    def view(moment: str) -> Row:
-        return {
-            "event_time": datetime.fromisoformat(moment).replace(tzinfo=timezone.utc),
-            "user_id": "U", "product_id": "P", "interaction_type": "view",
-        }  # fmt: skip
 
     marts = ("+fct_user_activity_monthly", "+fct_longest_sessions")
     select = ("--select", *marts, "+dq_load_reconciliation")
@@ -119,12 +120,6 @@ def test_a_user_of_last_week_is_retained_though_only_this_week_is_counted_again(
     law_data: Callable[[str], DataSet],
 ) -> None:
     """Of February the 25th is read again, in the week before 9 March, and not the 3rd alone."""
-
-    def view(day: str) -> Row:
-        return {
-            "event_time": datetime.fromisoformat(day).replace(tzinfo=timezone.utc),
-            "user_id": "U", "product_id": "P", "interaction_type": "view",
-        }  # fmt: skip
 
     select = ("--select", "+fct_growth_accounting", "+fct_retention_cohorts", "+fct_user_product",
               "+dq_load_reconciliation")  # fmt: skip

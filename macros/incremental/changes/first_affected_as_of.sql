@@ -1,4 +1,4 @@
-{% macro first_affected_as_of(affected, tables) %}
+{% macro first_affected_as_of(affected) %}
     {#- What is known as of a date changes from the first affected date on. The newest as-of date is the
         newest day: its rows go when that day moves, which it does backwards only where days are
         recomputed whose rows were removed. -#}
@@ -8,10 +8,8 @@
     {%- set queries = ['select max(as_of_date) as newest from ' ~ this] -%}
     {%- if affected.is_forced -%}
         {%- set observed = [] -%}
-        {%- for name in tables -%}
-            {%- do observed.append(
-                'select max(event_date) as newest from ' ~ footfall.model_node(name).relation_name
-            ) -%}
+        {%- for table in footfall.inputs_of(graph.nodes[model.unique_id]) -%}
+            {%- do observed.append('select max(event_date) as newest from ' ~ table.relation_name) -%}
         {%- endfor -%}
         {%- do queries.append('select max(newest) from (' ~ observed | join(' union all ') ~ ')') -%}
     {%- endif -%}

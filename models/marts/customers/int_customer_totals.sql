@@ -1,9 +1,7 @@
 {{ config(partition_by=['as_of_date']) }}
 
 {% set affected = affected_dates() %}
-{% set first_as_of = first_affected_as_of(affected, [
-    'stg_crm__customers', 'stg_crm__transactions', 'stg_crm__events', 'stg_crm__sessions',
-]) %}
+{% set first_as_of = first_affected_as_of(affected) %}
 {% set affected_as_of = 'true' if affected.whole
     else "as_of_date >= date'" ~ first_as_of ~ "'" if first_as_of else 'false' %}
 {#- The totals at the end of the month before are kept; what came after it is added to them. -#}

@@ -26,17 +26,13 @@ bars as (
         lateral view explode(sequence(1, {{ window_days }})) lengths as active_days
 ),
 
+planes as (
+    {{ active_planes_of(ref('fct_user_activity_monthly')) }}
+),
+
 user_months as (
-    select
-        user_id,
-        month_start,
-        planes.definition,
-        planes.active_days
-    from {{ ref('fct_user_activity_monthly') }}
-        lateral view {{ by_definition('*_days') }} planes as definition, active_days
-    where
-        planes.active_days > 0
-        and {{ in_dates('month_start', input_months) }}
+    select * from planes
+    where {{ in_dates('month_start', input_months) }}
 ),
 
 -- A month's days above the {{ days_before }} before it, also where only those have activity.

@@ -9,14 +9,7 @@
 {{ note_run(affected.loads, affected.changed, replace_where='true' if replaces else 'false') }}
 
 with user_months as (
-    select
-        user_id,
-        month_start,
-        planes.definition,
-        planes.active_days
-    from {{ ref('fct_user_activity_monthly') }}
-        lateral view {{ by_definition('*_days') }} planes as definition, active_days
-    where planes.active_days > 0
+    {{ active_planes_of(ref('fct_user_activity_monthly')) }}
 ),
 
 read_spans as (

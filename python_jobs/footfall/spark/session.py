@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from footfall import interrupts
 from footfall.errors import FootfallError
 from footfall.home.checks import check_folders, check_metastore
-from footfall.home.metastore import in_use
+from footfall.home.metastore import IN_USE, in_use
 from footfall.paths import property_line
 from footfall.settings import Settings, get_settings
 from footfall.spark.class_archive import archive_file, archive_options, ensure_archive
@@ -275,7 +275,7 @@ def get_session(
                 raise holder_ended()
             holder = find_holder(home)
             if holder and not waits:
-                raise in_use(home, describe(holder) if holder else None)
+                raise in_use(home, describe(holder))
             if holder and say:
                 say(f"Waiting for {describe(holder)}, which has Spark to itself.")
                 say = None
@@ -310,7 +310,7 @@ def explain_start_failure(error: Exception) -> FootfallError:
     """Return a readable error for a session whose metastore could not be opened."""
     text = str(error)
     home = get_settings().home
-    signs = ("XSDB6", "Another instance of Derby", "SessionHiveMetaStoreClient")
+    signs = (IN_USE, "Another instance of Derby", "SessionHiveMetaStoreClient")
     if any(sign in text for sign in signs):
         return in_use(home)
     told = explain(error)
