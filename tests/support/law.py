@@ -474,7 +474,33 @@ def drawn_schedule(
                 loads[again].setdefault(name, []).append(row)
     varied = {name: rng.choice(values) for name, values in family.varied.items()}
     chosen = {name: rng.choice(values) for name, values in family.choices.items()}
-    return Schedule(family, tuple(loads), (), replace(family.definitions, **varied), chosen)
+    definitions = replace(family.definitions, **varied)
+    for load in loads:
+        for name, rows in load.items():
+            if "user" in (column.identifies for column in get_contract(name).columns):
+                rows += followers(name, rows, definitions, rng)
+    return Schedule(family, tuple(loads), (), definitions, chosen)
+
+
+def followers(
+    name: str, rows: Sequence[Row], definitions: Definitions, rng: random.Random
+) -> list[Row]:
+    """Return rows of the same users, as much later as decides something of a session.
+
+    Args:
+        name: an entity of users' events.
+        rows: of a load; few of them get a follower.
+    """
+    clock = get_contract(name).event_time
+    gap = timedelta(minutes=definitions.session_gap_minutes)
+    longest = timedelta(minutes=definitions.session_max_minutes or 0)
+    tick = timedelta(microseconds=1)
+    found = []
+    for row in rows:
+        if rng.random() < 0.15 and row[clock] and row[clock] < at(max(DAYS), MIDDAY):
+            later = row[clock] + rng.choice((gap - tick, gap, longest, longest + tick))
+            found.append(row | {clock: later})
+    return found
 
 
 def random_schedule(family: Family, rng: random.Random, data: DataSet) -> Schedule:
