@@ -52,7 +52,7 @@ sql-lint: ## sqlfluff, dialect sparksql (its templater does not know the snapsho
 	$(BIN)/sqlfluff lint --disable-progress-bar models data_tests/singular analyses
 
 parse: ## dbt parse for every target, no secret set
-	@for target in local thrift databricks; do \
+	@for target in local connect thrift databricks; do \
 		echo "dbt parse --target $$target"; \
 		$(BIN)/dbt --quiet --warn-error parse --target $$target --no-partial-parse \
 			--target-path target/parse-$$target || exit 1; \

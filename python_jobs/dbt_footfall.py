@@ -33,7 +33,7 @@ from pyspark.sql import Row, SparkSession
 from footfall import interrupts
 from footfall.errors import FootfallError
 from footfall.settings import get_settings
-from footfall.spark.conflicts import retry_conflicts, table_of
+from footfall.spark.conflicts import run_statement, table_of
 from footfall.spark.delta_log import DeltaTable, local_folder, read_delta_table
 from footfall.spark.explain import explain
 from footfall.spark.session import get_session
@@ -103,7 +103,7 @@ def execute(self: Cursor, sql: str, *parameters: Any) -> None:
     statement = sql % parameters if parameters else sql
     session = _configured_session(self.server_side_parameters)
     try:
-        self._df = retry_conflicts(lambda: session.sql(statement), table_of(statement))
+        self._df = run_statement(session, statement)
     except Exception as error:
         if not OPTIMIZE.match(statement):
             raise _explained(error) from error

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -161,6 +162,40 @@ def check_spark(settings: Settings) -> Check:
     return Check(name="Spark", ok=True, found=f"started: {answer[0] if answer else ''}")
 
 
+def check_cluster(settings: Settings) -> Check:
+    """Let every executor write a part of a table to the warehouse, and the driver read them all."""
+    from footfall.spark.session import get_session
+
+    if not settings.uses_cluster:
+        return Check(name="Cluster", ok=True, found="none: tasks run in this process")
+    session = get_session(settings)
+    folder = str(settings.warehouse / f".doctor-{os.getpid()}")
+    context: Any = session.sparkContext._jsc.sc()  # type: ignore[attr-defined]
+    tasks = max(settings.task_slots, 2)
+    try:
+        session.range(tasks, numPartitions=tasks).write.format("delta").save(folder)
+        read = session.read.format("delta").load(folder).count()
+        written = len(list(Path(folder).glob("*.parquet")))
+    except Exception as error:
+        return Check(
+            name="Cluster",
+            ok=False,
+            found=explain(error).message,
+            fix=f"Each executor must be able to write to {settings.warehouse}: a folder that all "
+            "machines share.",
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    # The driver counts as one of them.
+    executors = context.getExecutorMemoryStatus().size() - 1
+    return Check(
+        name="Cluster",
+        ok=read == written == tasks and executors > 0,
+        found=f"{settings.spark_master}, {executors} executors, {written} of {tasks} files written",
+        fix="Name a FOOTFALL_HOME that all machines share, and executors that the cluster has.",
+    )
+
+
 CHECKS: tuple[Callable[[Settings], Check], ...] = (
     check_python,
     check_packages,
@@ -170,14 +205,15 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     check_home,
     check_metastore,
     check_spark,
+    check_cluster,
 )
 
 
 def run_checks(settings: Settings) -> Iterator[Check]:
-    """Run all checks in order; Spark's start comes last and only where the rest is well."""
+    """Run all checks in order; Spark's come last, each only where all before it is well."""
     all_well = True
     for check in CHECKS:
-        if check is check_spark and not all_well:
+        if check in (check_spark, check_cluster) and not all_well:
             return
         result = check(settings)
         all_well = all_well and result.ok

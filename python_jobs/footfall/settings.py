@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
 import psutil
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from footfall.errors import UsageError
@@ -18,6 +26,7 @@ from footfall.paths import require_usable
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 GIB = 1024**3
+LOOPBACK = "127.0.0.1"
 
 
 def usable_cores() -> int:
@@ -53,6 +62,27 @@ class Settings(BaseSettings):
         default="footfall",
         pattern=r"^[a-z][a-z0-9_]*$",
         description="Prefix of all schemas; the dbt profile reads the same variable.",
+    )
+    spark_master: str | None = Field(
+        default=None,
+        pattern=r"^(local(\[[^\]]+\])?|spark://[^\s/:,]+:\d+(,[^\s/:,]+:\d+)*|yarn|k8s://\S+)$",
+        description="Where Spark's tasks run: by default in this process, on FOOTFALL_CORES.",
+    )
+    driver_host: str = Field(
+        default=LOOPBACK,
+        pattern=r"^[A-Za-z0-9.:-]+$",
+        description="The address of this machine at which a cluster's executors reach it; Spark "
+        "listens there.",
+    )
+    executors: int | None = Field(default=None, ge=1, description="A cluster's executors.")
+    executor_cores: int | None = Field(default=None, ge=1, description="Cores of an executor.")
+    executor_memory_gib: int | None = Field(
+        default=None, ge=1, description="Heap of an executor in GiB."
+    )
+    metastore_uri: str | None = Field(
+        default=None,
+        pattern=r"^thrift://[^\s/:,]+:\d+(,thrift://[^\s/:,]+:\d+)*$",
+        description="A Hive metastore server, in place of the home's own metastore.",
     )
     cores: int = Field(default_factory=usable_cores, ge=1, description="Spark's local cores.")
     driver_memory_gib: int = Field(
@@ -142,6 +172,18 @@ class Settings(BaseSettings):
         require_usable("FOOTFALL_HOME", self.home)
         require_usable("FOOTFALL_CACHE", self.cache)
 
+    @model_validator(mode="after")
+    def _is_within_reach_of_the_cluster(self) -> Settings:
+        hosts = re.findall(r"(?<=[/,])[^/:,]+(?=:)", self.spark_master or "")
+        local = (LOOPBACK, "localhost", "::1")
+        is_remote = self.uses_cluster and not (hosts and all(host in local for host in hosts))
+        if is_remote and self.driver_host in local:
+            raise ValueError(
+                "FOOTFALL_DRIVER_HOST: the address at which the executors of "
+                f"{self.spark_master} reach this machine"
+            )
+        return self
+
     def table_folder(self, table: str) -> Path:
         """Return where a table of the home lies, ``schema.table``."""
         schema, _, name = table.partition(".")
@@ -161,15 +203,29 @@ class Settings(BaseSettings):
         return self.home / "ingest" / self.db_schema
 
     @property
+    def uses_cluster(self) -> bool:
+        """Whether Spark's tasks run in processes other than this one."""
+        return bool(self.spark_master) and not str(self.spark_master).startswith("local")
+
+    @property
+    def task_slots(self) -> int:
+        """How many of Spark's tasks run at a time, as far as the settings say it."""
+        if self.uses_cluster and self.executors:
+            return self.executors * (self.executor_cores or 1)
+        return self.cores
+
+    @property
     def jars(self) -> Path:
         return self.cache / "jars"
 
 
 ALLOWED = {
-    bool: "true or false",
-    str: "a lower-case letter, then lower-case letters, digits and _",
+    "db_schema": "a lower-case letter, then lower-case letters, digits and _",
+    "spark_master": "local[4], spark://host:7077, yarn, k8s://https://host:6443",
+    "driver_host": "a host name or an address",
+    "metastore_uri": "thrift://host:9083",
 }
-"""What a setting accepts, by its type."""
+"""What a setting accepts, where its type does not say it."""
 
 
 def _allowed(field: str) -> str:
@@ -179,12 +235,14 @@ def _allowed(field: str) -> str:
         limits |= {
             k: getattr(constraint, k) for k in ("ge", "le", "min_length") if hasattr(constraint, k)
         }
-    if known.annotation is int:
+    if int in (known.annotation, *get_args(known.annotation)):
         to = f" to {limits['le']}" if "le" in limits else " or more"
         return f"a whole number, {limits['ge']}{to}"
     if "min_length" in limits:
         return f"{limits['min_length']} characters or more"
-    return ALLOWED.get(known.annotation, "a path")  # type: ignore[arg-type]
+    if known.annotation is bool:
+        return "true or false"
+    return ALLOWED.get(field, "a path")
 
 
 def _explain(error: ValidationError) -> UsageError:
@@ -192,6 +250,11 @@ def _explain(error: ValidationError) -> UsageError:
     wrong, names = [], []
     for found in error.errors():
         if found["type"] == "default_factory_not_called":
+            continue
+        if not found["loc"]:
+            name, _, needed = str(found["ctx"]["error"]).partition(": ")
+            wrong.append(f"{name} is missing; needed: {needed}.")
+            names.append(name)
             continue
         field = str(found["loc"][0])
         name = f"FOOTFALL_{field.upper()}"
@@ -201,7 +264,7 @@ def _explain(error: ValidationError) -> UsageError:
         value = "" if secret else f"={found['input']}"
         wrong.append(f"{name}{value} is not valid; allowed: {allowed}.")
         names.append(name)
-    return UsageError("\n  ".join(wrong), f"Correct or unset {', '.join(names)}.")
+    return UsageError("\n  ".join(wrong), f"Correct, set or unset {', '.join(names)}.")
 
 
 @lru_cache(maxsize=1)

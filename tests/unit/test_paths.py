@@ -17,8 +17,8 @@ from footfall.paths import property_line, require_usable_clone
 from footfall.report import page_file
 from footfall.sequences import local_folder
 from footfall.settings import Settings
+from footfall.spark.conf import session_conf
 from footfall.spark.java import find_java_home
-from footfall.spark.session import session_conf
 
 UNUSUAL = """a b'c"d;e[1]{f}*g%41#hö\\i(j)&k!l?m~n+o=p@q$r -Dinjected=x"""
 

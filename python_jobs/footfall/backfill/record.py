@@ -15,7 +15,7 @@ from footfall.errors import FootfallError, UsageError
 from footfall.locks import locked
 from footfall.project.records import BACKFILLS, record_table
 from footfall.settings import Settings
-from footfall.spark.conflicts import retry_conflicts
+from footfall.spark.conflicts import retry_conflicts, run_statement
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -73,7 +73,7 @@ class Record:
             "on old.backfill_id = new.backfill_id and old.chunk = new.chunk "
             f"when matched then update set {sets}"
         )
-        retry_conflicts(lambda: self.spark.sql(statement), self.table)
+        run_statement(self.spark, statement)
 
     def unfinished(self) -> dict[str, str]:
         """Return the request of each unfinished backfill by id, the newest first."""

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from footfall.project.contracts import Contract
 from footfall.project.records import INGESTED_FILES, record_table
 from footfall.settings import Settings
+from footfall.spark.conflicts import run_statement
 from footfall.spark.delta_log import read_delta_table
 from footfall.spark.explain import first_sentence
 
@@ -71,10 +72,11 @@ class IngestRecord:
         self.table = files.name_in(settings)
         # Entities may be loaded side by side; the catalog refuses to create one table twice.
         with _creation:
-            spark.sql(f"create schema if not exists {settings.schema_of('bronze')}")
+            run_statement(spark, f"create schema if not exists {settings.schema_of('bronze')}")
             if not spark.catalog.tableExists(self.bronze):
-                spark.sql(
-                    f"create table if not exists {self.bronze} ({contract.ddl()}) using delta"
+                run_statement(
+                    spark,
+                    f"create table if not exists {self.bronze} ({contract.ddl()}) using delta",
                 )
             if not spark.catalog.tableExists(self.table):
                 files.create(spark, settings)

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from footfall.settings import Settings, get_settings
+from footfall.spark.conflicts import run_statement
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -55,11 +56,12 @@ class RecordTable(BaseModel):
             f"{column.name} {column.data_type} comment '{_quoted(column.description)}'"
             for column in self.columns
         )
-        spark.sql(f"create schema if not exists {settings.schema_of('quality')}")
-        spark.sql(
+        for statement in (
+            f"create schema if not exists {settings.schema_of('quality')}",
             f"create table if not exists {self.name_in(settings)} ({columns}) using delta "
-            f"comment '{_quoted(self.description)}'"
-        )
+            f"comment '{_quoted(self.description)}'",
+        ):
+            run_statement(spark, statement)
 
 
 @lru_cache(maxsize=4)

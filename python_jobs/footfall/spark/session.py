@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from footfall import interrupts
-from footfall.errors import FootfallError
+from footfall.errors import FootfallError, UsageError
 from footfall.home.checks import check_folders, check_metastore
 from footfall.home.metastore import IN_USE, in_use
 from footfall.paths import property_line
 from footfall.settings import Settings, get_settings
 from footfall.spark.class_archive import archive_file, archive_options, ensure_archive
+from footfall.spark.conf import LOG4J, session_conf
 from footfall.spark.explain import explain, silence_spark
 from footfall.spark.jars import ensure_jars
 from footfall.spark.java import find_java_home, quiet_java_home
@@ -29,10 +30,12 @@ from footfall.spark.shared import (
     POLL_SECONDS,
     describe,
     find_holder,
+    find_server,
     hold,
     holder_ended,
     is_guest,
     join,
+    remote_url,
     serve,
 )
 
@@ -42,110 +45,10 @@ if TYPE_CHECKING:
 _lock = threading.Lock()
 _opening = threading.Lock()
 _prepared_home: Path | None = None
-
-# The heap in huge pages, where the kernel grants them: fewer page faults, which a virtual machine
-# pays for twice.
-LINUX_JAVA_OPTIONS = ["-XX:+UseTransparentHugePages"] if sys.platform == "linux" else []
-
-LARGE_SHUFFLE_PARTITIONS = 64
-"""As many as the checkpoints have buckets: a task then reads whole buckets."""
+_served: dict[Path, str] = {}
+"""The metastore servers by which this process opened homes: it keeps to them."""
 
 LARGEST_LOG_BYTES = 10 * 1024**2
-
-LOG4J = """\
-rootLogger.level = error
-rootLogger.appenderRef.console.ref = console
-appender.console.type = Console
-appender.console.name = console
-appender.console.target = SYSTEM_ERR
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
-# A table that does not exist yet is no error: dbt and Delta ask before they create.
-logger.hive.name = org.apache.hadoop.hive
-logger.hive.level = fatal
-logger.datanucleus.name = DataNucleus
-logger.datanucleus.level = fatal
-logger.windowexec.name = org.apache.spark.sql.execution.window.WindowExec
-logger.windowexec.level = error
-"""
-
-
-FOR_TINY_TABLES = {
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-}
-
-
-def java_options(settings: Settings) -> list[str]:
-    """Return the options of Spark's Java, but for its heap and its class-data archive.
-
-    Args:
-        settings: the home and how far Java compiles.
-    """
-    return [
-        f"-Dderby.system.home={settings.home}",
-        f"-Dlog4j2.configurationFile={(settings.home / 'conf' / 'log4j2.properties').as_uri()}",
-        # Java replaces %p by the process, %% by a percent sign.
-        f"-XX:ErrorFile={str(settings.home / 'logs').replace('%', '%%')}/java-crash-%p.log",
-        "-XX:+UseParallelGC",
-        f"-XX:TieredStopAtLevel={settings.jit_level}",
-        # Below level 4 Java's default is 48 MB, which Spark's generated code fills in minutes.
-        "-XX:ReservedCodeCacheSize=512m",
-        *LINUX_JAVA_OPTIONS,
-    ]
-
-
-def session_conf(settings: Settings, jars: list[Path], archive: list[str]) -> dict[str, str]:
-    """Return Spark's configuration for one small machine.
-
-    Args:
-        settings: home, cores and driver memory.
-        jars: Delta's jars, for the class path.
-        archive: Java's options for its class-data archive.
-    """
-    home = settings.home
-    shuffle_partitions = 1 if settings.tiny_tables else max(4, 2 * settings.cores)
-    return (FOR_TINY_TABLES if settings.tiny_tables else {}) | {
-        "spark.master": f"local[{settings.cores}]",
-        "spark.app.name": "footfall",
-        "spark.driver.memory": f"{settings.driver_memory_gib}g",
-        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraJavaOptions": shlex.join([*java_options(settings), *archive]),
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.sql.catalogImplementation": "hive",
-        "spark.sql.warehouse.dir": str(settings.warehouse),
-        # Below derby.system.home: a path in this URL would end at a semicolon.
-        "spark.hadoop.javax.jdo.option.ConnectionURL": (
-            "jdbc:derby:;databaseName=metastore;create=true"
-        ),
-        # Hive would hand each new folder's path to a shell of Hadoop's as a pattern: chmod of `a*`.
-        "spark.hadoop.hive.warehouse.subdir.inherit.perms": "false",
-        "spark.local.dir": str(home / "tmp"),
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.ansi.enabled": "false",
-        "spark.sql.sources.default": "delta",
-        "spark.sql.shuffle.partitions": str(shuffle_partitions),
-        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
-        # A large shuffle is read in many tasks, so that each fits the memory; a small one's merge.
-        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(
-            max(LARGE_SHUFFLE_PARTITIONS, shuffle_partitions)
-        ),
-        "spark.shuffle.sort.bypassMergeThreshold": str(shuffle_partitions),
-        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
-        "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "10000000",
-        "spark.databricks.delta.snapshotPartitions": "1" if settings.tiny_tables else "2",
-        "spark.databricks.delta.stats.skipping": str(settings.data_skipping).lower(),
-        "spark.databricks.delta.stalenessLimit": "0",
-        "spark.databricks.delta.vacuum.parallelDelete.enabled": "true",
-        "spark.sql.streaming.metricsEnabled": "false",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.log.level": "ERROR",
-    }
 
 
 def prepare(settings: Settings | None = None) -> Settings:
@@ -176,7 +79,7 @@ def prepare(settings: Settings | None = None) -> Settings:
         java_home = find_java_home()
         jars = ensure_jars(settings, java_home)
         archive = archive_options(archive_file(settings, java_home, jars))
-        conf = session_conf(settings, jars, archive)
+        conf = session_conf(with_catalog(settings), jars, archive)
         lines = [property_line(key, value) for key, value in conf.items()]
         _write_if_changed(conf_dir / "spark-defaults.conf", "".join(lines))
         _write_if_changed(conf_dir / "log4j2.properties", LOG4J)
@@ -190,11 +93,23 @@ def prepare(settings: Settings | None = None) -> Settings:
         if os.environ.get("LC_ALL") in ("C", "POSIX"):
             # By it Java reads the names of files; Python takes UTF-8 anyway.
             os.environ["LC_ALL"] = "C.UTF-8"
-        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+        os.environ["SPARK_LOCAL_IP"] = settings.driver_host
         os.environ["FOOTFALL_HOME"] = str(settings.home)
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         _prepared_home = settings.home
     return settings
+
+
+def with_catalog(settings: Settings) -> Settings:
+    """Return the settings with the metastore server that runs on the home, where one does.
+
+    Args:
+        settings: a server that they name themselves stays.
+    """
+    uri = settings.metastore_uri or _served.get(settings.home)
+    if not uri and (server := find_server(settings.home)):
+        uri = server.uri
+    return settings.model_copy(update={"metastore_uri": uri})
 
 
 def prepare_archive(settings: Settings) -> bool:
@@ -260,11 +175,24 @@ def get_session(
         say: called with a line where there is something to wait for.
 
     Raises:
+        UsageError: SPARK_REMOTE names a server, and the caller needs more than a client has.
         FootfallError: Spark cannot start, another process holds the metastore, or the home was
             moved or copied, or lost its metastore.
     """
-    settings = prepare(settings)
+    settings = settings or get_settings()
+    if url := remote_url(settings.home):
+        return _connect_to(url, join_others)
+    prepare(settings)
     home = settings.home
+    if uri := with_catalog(settings).metastore_uri:
+        if repairs:
+            raise FootfallError(
+                f"The metastore is served at {uri}; a repair needs it for itself.",
+                "Run `footfall metastore stop` first, or unset FOOTFALL_METASTORE_URI.",
+            )
+        with _opening:
+            _served[home] = uri
+            return _start(_ask_catalog)
     # Two threads of dbt may come here at once: one opens, the other finds it open.
     with _opening:
         while is_guest(home) or not hold(home, serves=serves):
@@ -283,26 +211,66 @@ def get_session(
         return _own_session(home, serves, repairs)
 
 
-def _own_session(home: Path, serves: bool, repairs: bool) -> SparkSession:
+def _connect_to(url: str, is_enough: bool) -> SparkSession:
+    """Connect to a Spark of the user's own, in which the user prepared catalog and Delta."""
     from pyspark.sql import SparkSession
 
-    if not repairs:
-        check_folders(home)
+    where = url.split(";")[0]
+    if not is_enough:
+        raise UsageError(
+            f"SPARK_REMOTE={where} is a Spark Connect server; this command streams or calls Java, "
+            "which no client of one can.",
+            "Unset SPARK_REMOTE, and name the cluster by FOOTFALL_SPARK_MASTER.",
+        )
+    silence_spark()
+    try:
+        session = SparkSession.builder.remote(url).getOrCreate()
+        _ask_catalog(session)
+    except Exception as error:
+        raise FootfallError(
+            f"The Spark Connect server {where} does not answer: {explain(error).message}",
+            "Check SPARK_REMOTE and that the server runs.",
+        ) from error
+    return session
+
+
+def _own_session(home: Path, serves: bool, repairs: bool) -> SparkSession:
+    if repairs:
+        return _start(lambda _session: None)
+    check_folders(home)
+
+    def first_use(session: SparkSession) -> None:
+        check_metastore(session, home)
+        _ask_catalog(session)
+
+    session = _start(first_use)
+    if serves:
+        serve(session, home)
+    return session
+
+
+def _ask_catalog(session: SparkSession) -> None:
+    session.sql("show databases").collect()
+
+
+def _start(first_use: Callable[[SparkSession], None]) -> SparkSession:
+    """Start the session, or take the one that runs.
+
+    Args:
+        first_use: called with the session, which has not used its catalog yet.
+    """
+    from pyspark.sql import SparkSession
+
     silence_spark()
     try:
         # Spark sets a handler of its own for Ctrl-C.
         with interrupts.kept():
             session = SparkSession.builder.enableHiveSupport().getOrCreate()
-        if repairs:
-            return session
-        check_metastore(session, home)
-        session.sql("show databases").collect()
+        first_use(session)
     except FootfallError:
         raise
     except Exception as error:
         raise explain_start_failure(error) from error
-    if serves:
-        serve(session, home)
     return session
 
 

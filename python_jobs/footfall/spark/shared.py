@@ -14,6 +14,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 LOCK_FILE = "spark.lock"
 GUESTS_FILE = "spark.guests"
+SERVER_FILE = "metastore.json"
 JOIN_SECONDS = 120
 """How long to wait for a server that starts, or for one that ends to make way."""
 JVM_END_SECONDS = 60
@@ -149,6 +151,30 @@ def find_holder(home: Path) -> Holder | None:
         os.close(descriptor)
 
 
+class MetastoreServer(NamedTuple):
+    """A metastore server that runs on a home."""
+
+    pid: int
+    uri: str
+
+
+def find_server(home: Path) -> MetastoreServer | None:
+    """Return the server that runs on a home, None where there is none.
+
+    Args:
+        home: FOOTFALL_HOME.
+    """
+    file = home / SERVER_FILE
+    if not file.is_file():
+        return None
+    with suppress(ValueError, TypeError):
+        server = MetastoreServer(**json.loads(file.read_text()))
+        holder = find_holder(home)
+        if holder and holder.pid == server.pid:
+            return server
+    return None
+
+
 def serve(session: SparkSession, home: Path) -> None:
     """Let other processes of this user work in this process's Spark, each in a session of its own.
 
@@ -235,6 +261,15 @@ def _connect(holder: Holder) -> SparkSession:
 def is_guest(home: Path) -> bool:
     """Return whether this process works in another process's Spark."""
     return home in _joined
+
+
+def remote_url(home: Path) -> str | None:
+    """Return the Spark Connect server that SPARK_REMOTE names; None where footfall set it itself.
+
+    Args:
+        home: FOOTFALL_HOME.
+    """
+    return None if is_guest(home) else os.environ.get("SPARK_REMOTE") or None
 
 
 def is_lost(error: Exception) -> bool:

@@ -13,7 +13,8 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from footfall.spark.class_archive import SECONDS_TO_MAKE
-from footfall.spark.session import java_options, prepare
+from footfall.spark.conf import java_options
+from footfall.spark.session import prepare
 
 BASE_ARCHIVE = Path("lib", "server", "classes.jsa")
 """The archive of Java's own classes, which a runtime from a wheel lacks."""

@@ -1,0 +1,148 @@
+"""Spark's configuration: of one small machine, and of a cluster's driver."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from footfall.settings import Settings
+from footfall.spark.sizing import shuffle_partitions
+
+# The heap in huge pages, where the kernel grants them: fewer page faults, which a virtual machine
+# pays for twice.
+LINUX_JAVA_OPTIONS = ["-XX:+UseTransparentHugePages"] if sys.platform == "linux" else []
+
+LARGE_SHUFFLE_PARTITIONS = 64
+"""As many as the checkpoints have buckets: a task then reads whole buckets."""
+
+LOG4J = """\
+rootLogger.level = error
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
+# A table that does not exist yet is no error: dbt and Delta ask before they create.
+logger.hive.name = org.apache.hadoop.hive
+logger.hive.level = fatal
+logger.datanucleus.name = DataNucleus
+logger.datanucleus.level = fatal
+logger.windowexec.name = org.apache.spark.sql.execution.window.WindowExec
+logger.windowexec.level = error
+"""
+
+
+FOR_TINY_TABLES = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+
+
+def java_options(settings: Settings) -> list[str]:
+    """Return the options of Spark's Java, but for its heap and its class-data archive.
+
+    Args:
+        settings: the home and how far Java compiles.
+    """
+    return [
+        f"-Dderby.system.home={settings.home}",
+        f"-Dlog4j2.configurationFile={(settings.home / 'conf' / 'log4j2.properties').as_uri()}",
+        # Java replaces %p by the process, %% by a percent sign.
+        f"-XX:ErrorFile={str(settings.home / 'logs').replace('%', '%%')}/java-crash-%p.log",
+        "-XX:+UseParallelGC",
+        f"-XX:TieredStopAtLevel={settings.jit_level}",
+        # Below level 4 Java's default is 48 MB, which Spark's generated code fills in minutes.
+        "-XX:ReservedCodeCacheSize=512m",
+        *LINUX_JAVA_OPTIONS,
+    ]
+
+
+def session_conf(settings: Settings, jars: list[Path], archive: list[str]) -> dict[str, str]:
+    """Return Spark's configuration: where it runs, where tables are, how it plans.
+
+    Args:
+        settings: home, cores and driver memory; a cluster and a metastore server, if any.
+        jars: Delta's jars, for the class path.
+        archive: Java's options for its class-data archive.
+    """
+    conf = FOR_TINY_TABLES if settings.tiny_tables else {}
+    return conf | _driver(settings, jars, archive) | _catalog(settings) | _planning(settings)
+
+
+def _driver(settings: Settings, jars: list[Path], archive: list[str]) -> dict[str, str]:
+    conf = {
+        "spark.master": settings.spark_master or f"local[{settings.cores}]",
+        "spark.app.name": "footfall",
+        "spark.driver.memory": f"{settings.driver_memory_gib}g",
+        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
+        "spark.driver.bindAddress": settings.driver_host,
+        "spark.driver.host": settings.driver_host,
+        "spark.driver.extraJavaOptions": shlex.join([*java_options(settings), *archive]),
+        "spark.local.dir": str(settings.home / "tmp"),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "ERROR",
+    }
+    return conf | (_executors(settings, jars) if settings.uses_cluster else {})
+
+
+def _executors(settings: Settings, jars: list[Path]) -> dict[str, str]:
+    conf = {
+        # The driver hands them out: no executor needs a path of the driver's machine.
+        "spark.jars": ",".join(jar.as_uri() for jar in jars),
+        "spark.executor.extraJavaOptions": "-XX:+UseParallelGC",
+    }
+    if settings.executor_memory_gib:
+        conf["spark.executor.memory"] = f"{settings.executor_memory_gib}g"
+    if settings.executor_cores:
+        conf["spark.executor.cores"] = str(settings.executor_cores)
+    if settings.executors:
+        conf["spark.executor.instances"] = str(settings.executors)
+        # A stand-alone cluster counts cores in place of executors.
+        conf["spark.cores.max"] = str(settings.task_slots)
+    return conf
+
+
+def _catalog(settings: Settings) -> dict[str, str]:
+    conf = {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.catalogImplementation": "hive",
+        "spark.sql.warehouse.dir": str(settings.warehouse),
+        # Hive would hand each new folder's path to a shell of Hadoop's as a pattern: chmod of `a*`.
+        "spark.hadoop.hive.warehouse.subdir.inherit.perms": "false",
+    }
+    if settings.metastore_uri:
+        return conf | {"spark.hadoop.hive.metastore.uris": settings.metastore_uri}
+    # Below derby.system.home: a path in this URL would end at a semicolon.
+    url = "jdbc:derby:;databaseName=metastore;create=true"
+    return conf | {"spark.hadoop.javax.jdo.option.ConnectionURL": url}
+
+
+def _planning(settings: Settings) -> dict[str, str]:
+    partitions = 1 if settings.tiny_tables else shuffle_partitions(settings.task_slots)
+    return {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "false",
+        "spark.sql.sources.default": "delta",
+        "spark.sql.shuffle.partitions": str(partitions),
+        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+        # A large shuffle is read in many tasks, so that each fits the memory; a small one's merge.
+        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(
+            max(LARGE_SHUFFLE_PARTITIONS, partitions)
+        ),
+        "spark.shuffle.sort.bypassMergeThreshold": str(partitions),
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": str(
+            max(4, settings.task_slots)
+        ),
+        "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "10000000",
+        "spark.databricks.delta.snapshotPartitions": "1" if settings.tiny_tables else "2",
+        "spark.databricks.delta.stats.skipping": str(settings.data_skipping).lower(),
+        "spark.databricks.delta.stalenessLimit": "0",
+        "spark.databricks.delta.vacuum.parallelDelete.enabled": "true",
+        "spark.sql.streaming.metricsEnabled": "false",
+    }

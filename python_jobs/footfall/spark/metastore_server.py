@@ -1,0 +1,188 @@
+"""A Hive metastore server over a home's own metastore, out of the jars that Spark ships.
+
+The embedded metastore serves one process. Behind a server ingestion, dbt and BI tools each have a
+Spark of their own, on the same tables. The server listens on 127.0.0.1 only: Hive's protocol asks
+for no password, so every user of this machine may use it while it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from footfall.errors import FootfallError, UsageError
+from footfall.home.checks import check_folders, check_metastore
+from footfall.home.metastore import FOLDER, in_use
+from footfall.settings import LOOPBACK, Settings, get_settings
+from footfall.spark.session import prepare
+from footfall.spark.shared import (
+    SERVER_FILE,
+    MetastoreServer,
+    describe,
+    find_holder,
+    find_server,
+    hold,
+)
+
+START_SECONDS = 120
+STOP_SECONDS = 30
+POLL_SECONDS = 0.2
+HEAP_MIB = 512
+CONNECTIONS = 200
+"""Clients at a time; each Spark session keeps a few."""
+
+
+def start_server(settings: Settings, port: int = 0) -> MetastoreServer:
+    """Start a server on the home in a process of its own; one that runs already is returned.
+
+    Args:
+        settings: the home and how to run Java.
+        port: to listen on; 0 takes a free one.
+
+    Raises:
+        UsageError: the port is taken.
+        FootfallError: another process has the metastore, or the server did not start.
+    """
+    home = settings.home
+    if running := find_server(home):
+        return running
+    check_folders(home)
+    if holder := find_holder(home):
+        raise in_use(home, describe(holder))
+    if port and _is_taken(port):
+        raise UsageError(
+            f"Port {port} of {LOOPBACK} is taken.", "Name another, or none for a free one."
+        )
+    (home / "logs").mkdir(parents=True, exist_ok=True)
+    log = home / "logs" / "metastore.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=os.environ | {"FOOTFALL_HOME": str(home)},
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        server = find_server(home)
+        if server and server.pid == process.pid:
+            return server
+        time.sleep(POLL_SECONDS)
+    process.kill()
+    raise FootfallError(
+        "The metastore server did not start.", f"Its own messages are at the end of {log}."
+    )
+
+
+def stop_server(home: Path) -> MetastoreServer | None:
+    """End the server of a home, and wait until its metastore is free.
+
+    Args:
+        home: FOOTFALL_HOME.
+
+    Returns:
+        The server that was ended; None where none ran.
+
+    Raises:
+        FootfallError: it does not end.
+    """
+    server = find_server(home)
+    if server is None:
+        return None
+    os.kill(server.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while find_server(home):
+        if time.monotonic() > deadline:
+            raise FootfallError(
+                f"The metastore server (process {server.pid}) does not end.",
+                f"Kill it: `kill -9 {server.pid}`. Nothing that was committed is lost.",
+            )
+        time.sleep(POLL_SECONDS)
+    return server
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def main(port: int) -> None:
+    """Serve the metastore of this process's home until SIGTERM.
+
+    Args:
+        port: to listen on; 0 takes a free one.
+    """
+    home = prepare(get_settings()).home
+    if not hold(home):
+        raise in_use(home)
+    jvm = _java(home)
+    check_metastore(SimpleNamespace(_jvm=jvm), home)  # type: ignore[arg-type]
+    listener = jvm.java.net.ServerSocket()
+    listener.bind(jvm.java.net.InetSocketAddress(LOOPBACK, port))
+    server = _server(jvm, listener, home)
+    record = home / SERVER_FILE
+    fresh = record.with_suffix(f".{os.getpid()}")
+    uri = f"thrift://{LOOPBACK}:{listener.getLocalPort()}"
+    fresh.write_text(json.dumps(MetastoreServer(os.getpid(), uri)._asdict()))
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: ended.set())
+    threading.Thread(target=server.serve, daemon=True).start()
+    fresh.replace(record)
+    ended.wait()
+    record.unlink(missing_ok=True)
+    server.stop()
+    with suppress(Exception):
+        # So does Derby end well; it says so by an exception.
+        jvm.java.sql.DriverManager.getConnection("jdbc:derby:;shutdown=true")
+
+
+def _java(home: Path) -> Any:
+    """Start a Java with Spark's jars and no Spark in it."""
+    from pyspark.java_gateway import launch_gateway
+
+    properties = home / "conf" / "spark-defaults.conf"
+    arguments = ("--properties-file", str(properties), "--driver-memory", f"{HEAP_MIB}m")
+    os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join([*arguments, "pyspark-shell"])
+    gateway: Any = launch_gateway()  # type: ignore[no-untyped-call]
+    return gateway.jvm
+
+
+def _server(jvm: Any, listener: Any, home: Path) -> Any:
+    """Return Hive's server on a socket, with Derby's tables made where they are missing."""
+    conf = jvm.org.apache.hadoop.hive.conf.HiveConf()
+    for key, value in {
+        "javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={FOLDER};create=true",
+        "datanucleus.schema.autoCreateAll": "true",
+        "hive.metastore.schema.verification": "false",
+        "hive.metastore.warehouse.dir": str(home / "warehouse"),
+        "hive.warehouse.subdir.inherit.perms": "false",
+        "hive.async.log.enabled": "false",
+    }.items():
+        conf.set(key, value)
+    metastore = jvm.org.apache.hadoop.hive.metastore
+    handler = getattr(metastore, "HiveMetaStore$HMSHandler")("footfall", conf, False)
+    proxy = metastore.RetryingHMSHandler.getProxy(conf, handler, True)
+    thrift = jvm.org.apache.thrift
+    arguments = getattr(thrift.server, "TThreadPoolServer$Args")(
+        thrift.transport.TServerSocket(listener)
+    )
+    arguments = arguments.processor(metastore.TSetIpAddressProcessor(proxy))
+    return thrift.server.TThreadPoolServer(arguments.maxWorkerThreads(CONNECTIONS))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
