@@ -81,7 +81,7 @@ SESSION_GROWS_PAST_MIDNIGHT = _case(
 
 SESSIONS_JOIN_ACROSS_MIDNIGHT = _case(
     "engagement_elsewhere",
-    "fct_growth_accounting fct_retention_cohorts fct_sessions",
+    "fct_growth_accounting fct_retention_cohorts fct_sessions fct_user_activity_monthly",
     _views(
         "2025-02-03 12:00:00", "2025-03-02 04:55:00", "2025-03-02 05:05:30", "2025-03-02 05:09:00"
     ),
@@ -93,7 +93,7 @@ SESSIONS_JOIN_ACROSS_MIDNIGHT = _case(
 exactly as long as a session may be."""
 
 LAST_WEEK_IS_READ_AGAIN = _case(
-    "engagement",
+    "engagement_elsewhere",
     "fct_growth_accounting fct_retention_cohorts fct_user_product",
     _views("2025-02-03 12:00:00", "2025-02-24 12:00:00"),
     _views("2025-03-09 12:00:00"),
