@@ -29,6 +29,8 @@ class Standing(NamedTuple):
 
 _work: list[Callable[[], Standing]] = []
 _installed = False
+_asking: list[Callable[[int, FrameType | None], None]] = []
+"""The handler of a block that is asked to end, which stays where others would put their own."""
 
 
 @contextmanager
@@ -83,7 +85,7 @@ def install() -> None:
     _installed = True
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
-            signal.signal(number, _end)
+            signal.signal(number, _asking[-1] if _asking else _end)
 
 
 @contextmanager
@@ -111,6 +113,33 @@ def installed() -> Iterator[None]:
         yield
     finally:
         _installed = already
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def asked_to_end() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into a request; a second one ends the process at once.
+
+    Yields:
+        An event that is set by the first.
+    """
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            _end(number, frame)
+        asked.set()
+        os.write(2, b"Ending after the work in hand; once more ends at once.\n")
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        for number in SIGNALS:
+            signal.signal(number, ask)
+        _asking.append(ask)
+        yield asked
+    finally:
+        _asking.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
 

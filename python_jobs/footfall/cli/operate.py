@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from footfall.cli.app import app
-from footfall.cli.arguments import parse_date
+from footfall.cli.arguments import parse_date, parse_seconds
 from footfall.cli.output import (
     JsonOption,
+    print_json,
     print_line,
     print_result,
     print_table,
@@ -24,6 +26,43 @@ if TYPE_CHECKING:
     from footfall.backfill import BackfillReport
     from footfall.erase import ErasureReport
     from footfall.repair import RepairReport
+
+
+@app.command()
+def run(
+    landing: Annotated[Path, typer.Option(help="Folder of LANDING/<source>/<entity>/files.")],
+    every: Annotated[
+        str | None, typer.Option(help="Pause between turns: 30s, 5m, 1h. Without it, one turn.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load what is new in a landing folder and build what reads it; with --every, again and again.
+
+    A turn that finds nothing new costs next to nothing. After a failed turn the pause doubles, up
+    to an hour. Ctrl-C and SIGTERM end it after the turn in hand. Each turn with work is a line of
+    `FOOTFALL_HOME/turns.jsonl`. Exit code 1 means that the last turn failed.
+
+    Example: `footfall run --landing /data/landing`
+
+    Example: `footfall run --landing /data/landing --every 5m`
+    """
+    from footfall.continuous import run_turns
+
+    turns = run_turns(
+        landing.expanduser().absolute(),
+        parse_seconds(every) if every else 0.0,
+        most=None if every else 1,
+        say=say,
+    )
+    if as_json:
+        print_json(turns)
+    elif not turns:
+        print_line("Nothing new.")
+    if turns and turns[-1].error:
+        raise FootfallError(
+            f"The last turn failed: {turns[-1].error}",
+            "Fix the cause and run the command again: what was loaded stays.",
+        )
 
 
 @app.command()

@@ -1,0 +1,298 @@
+"""Turns of ingestion and build over a landing folder, again and again.
+
+A turn loads what is new in ``LANDING/<source>/<entity>``, then builds what reads the entities whose
+bronze tables have changed since the last build of a turn. All turns of a process share one Spark,
+which starts with the first that has work, and in which other commands may work beside them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from footfall import interrupts
+from footfall.errors import FootfallError, UsageError
+from footfall.ingest import RejectedFile, ingest
+from footfall.locks import locked
+from footfall.project.contracts import get_contract, load_contracts
+from footfall.project.dbt import project_vars, run_dbt
+from footfall.settings import Settings, get_settings
+from footfall.spark.delta_log import read_delta_table
+from footfall.spark.explain import explain
+from footfall.spark.session import get_session
+from footfall.words import count
+
+RECORD, STATE = "turns.jsonl", "turns.json"
+LARGEST_RECORD_BYTES = 10 * 1024**2
+LONGEST_PAUSE_SECONDS = 3600.0
+Say = Callable[[str], None]
+Versions = dict[str, str]
+FileState = tuple[int, int]
+"""Size in bytes and time of change in nanoseconds."""
+
+
+class Turn(BaseModel):
+    """What one turn did.
+
+    Attributes:
+        started_at: in UTC.
+        files: loaded, by entity.
+        rejected: files that could not be loaded, with the reason.
+        rows: loaded.
+        built: models, snapshots and seeds that dbt ran.
+        ingest_seconds: of loading.
+        build_seconds: of dbt.
+        lag_seconds: from the oldest loaded file's last change to the end of the build; None where
+            nothing was loaded and built.
+        error: what ended the turn early.
+    """
+
+    started_at: datetime
+    files: dict[str, int] = {}
+    rejected: list[str] = []
+    rows: int = 0
+    built: int = 0
+    ingest_seconds: float = 0.0
+    build_seconds: float = 0.0
+    lag_seconds: float | None = None
+    error: str | None = None
+
+    @property
+    def had_work(self) -> bool:
+        return bool(self.files or self.rejected or self.built or self.error)
+
+    def line(self) -> str:
+        """Return the turn as a line of progress."""
+        clock = f"{self.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        if self.error:
+            return f"{clock}  failed: {self.error}"
+        rate = self.rows / self.ingest_seconds if self.ingest_seconds else 0
+        lag = f", lag {self.lag_seconds:,.0f} s" if self.lag_seconds is not None else ""
+        return (
+            f"{clock}  {count(sum(self.files.values()), 'file')}, {count(self.rows, 'row')} "
+            f"({rate:,.0f} rows/s), {count(len(self.rejected), 'file')} rejected, "
+            f"{count(self.built, 'node')} built in {self.build_seconds:,.0f} s{lag}"
+        )
+
+
+class Turns:
+    """The turns of one process.
+
+    Args:
+        landing: its folders ``source/entity`` are looked through.
+        settings: home and schemas; the process's own by default.
+        say: called with a line for each turn that had work.
+    """
+
+    def __init__(self, landing: Path, settings: Settings | None = None, say: Say = print) -> None:
+        self.landing = landing
+        self.settings = settings or get_settings()
+        self.say = say
+        sources = project_vars()["sources"]
+        self.entities = [
+            name for name, contract in load_contracts().items() if contract.source in sources
+        ]
+        self.state = self.settings.home / STATE
+        self._passed_over: dict[str, FileState] = {}
+        if not landing.is_dir():
+            raise UsageError(f"{landing} is no folder.", "Name the folder of landing files.")
+        if not any(self._folder(name).is_dir() for name in self.entities):
+            some = self._folder(self.entities[0])
+            raise UsageError(
+                f"{landing} has no folder of an entity, such as {some}.",
+                "Put files into LANDING/<source>/<entity>.",
+            )
+
+    def _folder(self, name: str) -> Path:
+        return self.landing.joinpath(*name.split("."))
+
+    def turn(self) -> Turn:
+        """Load what is new, and build what reads it.
+
+        The first turn of a home builds everything; later ones also what other commands loaded.
+        """
+        turn = Turn(started_at=datetime.now(timezone.utc))
+        changed: list[float] = []
+        try:
+            started = time.perf_counter()
+            for name in self.entities:
+                changed += self._ingest(name, turn)
+            turn.ingest_seconds = time.perf_counter() - started if turn.files else 0.0
+            # What arrives during the build belongs to the next turn.
+            versions, built = self._versions(), self._built()
+            if versions != built:
+                started = time.perf_counter()
+                turn.built = self._build(versions, built)
+                turn.build_seconds = time.perf_counter() - started
+                self._note_built(versions)
+                turn.lag_seconds = time.time() - min(changed) if changed else None
+        except Exception as error:
+            told = error if isinstance(error, FootfallError) else explain(error)
+            turn.error = " ".join(told.message.split())
+        if turn.had_work:
+            self._record(turn)
+            self.say(turn.line())
+        return turn
+
+    def _ingest(self, name: str, turn: Turn) -> list[float]:
+        """Load an entity's new files; return when each was changed, in seconds since 1970."""
+        seen = dict(self._files(name))
+        files = [path for path, state in seen.items() if self._passed_over.get(path) != state]
+        if not files:
+            return []
+        report = ingest(name, files, settings=self.settings, tell=_quiet)
+        # What is loaded or rejected needs no second look while it stays as it is.
+        self._passed_over |= {path: seen[path] for path in files}
+        turn.rejected += [rejected.reason for rejected in report.rejected]
+        turn.rows += report.rows
+        if report.loaded:
+            turn.files[name] = len(report.loaded)
+        loaded = [seen[file.source_file] for file in report.loaded if file.source_file in seen]
+        return [changed_ns / 1e9 for _, changed_ns in loaded]
+
+    def _files(self, name: str) -> Iterator[tuple[str, FileState]]:
+        """Yield each file that is not hidden, with its state."""
+        folders = [self._folder(name)]
+        while folders:
+            folder = folders.pop()
+            if not folder.is_dir():
+                continue
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith((".", "_")):
+                        continue
+                    if entry.is_dir():
+                        folders.append(Path(entry.path))
+                    else:
+                        status = entry.stat()
+                        yield entry.path, (status.st_size, status.st_mtime_ns)
+
+    def _versions(self) -> Versions:
+        """Return the version of each entity's bronze table, whoever loaded it."""
+        versions = {}
+        for name in self.entities:
+            bronze = get_contract(name).bronze_table(self.settings)
+            if table := read_delta_table(self.settings.table_folder(bronze)):
+                versions[name] = f"{table.table_id} {table.version}"
+        return versions
+
+    def _built(self) -> Versions | None:
+        """Return the versions that the last build of a turn began with."""
+        try:
+            known: Versions = json.loads(self.state.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        return known
+
+    def _note_built(self, versions: Versions) -> None:
+        fresh = self.state.with_suffix(".new")
+        fresh.write_text(json.dumps(versions))
+        fresh.replace(self.state)
+
+    def _build(self, versions: Versions, built: Versions | None) -> int:
+        get_session(self.settings, join_others=True, serves=True)
+        changed = (
+            []
+            if built is None
+            else sorted(name for name in self.entities if versions.get(name) != built.get(name))
+        )
+        select = [f"source:{name}+" for name in changed]
+        result: Any = run_dbt(
+            "build",
+            *(("--select", *select) if select else ()),
+            *("--exclude-resource-type", "unit_test"),
+            quiet=True,
+        )
+        kinds = ("model", "snapshot", "seed")
+        return sum(run.node.resource_type in kinds for run in result.results)
+
+    def _record(self, turn: Turn) -> None:
+        file = self.settings.home / RECORD
+        if file.is_file() and file.stat().st_size > LARGEST_RECORD_BYTES:
+            file.replace(file.with_suffix(".jsonl.1"))
+        with file.open("a") as record:
+            record.write(turn.model_dump_json() + "\n")
+
+
+def _quiet(_rejected: RejectedFile) -> None:
+    """The turn's own line and record tell of it."""
+
+
+def run_turns(
+    landing: Path,
+    every_seconds: float,
+    *,
+    most: int | None = None,
+    settings: Settings | None = None,
+    say: Say = print,
+) -> list[Turn]:
+    """Take turns until SIGTERM or Ctrl-C, which end after the turn in hand.
+
+    After a failed turn the pause doubles, up to an hour.
+
+    Args:
+        landing: the folder of landing files.
+        every_seconds: from the start of a turn to that of the next.
+        most: end after so many turns.
+        settings: home and schemas; the process's own by default.
+        say: called with a line for each turn that had work, and at the end.
+
+    Returns:
+        The turns that had work, or failed.
+
+    Raises:
+        UsageError: the folder is none, or has no folder of an entity.
+        FootfallError: another process takes turns on this home.
+    """
+    settings = settings or get_settings()
+    turns = Turns(landing, settings, say)
+    done: list[Turn] = []
+    failures, taken = 0, 0
+    with _alone(settings.home), interrupts.asked_to_end() as asked:
+        while not asked.is_set():
+            started = time.monotonic()
+            turn = turns.turn()
+            taken += 1
+            failures = failures + 1 if turn.error else 0
+            if turn.had_work:
+                done.append(turn)
+            if most is not None and taken >= most:
+                break
+            pause = min(every_seconds * 2**failures, max(every_seconds, LONGEST_PAUSE_SECONDS))
+            asked.wait(max(0.0, started + pause - time.monotonic()))
+    return done
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    home.mkdir(parents=True, exist_ok=True)
+    with locked(
+        home / "turns.lock",
+        lambda process: FootfallError(
+            f"Another `footfall run` works on {home} (process {process}).", "Stop that one first."
+        ),
+    ):
+        yield
+
+
+def last_turn(home: Path) -> Turn | None:
+    """Return the newest turn on record, None where there is none.
+
+    Args:
+        home: FOOTFALL_HOME.
+    """
+    file = home / RECORD
+    if not file.is_file():
+        return None
+    with file.open("rb") as record:
+        record.seek(max(0, file.stat().st_size - 65536))
+        lines = [line for line in record.read().splitlines() if line.endswith(b"}")]
+    return Turn(**json.loads(lines[-1])) if lines else None

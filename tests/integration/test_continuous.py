@@ -1,0 +1,123 @@
+"""Turns of ingestion and build: what each does, what an idle one costs, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from footfall.continuous import RECORD, Turns, last_turn
+from footfall.errors import UsageError
+from footfall.generate import generate
+from footfall.settings import PROJECT_DIR, Settings
+from support.thorough import only_thorough
+
+
+def environment(home: Path) -> dict[str, str]:
+    cache = os.environ.get("FOOTFALL_CACHE", str(PROJECT_DIR / ".footfall" / "cache"))
+    return os.environ | {
+        "FOOTFALL_HOME": str(home),
+        "FOOTFALL_CACHE": cache,
+        "FOOTFALL_DRIVER_MEMORY_GIB": "2",
+        "FOOTFALL_JIT_LEVEL": "1",
+        "FOOTFALL_TINY_TABLES": "true",
+    }
+
+
+def footfall_run(home: Path, landing: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "footfall", "run", "--landing", str(landing), *more]
+    return subprocess.Popen(
+        command,
+        env=environment(home),
+        cwd=PROJECT_DIR,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def finished(job: subprocess.Popen[str]) -> str:
+    output, _ = job.communicate(timeout=900)
+    assert job.returncode == 0, output[-4000:]
+    return output
+
+
+def turns_of(home: Path) -> list[dict[str, object]]:
+    file = home / RECORD
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def deliver(generated: Path, landing: Path, day: str) -> None:
+    """Move a day's files of interactions into the landing folder, each in one step."""
+    for file in generated.rglob(f"*{day}*.parquet"):
+        target = landing / file.relative_to(generated)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target.with_name(f".{target.name}"))
+        target.with_name(f".{target.name}").rename(target)
+
+
+@pytest.mark.parametrize("what", ["nothing", "a folder without entities"])
+def test_a_folder_without_an_entity_is_refused(what: str, tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    if what != "nothing":
+        (landing / "somewhere").mkdir(parents=True)
+    with pytest.raises(UsageError, match=str(landing)):
+        Turns(landing, Settings(home=tmp_path / "home"))
+
+
+def test_an_idle_turn_leaves_no_record_and_passes_over_hidden_files(tmp_path: Path) -> None:
+    (tmp_path / "product" / "interactions").mkdir(parents=True)
+    turns = Turns(tmp_path, Settings(home=tmp_path / "home"), say=lambda _line: None)
+    turns.settings.home.mkdir()
+    turns._note_built({})
+    (tmp_path / "product" / "interactions" / ".hidden.csv").write_text("x")
+    assert not turns.turn().had_work
+    assert last_turn(turns.settings.home) is None
+
+
+@only_thorough
+@pytest.mark.timeout(1800)
+def test_turns_build_what_arrived_skip_what_did_not_and_end_when_asked(tmp_path: Path) -> None:
+    generated, landing, home = (tmp_path / name for name in ("generated", "landing", "home"))
+    generate(generated, days=3, users=30, seed=5, start=date(2025, 8, 1))
+    deliver(generated, landing, "2025-08-01")
+    job = footfall_run(home, landing, "--every", "2s")
+    try:
+        wait_for_turns(home, 1, job)
+        deliver(generated / "product", landing / "product", "2025-08-02")
+        wait_for_turns(home, 2, job)
+    finally:
+        job.send_signal(signal.SIGTERM)
+    output = finished(job)
+    assert "Ending after the work in hand" in output
+    first, second = turns_of(home)
+    assert set(second["files"]) == {"product.interactions"}  # type: ignore[call-overload]
+    assert 0 < int(str(second["built"])) < int(str(first["built"]))
+    assert float(str(second["lag_seconds"])) > 0
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert "Nothing new." in finished(footfall_run(home, landing))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert len(turns_of(home)) == 2
+    print("an idle call:", after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, "s")
+
+    bad = landing / "product" / "interactions" / "bad.parquet"
+    bad.write_text("no parquet")
+    finished(footfall_run(home, landing))
+    assert "bad.parquet" in str(turns_of(home)[-1]["rejected"])
+
+
+def wait_for_turns(home: Path, number: int, job: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 600
+    while len(turns_of(home)) < number:
+        assert job.poll() is None, job.stdout and job.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
