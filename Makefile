@@ -63,10 +63,10 @@ parse: ## dbt parse for every target, no secret set
 check: ## pytest: unit, integration and oracle tests
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-build-sample: ## the demo on a small sample, then a dbt build with nothing new, and the unit tests
+build-sample: ## the demo on a small sample, then a dbt build with nothing new
 	rm -rf $(SAMPLE_HOME)
 	$(SAMPLE) $(BIN)/footfall demo --days 3 --users 200
-	$(SAMPLE) FOOTFALL_TINY_TABLES=true $(BIN)/dbt build --exclude test_type:data
+	$(SAMPLE) FOOTFALL_TINY_TABLES=true $(BIN)/dbt build --exclude-resource-type test --exclude-resource-type unit_test
 
 pythons: ## set-up, lint, types and parse on each Python that this machine has
 	@"$(PYTHON)" scripts/check_pythons.py

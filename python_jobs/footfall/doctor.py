@@ -20,7 +20,7 @@ from footfall.settings import Settings, usable_cores, usable_memory_gib
 from footfall.spark.explain import explain
 from footfall.spark.jars import missing_jars
 from footfall.spark.java import find_java_home, java_major
-from footfall.spark.shared import await_metastore, find_holder
+from footfall.spark.shared import await_metastore, find_holder, find_server
 
 MINIMUM_MEMORY_GIB = 4
 MINIMUM_DISK_GIB = 2
@@ -121,6 +121,9 @@ def check_home(settings: Settings) -> Check:
 
 
 def check_metastore(settings: Settings) -> Check:
+    server = find_server(settings.home)
+    if uri := settings.metastore_uri or (server and server.uri):
+        return Check(name="Metastore", ok=True, found=f"served at {uri}")
     if find_holder(settings.home) is None:
         with suppress(FootfallError):
             await_metastore(settings.home)

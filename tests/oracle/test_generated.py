@@ -60,6 +60,12 @@ def test_each_interaction_is_in_one_session(built: DataSet) -> None:
     assert built.rows("select count(*) from {silver}.int_interactions") == [(in_sessions,)]
 
 
+def test_dbt_s_unit_tests_pass(built: DataSet) -> None:
+    ran = built.dbt("test", "--select", "test_type:unit").results
+    assert len(ran) >= 40
+    assert {result.status for result in ran} == {"pass"}
+
+
 SKETCHES = "fct_user_sketches_daily"
 """Off by default."""
 
