@@ -62,7 +62,7 @@ class History:
     def commits(self) -> set[Path]:
         """The commit files in the logs of all tables."""
         schemas = f"{self.settings.db_schema}_*.db"
-        return set(self.settings.warehouse.glob(f"{schemas}/*/_delta_log/*.json"))
+        return set(self.settings.local_warehouse.glob(f"{schemas}/*/_delta_log/*.json"))
 
     def files(self, first: int, last: int) -> Iterator[tuple[str, list[str]]]:
         """Yield the files of each entity for days counted from 0, the last excluded."""

@@ -102,6 +102,11 @@ class Turns:
         ]
         self.state = self.settings.home / STATE
         self._passed_over: dict[str, FileState] = {}
+        if self.settings.uses_s3:
+            raise UsageError(
+                "Turns look into Delta's logs on this machine; FOOTFALL_WAREHOUSE is elsewhere.",
+                "Run `footfall ingest` and `dbt build` from your scheduler.",
+            )
         if not landing.is_dir():
             raise UsageError(f"{landing} is no folder.", "Name the folder of landing files.")
         if not any(self._folder(name).is_dir() for name in self.entities):

@@ -165,37 +165,42 @@ def check_spark(settings: Settings) -> Check:
     return Check(name="Spark", ok=True, found=f"started: {answer[0] if answer else ''}")
 
 
-def check_cluster(settings: Settings) -> Check:
-    """Let every executor write a part of a table to the warehouse, and the driver read them all."""
+def check_storage(settings: Settings) -> Check:
+    """Let every task write a part of a table to where tables lie, and the driver read them all.
+
+    A folder that each machine of a cluster has for itself fails here, and not in a build.
+    """
     from footfall.spark.session import get_session
 
-    if not settings.uses_cluster:
-        return Check(name="Cluster", ok=True, found="none: tasks run in this process")
     session = get_session(settings)
-    folder = str(settings.warehouse / f".doctor-{os.getpid()}")
-    context: Any = session.sparkContext._jsc.sc()  # type: ignore[attr-defined]
+    context: Any = session.sparkContext._jsc  # type: ignore[attr-defined]
+    folder = f"{settings.tables_at}/.doctor-{os.getpid()}"
+    path = session.sparkContext._jvm.org.apache.hadoop.fs.Path(folder)  # type: ignore[union-attr]
     tasks = max(settings.task_slots, 2)
     try:
         session.range(tasks, numPartitions=tasks).write.format("delta").save(folder)
-        read = session.read.format("delta").load(folder).count()
-        written = len(list(Path(folder).glob("*.parquet")))
+        table = session.read.format("delta").load(folder)
+        rows, files = table.count(), len(table.inputFiles())
     except Exception as error:
+        told = explain(error)
         return Check(
-            name="Cluster",
+            name="Storage",
             ok=False,
-            found=explain(error).message,
-            fix=f"Each executor must be able to write to {settings.warehouse}: a folder that all "
-            "machines share.",
+            found=f"{settings.tables_at}: {told.message}",
+            fix="Name a folder that all machines share, or a bucket that the credentials open.",
         )
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(Exception):
+            path.getFileSystem(context.hadoopConfiguration()).delete(path, True)
     # The driver counts as one of them.
-    executors = context.getExecutorMemoryStatus().size() - 1
+    executors = context.sc().getExecutorMemoryStatus().size() - 1
+    where = f" by {executors} executors of {settings.spark_master}" if settings.uses_cluster else ""
+    only = "; only one process at a time may write there" if settings.uses_s3 else ""
     return Check(
-        name="Cluster",
-        ok=read == written == tasks and executors > 0,
-        found=f"{settings.spark_master}, {executors} executors, {written} of {tasks} files written",
-        fix="Name a FOOTFALL_HOME that all machines share, and executors that the cluster has.",
+        name="Storage",
+        ok=rows == files == tasks and (executors > 0 or not settings.uses_cluster),
+        found=f"{settings.tables_at}: {files} of {tasks} files written{where}{only}",
+        fix="Name a folder that all machines share, and executors that the cluster has.",
     )
 
 
@@ -208,15 +213,20 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     check_home,
     check_metastore,
     check_spark,
-    check_cluster,
+    check_storage,
 )
 
 
 def run_checks(settings: Settings) -> Iterator[Check]:
-    """Run all checks in order; Spark's come last, each only where all before it is well."""
+    """Run all checks in order; Spark's come last, each only where all before it is well.
+
+    Storage is tried where it may be out of reach: for a cluster, and in an object store.
+    """
     all_well = True
     for check in CHECKS:
-        if check in (check_spark, check_cluster) and not all_well:
+        if check in (check_spark, check_storage) and not all_well:
+            return
+        if check is check_storage and not (settings.uses_cluster or settings.uses_s3):
             return
         result = check(settings)
         all_well = all_well and result.ok

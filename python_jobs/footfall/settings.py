@@ -79,6 +79,19 @@ class Settings(BaseSettings):
     executor_memory_gib: int | None = Field(
         default=None, ge=1, description="Heap of an executor in GiB."
     )
+    warehouse: str | None = Field(
+        default=None,
+        pattern=r"^s3a://[A-Za-z0-9.-]{3,63}(/[A-Za-z0-9._=-]+)*/?$",
+        description="Where tables lie, in place of the home: a bucket, or a folder in one.",
+    )
+    s3_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://[A-Za-z0-9.-]+(:\d+)?/?$",
+        description="An object store that speaks S3; Amazon's by default.",
+    )
+    s3_region: str = Field(
+        default="us-east-1", pattern=r"^[a-z0-9-]+$", description="The bucket's region."
+    )
     metastore_uri: str | None = Field(
         default=None,
         pattern=r"^thrift://[^\s/:,]+:\d+(,thrift://[^\s/:,]+:\d+)*$",
@@ -194,8 +207,18 @@ class Settings(BaseSettings):
         return f"{self.db_schema}_{layer}"
 
     @property
-    def warehouse(self) -> Path:
+    def local_warehouse(self) -> Path:
+        """Where tables lie on this machine's file systems."""
         return self.home / "warehouse"
+
+    @property
+    def tables_at(self) -> str:
+        """Where new schemas are made: a path, or the URI of an object store."""
+        return self.warehouse.rstrip("/") if self.warehouse else str(self.local_warehouse)
+
+    @property
+    def uses_s3(self) -> bool:
+        return self.warehouse is not None
 
     @property
     def ingest_dir(self) -> Path:
@@ -224,6 +247,9 @@ ALLOWED = {
     "spark_master": "local[4], spark://host:7077, yarn, k8s://https://host:6443",
     "driver_host": "a host name or an address",
     "metastore_uri": "thrift://host:9083",
+    "warehouse": "s3a://bucket/folder",
+    "s3_endpoint": "http://host:9000",
+    "s3_region": "eu-central-1",
 }
 """What a setting accepts, where its type does not say it."""
 

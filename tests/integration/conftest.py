@@ -8,6 +8,7 @@ import pytest
 
 from footfall.cli import main
 from support.answer import Answer, Footfall
+from support.main_job import Home, contents, demo, finished
 
 
 @pytest.fixture
@@ -23,3 +24,11 @@ def footfall(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         return Answer(code if isinstance(code, int) else int(bool(code)), *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """What one machine with local files makes of the main job."""
+    home = tmp_path_factory.mktemp("local")
+    finished(demo(home))
+    return contents(home)

@@ -46,7 +46,7 @@ def table(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
             as visits (user_id, seen_at, visit_count, items)
         """
     )
-    yield get_settings().warehouse / "cli_gold.db" / "visits"
+    yield get_settings().local_warehouse / "cli_gold.db" / "visits"
     spark.sql("drop schema cli_gold cascade")
     monkeypatch.undo()
     get_settings.cache_clear()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -18,37 +16,14 @@ import pytest
 from footfall.continuous import RECORD, Turns, last_turn
 from footfall.errors import UsageError
 from footfall.generate import generate
-from footfall.settings import PROJECT_DIR, Settings
+from footfall.settings import Settings
+from support.main_job import environment, finished, start
 from support.thorough import only_thorough
 
 
-def environment(home: Path) -> dict[str, str]:
-    cache = os.environ.get("FOOTFALL_CACHE", str(PROJECT_DIR / ".footfall" / "cache"))
-    return os.environ | {
-        "FOOTFALL_HOME": str(home),
-        "FOOTFALL_CACHE": cache,
-        "FOOTFALL_DRIVER_MEMORY_GIB": "2",
-        "FOOTFALL_JIT_LEVEL": "1",
-        "FOOTFALL_TINY_TABLES": "true",
-    }
-
-
 def footfall_run(home: Path, landing: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "footfall", "run", "--landing", str(landing), *more]
-    return subprocess.Popen(
-        command,
-        env=environment(home),
-        cwd=PROJECT_DIR,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-
-
-def finished(job: subprocess.Popen[str]) -> str:
-    output, _ = job.communicate(timeout=900)
-    assert job.returncode == 0, output[-4000:]
-    return output
+    tiny = environment(home, FOOTFALL_TINY_TABLES="true")
+    return start(["run", "--landing", str(landing), *more], tiny)
 
 
 def turns_of(home: Path) -> list[dict[str, object]]:

@@ -30,7 +30,7 @@ def table(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     for name in (BROKEN, WHOLE):
         spark.sql(f"create table {name} using delta as select id as visit from range(100)")
         spark.sql(f"insert into {name} select id from range(100, 200)")
-    yield get_settings().warehouse / "faults_gold.db" / "fct_sessions"
+    yield get_settings().local_warehouse / "faults_gold.db" / "fct_sessions"
     for layer in ("bronze", "gold", "quality"):
         spark.sql(f"drop schema if exists faults_{layer} cascade")
     monkeypatch.undo()

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from footfall.errors import UsageError
-from footfall.settings import PROJECT_DIR, Settings
+from footfall.settings import Settings
 from footfall.spark.metastore_server import start_server
 from footfall.spark.shared import SERVER_FILE, find_server
+from support.main_job import environment
 from support.thorough import only_thorough
 
 ROUNDS = 5
@@ -34,21 +35,10 @@ for statement in (
 """
 
 
-def environment(home: Path) -> dict[str, str]:
-    cache = os.environ.get("FOOTFALL_CACHE", str(PROJECT_DIR / ".footfall" / "cache"))
-    return os.environ | {
-        "FOOTFALL_HOME": str(home),
-        "FOOTFALL_CACHE": cache,
-        "FOOTFALL_DRIVER_MEMORY_GIB": "1",
-        "FOOTFALL_JIT_LEVEL": "1",
-        "FOOTFALL_TINY_TABLES": "true",
-    }
-
-
 def footfall(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "footfall", *arguments],
-        env=environment(home),
+        env=environment(home, FOOTFALL_TINY_TABLES="true"),
         capture_output=True,
         text=True,
         timeout=300,
@@ -69,7 +59,7 @@ def write_at_once(home: Path, *writers: str) -> None:
     jobs = [
         subprocess.Popen(
             [sys.executable, "-c", WRITER, writer, str(ROUNDS)],
-            env=environment(home),
+            env=environment(home, FOOTFALL_TINY_TABLES="true"),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

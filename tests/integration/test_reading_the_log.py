@@ -34,7 +34,7 @@ def folder(spark: SparkSession) -> Iterator[Path]:
         spark.sql(f"insert into {TABLE} select id, {load_id}, id % 30 from range(300)")
     spark.sql(f"delete from {TABLE} where visit = 7 or day = 3")
     spark.sql(f"insert into {TABLE} values (1000, 3, 5)")
-    yield get_settings().warehouse / "delta_log_test.db" / "loads"
+    yield get_settings().local_warehouse / "delta_log_test.db" / "loads"
     spark.sql("drop schema delta_log_test cascade")
     spark.conf.set(skipping, str(before))
 

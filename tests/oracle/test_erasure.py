@@ -322,7 +322,7 @@ def test_no_file_holds_the_ids(data: DataSet, erased: ErasureReport) -> None:
 
 def files_of(data: DataSet) -> list[Path]:
     """Return the files of a data set: tables, logs, and the state of ingestion."""
-    schemas = data.settings.warehouse.glob(f"{data.settings.db_schema}_*.db")
+    schemas = data.settings.local_warehouse.glob(f"{data.settings.db_schema}_*.db")
     folders = [*schemas, data.settings.ingest_dir]
     return [file for folder in folders for file in folder.rglob("*") if file.is_file()]
 
@@ -402,7 +402,7 @@ def test_a_customer_is_erased_without_a_purge_and_purged_later(
 
 def table_folder(data: DataSet, table: str) -> Path:
     schema, name = table.split(".")
-    return data.settings.warehouse / f"{schema}.db" / name
+    return data.settings.local_warehouse / f"{schema}.db" / name
 
 
 def holds(file: Path, customer: int) -> bool:

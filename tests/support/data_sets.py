@@ -71,7 +71,7 @@ class DataSet:
     def commits(self, table: str) -> list[Path]:
         """Return the commit files of a table's log, oldest first."""
         schema, name = table.split(".")
-        folder = self.settings.warehouse / f"{schema}.db" / name / "_delta_log"
+        folder = self.settings.local_warehouse / f"{schema}.db" / name / "_delta_log"
         return sorted(folder.glob("*.json"))
 
     def partitions_written(self, table: str, after: int) -> set[tuple[str, ...]]:

@@ -28,6 +28,7 @@ class Settled:
     def __init__(self, settings: Settings, contract: Contract, queue: Queue) -> None:
         self.queue = queue
         self.file = queue.folder / "settled.json"
+        self.is_here = not settings.uses_s3
         self.bronze = settings.table_folder(contract.bronze_table(settings))
         self.record = settings.table_folder(record_table(INGESTED_FILES).name_in(settings))
 
@@ -52,7 +53,8 @@ class Settled:
 
     def knows(self) -> bool:
         """Return whether a content that :meth:`loaded` does not name is new for sure."""
-        return self._noted() is not None or read_delta_table(self.bronze) is None
+        is_new = self.is_here and read_delta_table(self.bronze) is None
+        return self._noted() is not None or is_new
 
     def _noted(self) -> dict[str, Any] | None:
         try:

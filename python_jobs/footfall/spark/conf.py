@@ -112,15 +112,34 @@ def _catalog(settings: Settings) -> dict[str, str]:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.catalogImplementation": "hive",
-        "spark.sql.warehouse.dir": str(settings.warehouse),
+        "spark.sql.warehouse.dir": settings.tables_at,
         # Hive would hand each new folder's path to a shell of Hadoop's as a pattern: chmod of `a*`.
         "spark.hadoop.hive.warehouse.subdir.inherit.perms": "false",
     }
+    if settings.uses_s3:
+        conf |= _object_store(settings)
     if settings.metastore_uri:
         return conf | {"spark.hadoop.hive.metastore.uris": settings.metastore_uri}
     # Below derby.system.home: a path in this URL would end at a semicolon.
     url = "jdbc:derby:;databaseName=metastore;create=true"
     return conf | {"spark.hadoop.javax.jdo.option.ConnectionURL": url}
+
+
+def _object_store(settings: Settings) -> dict[str, str]:
+    """Return how to reach S3. Credentials come from Amazon's own chain of providers."""
+    s3a = "spark.hadoop.fs.s3a"
+    conf = {
+        f"{s3a}.endpoint.region": settings.s3_region,
+        # The other reader of streams needs jars that would have to be fetched too.
+        f"{s3a}.input.stream.type": "classic",
+    }
+    if settings.s3_endpoint:
+        conf |= {
+            f"{s3a}.endpoint": settings.s3_endpoint,
+            f"{s3a}.path.style.access": "true",
+            f"{s3a}.connection.ssl.enabled": str(settings.s3_endpoint.startswith("https")).lower(),
+        }
+    return conf
 
 
 def _planning(settings: Settings) -> dict[str, str]:

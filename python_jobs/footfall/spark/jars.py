@@ -1,4 +1,7 @@
-"""Delta's two jars: fetched once into FOOTFALL_HOME by Ivy, which Spark ships, and verified."""
+"""Delta's two jars, and those for S3 where they are asked for.
+
+They are fetched once into the cache by Ivy, which Spark ships, and verified.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,11 @@ import os
 import shutil
 import ssl
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pyspark
 
@@ -47,11 +53,27 @@ DELTA_JARS = (
 )
 
 
+LOCK_FILE = Path(__file__).with_name("jars.lock")
+"""The jars for ``s3a://``: of Amazon's SDK 2 what Hadoop uses, in place of a bundle of 686 MB."""
+
+
+@lru_cache(maxsize=1)
+def s3_jars() -> tuple[Jar, ...]:
+    """Return the jars that Spark needs for ``s3a://``, beside those that it ships."""
+    lines = LOCK_FILE.read_text().splitlines()
+    return tuple(Jar(*line.split()) for line in lines if not line.startswith("#"))
+
+
+def needed_jars(settings: Settings) -> tuple[Jar, ...]:
+    """Return the jars that the settings ask for."""
+    return DELTA_JARS + (s3_jars() if settings.uses_s3 else ())
+
+
 def missing_jars(settings: Settings) -> list[Jar]:
     """Return the jars that are absent from the cache or differ from their checksum."""
     return [
         jar
-        for jar in DELTA_JARS
+        for jar in needed_jars(settings)
         if not (settings.jars / jar.file_name).is_file()
         or sha256_of(settings.jars / jar.file_name) != jar.sha256
     ]
@@ -100,13 +122,16 @@ def _trust_store_with_system_certificates(settings: Settings) -> Path:
     return store
 
 
-def _retrieve(jar: Jar, java: Path, java_arguments: list[str], settings: Settings) -> str:
+def _retrieve(
+    jars: Sequence[Jar], java: Path, java_arguments: list[str], settings: Settings
+) -> str:
+    """Fetch jars by one run of Ivy; return what it printed."""
     ivy = next((Path(pyspark.__file__).parent / "jars").glob("ivy-*.jar"))
+    wanted = settings.cache / "wanted.xml"
+    wanted.write_text(_module_of(jars), encoding="utf-8")
     command = [
         str(java), *java_arguments, "-cp", str(ivy), "org.apache.ivy.Main",
-        "-cache", "ivy",
-        "-dependency", jar.group, jar.artifact, jar.version,
-        "-confs", "default", "-notransitive", "-types", "jar",
+        "-cache", "ivy", "-ivy", wanted.name, "-confs", "default", "-types", "jar",
     ]  # fmt: skip
     if settings.ivy_settings:
         command += ["-settings", str(settings.ivy_settings.expanduser().absolute())]
@@ -114,13 +139,30 @@ def _retrieve(jar: Jar, java: Path, java_arguments: list[str], settings: Setting
         command, capture_output=True, text=True, timeout=600, cwd=settings.cache
     )
     # Not by Ivy's own retrieve, which takes brackets and backslashes in a path for a pattern.
-    for fetched in (settings.cache / "ivy").rglob(jar.file_name):
-        shutil.copyfile(fetched, settings.jars / jar.file_name)
+    names = {jar.file_name for jar in jars}
+    for fetched in (settings.cache / "ivy").rglob("*.jar"):
+        if fetched.name in names:
+            shutil.copyfile(fetched, settings.jars / fetched.name)
     return answer.stdout + answer.stderr
 
 
+def _module_of(jars: Sequence[Jar]) -> str:
+    """Return a module of Ivy's that depends on the jars and nothing behind them."""
+    module = ElementTree.Element("ivy-module", version="2.0")
+    ElementTree.SubElement(module, "info", organisation="footfall", module="jars")
+    configurations = ElementTree.SubElement(module, "configurations")
+    ElementTree.SubElement(configurations, "conf", name="default")
+    dependencies = ElementTree.SubElement(module, "dependencies")
+    for jar in jars:
+        ElementTree.SubElement(
+            dependencies, "dependency", org=jar.group, name=jar.artifact, rev=jar.version,
+            transitive="false", conf="default->default",
+        )  # fmt: skip
+    return ElementTree.tostring(module, encoding="unicode")
+
+
 def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
-    """Return the paths of Delta's jars, fetching what is missing.
+    """Return the paths of the jars that the settings ask for, fetching what is missing.
 
     Args:
         settings: names the cache folder and, optionally, an Ivy settings file for a mirror.
@@ -131,19 +173,19 @@ def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
     """
     settings.jars.mkdir(parents=True, exist_ok=True)
     java = java_home / "bin" / "java"
-    java_arguments: list[str] = []
-    for jar in missing_jars(settings):
+    missing = missing_jars(settings)
+    for jar in missing:
+        (settings.jars / jar.file_name).unlink(missing_ok=True)
+    output = _retrieve(missing, java, [], settings) if missing else ""
+    if "SSLHandshakeException" in output:
+        store = _trust_store_with_system_certificates(settings)
+        output = _retrieve(missing, java, [f"-Djavax.net.ssl.trustStore={store}"], settings)
+    for jar in missing:
         target = settings.jars / jar.file_name
-        target.unlink(missing_ok=True)
-        output = _retrieve(jar, java, java_arguments, settings)
-        if not target.is_file() and "SSLHandshakeException" in output:
-            store = _trust_store_with_system_certificates(settings)
-            java_arguments = [f"-Djavax.net.ssl.trustStore={store}"]
-            output = _retrieve(jar, java, java_arguments, settings)
         if not target.is_file():
             last_lines = "\n  ".join(output.strip().splitlines()[-8:])
             raise FootfallError(
-                f"Delta's jar {jar.file_name} could not be fetched:\n  {last_lines}",
+                f"The jar {jar.file_name} could not be fetched:\n  {last_lines}",
                 "Check the network, name a mirror with FOOTFALL_IVY_SETTINGS (an Ivy settings "
                 f"file), or copy the jar into {settings.jars}.",
             )
@@ -153,4 +195,4 @@ def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
                 f"{jar.file_name} has the SHA-256 {found}; expected {jar.sha256}.",
                 "Run the command again; if it repeats, the repository serves another file.",
             )
-    return [settings.jars / jar.file_name for jar in DELTA_JARS]
+    return [settings.jars / jar.file_name for jar in needed_jars(settings)]

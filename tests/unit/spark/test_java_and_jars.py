@@ -278,7 +278,8 @@ def test_a_fetched_jar_with_another_checksum_is_removed_and_refused(
 ) -> None:
     jar = Jar("group", "good", "1.0", hashlib.sha256(b"a jar").hexdigest())
 
-    def retrieve(jar: Jar, *_: object) -> str:
+    def retrieve(jars: list[Jar], *_: object) -> str:
+        assert jars == [jar]
         (settings.jars / jar.file_name).write_bytes(b"something else")
         return ""
 
