@@ -195,11 +195,10 @@ def check_storage(settings: Settings) -> Check:
     # The driver counts as one of them.
     executors = context.sc().getExecutorMemoryStatus().size() - 1
     where = f" by {executors} executors of {settings.spark_master}" if settings.uses_cluster else ""
-    only = "; only one process at a time may write there" if settings.uses_s3 else ""
     return Check(
         name="Storage",
         ok=rows == files == tasks and (executors > 0 or not settings.uses_cluster),
-        found=f"{settings.tables_at}: {files} of {tasks} files written{where}{only}",
+        found=f"{settings.tables_at}: {files} of {tasks} files written{where}",
         fix="Name a folder that all machines share, and executors that the cluster has.",
     )
 

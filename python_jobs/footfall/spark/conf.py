@@ -132,6 +132,8 @@ def _object_store(settings: Settings) -> dict[str, str]:
         f"{s3a}.endpoint.region": settings.s3_region,
         # The other reader of streams needs jars that would have to be fetched too.
         f"{s3a}.input.stream.type": "classic",
+        # Delta's own is safe for one process only.
+        "spark.delta.logStore.s3a.impl": "footfall.ConditionalPutLogStore",
     }
     if settings.s3_endpoint:
         conf |= {

@@ -10,6 +10,8 @@ import os
 import shutil
 import ssl
 import subprocess
+import tempfile
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,6 +55,14 @@ DELTA_JARS = (
 )
 
 
+COMPILER = Jar(
+    "org.eclipse.jdt",
+    "ecj",
+    "3.43.0",
+    "c786468c65e906498e7e36ece4e0d04c6d3dd34c9a61b34a3a5b512801911a82",
+)
+"""Compiles Java where the runtime has no compiler of its own."""
+LOG_STORE = Path(__file__).with_name("java") / "ConditionalPutLogStore.java"
 LOCK_FILE = Path(__file__).with_name("jars.lock")
 """The jars for ``s3a://``: of Amazon's SDK 2 what Hadoop uses, in place of a bundle of 686 MB."""
 
@@ -66,7 +76,7 @@ def s3_jars() -> tuple[Jar, ...]:
 
 def needed_jars(settings: Settings) -> tuple[Jar, ...]:
     """Return the jars that the settings ask for."""
-    return DELTA_JARS + (s3_jars() if settings.uses_s3 else ())
+    return DELTA_JARS + ((*s3_jars(), COMPILER) if settings.uses_s3 else ())
 
 
 def missing_jars(settings: Settings) -> list[Jar]:
@@ -195,4 +205,42 @@ def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
                 f"{jar.file_name} has the SHA-256 {found}; expected {jar.sha256}.",
                 "Run the command again; if it repeats, the repository serves another file.",
             )
-    return [settings.jars / jar.file_name for jar in needed_jars(settings)]
+    on_class_path = [jar for jar in needed_jars(settings) if jar is not COMPILER]
+    paths = [settings.jars / jar.file_name for jar in on_class_path]
+    return [*paths, _log_store_jar(settings, java)] if settings.uses_s3 else paths
+
+
+def _log_store_jar(settings: Settings, java: Path) -> Path:
+    """Return the jar of the log store for S3, compiled where it is missing.
+
+    Raises:
+        FootfallError: it does not compile.
+    """
+    target = settings.jars / f"footfall-log-store-{sha256_of(LOG_STORE)[:12]}.jar"
+    if target.is_file():
+        return target
+    hadoop = next((Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar"))
+    against = [hadoop, *(settings.jars / jar.file_name for jar in DELTA_JARS)]
+    with tempfile.TemporaryDirectory(dir=settings.cache) as folder:
+        classes = Path(folder) / "classes"
+        compiler = settings.jars / COMPILER.file_name
+        done = subprocess.run(
+            [
+                str(java), "-jar", str(compiler), "-17", "-nowarn",
+                "-cp", os.pathsep.join(map(str, against)), "-d", str(classes), str(LOG_STORE),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise FootfallError(
+                f"{LOG_STORE.name} did not compile:\n  {done.stderr[-1000:]}",
+                "Set JAVA_HOME to Java 17 or 21.",
+            )
+        fresh = Path(folder) / target.name
+        with zipfile.ZipFile(fresh, "w") as jar:
+            for file in sorted(classes.rglob("*.class")):
+                jar.write(file, file.relative_to(classes).as_posix())
+        fresh.replace(target)
+    return target
