@@ -57,7 +57,7 @@ def test_no_commit_of_several_drivers_to_one_table_is_lost(tmp_path: Path) -> No
             )
         for job in jobs:
             finished(job)
-        store.download("tables/", tmp_path / "copy")
+        store.download("tables", tmp_path / "copy")
     counts = read_table(tmp_path / "copy" / "counts")
     assert counts is not None
     rows = sorted((row["writer"], row["n"]) for row in counts.records())
@@ -70,6 +70,6 @@ def test_the_main_job_on_s3_equals_that_on_local_files(expected: Home, tmp_path:
         for _ in range(2):
             # The second finds all loaded and built.
             finished(demo(home, **on(store)))
-            store.download("tables/", tmp_path / "copy")
+            store.download("tables", tmp_path / "copy")
             assert unlike(contents(home, tmp_path / "copy"), expected) == []
     assert not (home / "warehouse").exists()

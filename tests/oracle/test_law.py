@@ -93,8 +93,8 @@ SAID: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     ),
     "the last 30 days reach into a kept month": (
         "select purchase_frequency, total_spend, transaction_frequency_last_30_days "
-        "from {gold}.fct_customer_features where as_of_date = '2025-04-01'",
-        [(4, Decimal(15), 3)],
+        "from {gold}.fct_customer_features where as_of_date = '2025-04-02'",
+        [(5, Decimal(31), 4)],
     ),
     "a history begins within a checkpoint": (
         "select dt, array_max(actions), array_min(actions) from {training}.training_sequences "

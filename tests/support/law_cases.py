@@ -104,10 +104,12 @@ LAST_WEEK_IS_READ_AGAIN = _case(
 LAST_30_DAYS_REACH_INTO_A_KEPT_MONTH = _case(
     "customers",
     "fct_customer_features",
-    _payments(("2025-02-10", "1"), ("2025-03-04", "2"), ("2025-03-31", "4")),
-    _payments(("2025-04-01", "8")),
-)
-"""A load of April alone goes on from March's totals, and counts March's last days again."""
+    _payments(
+        ("2025-02-10", "1"), ("2025-03-04", "2"), ("2025-03-31", "4"), ("2025-04-01", "8")
+    ),
+    _payments(("2025-04-02", "16")),
+)  # fmt: skip
+"""A second load of April goes on from March's totals, and counts March's last days again."""
 
 HISTORY_BEGINS_WITHIN_A_CHECKPOINT = _case(
     "training",

@@ -22,6 +22,7 @@ import pyspark
 
 from footfall.checksum import sha256_of
 from footfall.errors import FootfallError
+from footfall.locks import locked
 from footfall.settings import Settings
 
 
@@ -183,7 +184,16 @@ def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
     """
     settings.jars.mkdir(parents=True, exist_ok=True)
     java = java_home / "bin" / "java"
-    missing = missing_jars(settings)
+    if missing_jars(settings):
+        # Several processes may start at a time; Ivy's cache is no place for two of them.
+        with locked(settings.cache / "fetching.lock"):
+            _fetch(missing_jars(settings), java, settings)
+    on_class_path = [jar for jar in needed_jars(settings) if jar is not COMPILER]
+    paths = [settings.jars / jar.file_name for jar in on_class_path]
+    return [*paths, _log_store_jar(settings, java)] if settings.uses_s3 else paths
+
+
+def _fetch(missing: Sequence[Jar], java: Path, settings: Settings) -> None:
     for jar in missing:
         (settings.jars / jar.file_name).unlink(missing_ok=True)
     output = _retrieve(missing, java, [], settings) if missing else ""
@@ -205,9 +215,6 @@ def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
                 f"{jar.file_name} has the SHA-256 {found}; expected {jar.sha256}.",
                 "Run the command again; if it repeats, the repository serves another file.",
             )
-    on_class_path = [jar for jar in needed_jars(settings) if jar is not COMPILER]
-    paths = [settings.jars / jar.file_name for jar in on_class_path]
-    return [*paths, _log_store_jar(settings, java)] if settings.uses_s3 else paths
 
 
 def _log_store_jar(settings: Settings, java: Path) -> Path:
