@@ -184,9 +184,12 @@ class Turns:
         """Return the version of each entity's bronze table, whoever loaded it."""
         versions = {}
         for name in self.entities:
-            bronze = get_contract(name).bronze_table(self.settings)
-            if table := read_delta_table(self.settings.table_folder(bronze)):
+            folder = self.settings.table_folder(get_contract(name).bronze_table(self.settings))
+            if table := read_delta_table(folder):
                 versions[name] = f"{table.table_id} {table.version}"
+            elif folder.is_dir():
+                # Only Spark can tell: each turn builds.
+                versions[name] = f"unknown at {time.time_ns()}"
         return versions
 
     def _built(self) -> Versions | None:

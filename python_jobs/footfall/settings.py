@@ -84,6 +84,9 @@ class Settings(BaseSettings):
         pattern=r"^s3a://[A-Za-z0-9.-]{3,63}(/[A-Za-z0-9._=-]+)*/?$",
         description="Where tables lie, in place of the home: a bucket, or a folder in one.",
     )
+    kafka: bool = Field(
+        default=False, description="Whether Spark gets the jars to read from Kafka."
+    )
     s3_endpoint: str | None = Field(
         default=None,
         pattern=r"^https?://[A-Za-z0-9.-]+(:\d+)?/?$",

@@ -10,7 +10,13 @@ import typer
 from rich.markup import escape
 
 from footfall.cli.app import app
-from footfall.cli.arguments import FileFormat, SequenceFormat, Workload, parse_date
+from footfall.cli.arguments import (
+    FileFormat,
+    SequenceFormat,
+    Workload,
+    parse_date,
+    parse_seconds,
+)
 from footfall.cli.output import (
     JsonOption,
     log,
@@ -144,24 +150,45 @@ def _refuse_options(workload: Workload, options: dict[str, Any]) -> None:
 @app.command()
 def ingest(
     entity: Annotated[str, typer.Argument(help="SOURCE.ENTITY, e.g. product.interactions.")],
-    paths: Annotated[list[str], typer.Argument(help="Files, folders or globs.")],
+    paths: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs.")] = None,
     mapping: Annotated[
         Path | None, typer.Option(help="A yaml file that adapts columns and values.")
     ] = None,
     file_format: Annotated[
         FileFormat | None, typer.Option("--format", help="By default taken from the file name.")
     ] = None,
+    kafka: Annotated[
+        str | None, typer.Option(help="Read a topic of these servers: HOST:PORT,…")
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="The topic; its values are JSON.")] = None,
+    until_caught_up: Annotated[
+        bool, typer.Option("--until-caught-up", help="Kafka: end with what there is now.")
+    ] = False,
+    every: Annotated[str, typer.Option(help="Kafka: time between two loads.")] = "10s",
     as_json: JsonOption = False,
 ) -> None:
-    """Load files into bronze. A file that was loaded before is skipped.
+    """Load files or a Kafka topic into bronze. What was loaded before is skipped.
 
     A file that cannot be read is rejected as a whole and recorded; the others are loaded. Exit
-    code 1 means that at least one was rejected.
+    code 1 means that at least one was rejected. A message that cannot be read is a row of
+    `dq_quarantine`. A topic is read until Ctrl-C or SIGTERM, which end after the load in hand.
 
     Example: `footfall ingest product.interactions landing/2025-08-*.parquet`
 
     Example: `footfall ingest app.interactions exports/ --mapping mappings/puffy_interactions.yml`
+
+    Example: `footfall ingest product.interactions --kafka 127.0.0.1:9092 --topic interactions`
     """
+    if kafka or topic:
+        if not (kafka and topic) or paths or file_format:
+            raise UsageError(
+                "--kafka and --topic go together, without files and --format.",
+                "Name the servers and the topic, or files.",
+            )
+        _ingest_topic(entity, kafka, topic, mapping, until_caught_up, every, as_json)
+        return
+    if not paths:
+        raise UsageError("There is nothing to load.", "Name files or folders, or --kafka.")
     from footfall.ingest import RejectedFile
     from footfall.ingest import ingest as ingest_files
 
@@ -181,6 +208,35 @@ def ingest(
     print_result(report, as_json, lambda: _print_ingested(entity, report))
     if report.rejected:
         raise typer.Exit(1)
+
+
+def _ingest_topic(
+    entity: str,
+    servers: str,
+    topic: str,
+    mapping: Path | None,
+    until_caught_up: bool,
+    every: str,
+    as_json: bool,
+) -> None:
+    from footfall.ingest import Topic, ingest_topic
+
+    report = ingest_topic(
+        entity,
+        Topic(servers, topic),
+        mapping,
+        until_caught_up=until_caught_up,
+        every_seconds=parse_seconds(every),
+        say=say,
+    )
+    print_result(
+        report,
+        as_json,
+        lambda: print_line(
+            f"{entity}: {count(report.rows, 'message')} of topic {topic} loaded, "
+            f"{report.rows_with_errors} of them with errors."
+        ),
+    )
 
 
 def _print_ingested(entity: str, report: IngestReport) -> None:

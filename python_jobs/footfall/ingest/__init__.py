@@ -1,6 +1,7 @@
-"""Ingestion: files of any source into the bronze Delta table of its contract, each exactly once."""
+"""Ingestion: files, or messages of a topic, into the bronze table of an entity, each once."""
 
 from footfall.ingest.job import ingest
+from footfall.ingest.kafka import StreamReport, Topic, ingest_topic
 from footfall.ingest.mapping import Mapping, load_mapping
 from footfall.ingest.report import IngestReport, LoadedFile, RejectedFile, SkippedFile
 
@@ -10,6 +11,9 @@ __all__ = [
     "Mapping",
     "RejectedFile",
     "SkippedFile",
+    "StreamReport",
+    "Topic",
     "ingest",
+    "ingest_topic",
     "load_mapping",
 ]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SOURCE_FILE = "_source_file"
 ERRORS = "_ingest_errors"
+KAFKA = "_kafka"
 SELECTED = "_selected"
 UNREADABLE_ROW = "__footfall_unreadable_row"
 SHOWN_CHARACTERS = 100
@@ -79,6 +80,59 @@ def read_files(
     (whether ``where`` of the mapping takes the row). The session needs :data:`SESSION_CONF`.
     """
     raw, position = _read_raw(spark, files, plan, mapping)
+    return _converted(raw, position, plan, contract, mapping)
+
+
+def read_messages(
+    messages: DataFrame, plan: ReadPlan, contract: Contract, mapping: Mapping
+) -> DataFrame:
+    """Return messages of Kafka, each a JSON object, as :func:`read_files` returns lines of JSON.
+
+    ``_source_file`` names topic, partition and offset. Beside it stands ``_kafka``: key, time and
+    headers of the message, and its bytes where they are no JSON object.
+
+    Args:
+        messages: as Spark's source reads them.
+    """
+    used = plan.used()
+    position = {column.name: f"c{index}" for index, column in enumerate(used)}
+    fields = [StructField(column.name, StringType()) for column in used]
+    schema = StructType([*fields, StructField(UNREADABLE_ROW, StringType())])
+    text = F.col("value").cast("string")
+    is_object = F.coalesce(F.is_valid_utf8(text) & F.ltrim(text).startswith("{"), F.lit(False))
+    options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": UNREADABLE_ROW}
+    parsed = messages.withColumn(
+        "parsed", F.from_json(F.when(is_object, text), schema, options)
+    ).withColumn(
+        UNREADABLE_ROW,
+        F.when(is_object, F.col("parsed").getField(UNREADABLE_ROW)).otherwise(
+            F.coalesce(F.make_valid_utf8(text), F.lit(""))
+        ),
+    )
+    offset = F.concat_ws("/", F.col("topic"), F.col("partition"), F.col("offset"))
+    raw = parsed.select(
+        *(F.col("parsed").getField(name).alias(new) for name, new in position.items()),
+        UNREADABLE_ROW,
+        F.concat(F.lit("kafka:"), offset).alias(SOURCE_FILE),
+        F.struct(
+            "key",
+            "timestamp",
+            "headers",
+            F.when(F.col(UNREADABLE_ROW).isNotNull(), F.col("value")).alias("value"),
+        ).alias(KAFKA),
+    )
+    return _converted(raw, position, plan, contract, mapping, (KAFKA,))
+
+
+def _converted(
+    raw: DataFrame,
+    position: dict[str, str],
+    plan: ReadPlan,
+    contract: Contract,
+    mapping: Mapping,
+    beside: Sequence[str] = (),
+) -> DataFrame:
+    """Return source columns, which are called by their position, in the contract's columns."""
     columns = []
     problems = []
     if UNREADABLE_ROW in raw.columns:
@@ -97,6 +151,7 @@ def read_files(
     return raw.select(
         *columns,
         F.col(SOURCE_FILE),
+        *beside,
         F.when(F.size(found) > 0, found).alias(ERRORS),
         _selected(plan, mapping, position).alias(SELECTED),
     )

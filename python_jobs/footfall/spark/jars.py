@@ -1,4 +1,4 @@
-"""Delta's two jars, and those for S3 where they are asked for.
+"""Delta's two jars, and those for S3 and Kafka where they are asked for.
 
 They are fetched once into the cache by Ivy, which Spark ships, and verified.
 """
@@ -65,19 +65,25 @@ COMPILER = Jar(
 """Compiles Java where the runtime has no compiler of its own."""
 LOG_STORE = Path(__file__).with_name("java") / "ConditionalPutLogStore.java"
 LOCK_FILE = Path(__file__).with_name("jars.lock")
-"""The jars for ``s3a://``: of Amazon's SDK 2 what Hadoop uses, in place of a bundle of 686 MB."""
+"""Jars by what needs them: ``s3`` are Hadoop's client and, of Amazon's SDK 2, what it uses of the
+bundle of 686 MB; ``kafka`` are Spark's source and Kafka's client."""
 
 
-@lru_cache(maxsize=1)
-def s3_jars() -> tuple[Jar, ...]:
-    """Return the jars that Spark needs for ``s3a://``, beside those that it ships."""
-    lines = LOCK_FILE.read_text().splitlines()
-    return tuple(Jar(*line.split()) for line in lines if not line.startswith("#"))
+@lru_cache(maxsize=4)
+def locked_jars(purpose: str) -> tuple[Jar, ...]:
+    """Return the jars that Spark needs for a purpose, beside those that it ships.
+
+    Args:
+        purpose: ``s3`` or ``kafka``.
+    """
+    lines = [line.split() for line in LOCK_FILE.read_text().splitlines()]
+    return tuple(Jar(*words[1:]) for words in lines if words[0] == purpose)
 
 
 def needed_jars(settings: Settings) -> tuple[Jar, ...]:
     """Return the jars that the settings ask for."""
-    return DELTA_JARS + ((*s3_jars(), COMPILER) if settings.uses_s3 else ())
+    for_s3 = (*locked_jars("s3"), COMPILER) if settings.uses_s3 else ()
+    return (*DELTA_JARS, *for_s3, *(locked_jars("kafka") if settings.kafka else ()))
 
 
 def missing_jars(settings: Settings) -> list[Jar]:

@@ -1,0 +1,321 @@
+"""Messages of a Kafka topic into the bronze table of an entity, each exactly once.
+
+Spark's checkpoint says which offsets a micro-batch has; Delta refuses a batch that it knows. So a
+batch that was committed before a kill is passed over when it comes again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import structlog
+from pydantic import BaseModel
+from pyspark.sql import functions as F
+
+from footfall import interrupts
+from footfall.errors import FootfallError, UsageError
+from footfall.ingest.files import (
+    FileRejectedError,
+    FileShape,
+    PhysicalColumn,
+    ReadPlan,
+    plan_read,
+)
+from footfall.ingest.mapping import Mapping, load_mapping
+from footfall.ingest.queue import Queue
+from footfall.ingest.read import ERRORS, SELECTED, SESSION_CONF, read_messages
+from footfall.ingest.record import FileRecord, IngestRecord
+from footfall.project.contracts import Contract, get_contract
+from footfall.settings import Settings, get_settings
+from footfall.spark.explain import explain
+from footfall.spark.session import get_session
+from footfall.words import count
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+log = structlog.get_logger(__name__)
+
+SERVERS = re.compile(r"[A-Za-z0-9.-]+:\d+(,[A-Za-z0-9.-]+:\d+)*")
+TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+MESSAGES_PER_GIB = 100_000
+"""Of a micro-batch, for each GiB of Spark's heap: a message of a kilobyte takes about ten there."""
+ROWS_PER_FILE = 1_000_000
+POLL_SECONDS = 0.5
+SECURITY = {
+    "FOOTFALL_KAFKA_SECURITY_PROTOCOL": "kafka.security.protocol",
+    "FOOTFALL_KAFKA_SASL_MECHANISM": "kafka.sasl.mechanism",
+    "FOOTFALL_KAFKA_SASL_JAAS_CONFIG": "kafka.sasl.jaas.config",
+    "FOOTFALL_KAFKA_TRUSTSTORE": "kafka.ssl.truststore.location",
+    "FOOTFALL_KAFKA_TRUSTSTORE_PASSWORD": "kafka.ssl.truststore.password",
+}
+"""Options of Kafka's client, which come from the environment alone."""
+
+
+class StreamReport(BaseModel):
+    """What a call read.
+
+    Attributes:
+        source: the entity, ``source.entity``.
+        table: its bronze table.
+        topic: that was read.
+        rows: messages that were loaded.
+        rows_with_errors: those of them that are no JSON object, or have a value that does not fit.
+        load_ids: the loads that the call committed.
+    """
+
+    source: str
+    table: str
+    topic: str
+    rows: int = 0
+    rows_with_errors: int = 0
+    load_ids: list[int] = []
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What to read: servers as ``host:port,…`` and the topic's name."""
+
+    servers: str
+    name: str
+
+    def __post_init__(self) -> None:
+        if not SERVERS.fullmatch(self.servers):
+            raise UsageError(
+                f"--kafka {self.servers!r} names no server.", "Write it as host:9092,other:9092."
+            )
+        if not TOPIC.fullmatch(self.name):
+            raise UsageError(
+                f"{self.name!r} is no name of a topic.", "Letters, digits, dots, _ and -."
+            )
+
+
+def ingest_topic(
+    entity: str,
+    topic: Topic,
+    mapping: Path | None = None,
+    *,
+    until_caught_up: bool = False,
+    every_seconds: float = 10.0,
+    settings: Settings | None = None,
+    say: Callable[[str], None] = lambda _line: None,
+) -> StreamReport:
+    """Load a topic's messages, from the oldest that was not loaded yet, until asked to end.
+
+    Args:
+        entity: ``source.entity``.
+        topic: whose values are JSON objects.
+        mapping: a mapping file, for objects whose names are not the contract's.
+        until_caught_up: end once all messages that there were at the start are loaded.
+        every_seconds: between the starts of two micro-batches.
+        settings: home and schemas; the process's own by default.
+        say: called with a line for each micro-batch.
+
+    Raises:
+        UsageError: an unknown entity, or a mapping that does not fit.
+        FootfallError: another call loads the entity, Kafka does not answer, offsets that were not
+            read are gone, or Spark failed.
+    """
+    settings = (settings or get_settings()).model_copy(update={"kafka": True})
+    contract = get_contract(entity)
+    columns = load_mapping(mapping, contract) if mapping else Mapping()
+    # A topic has a checkpoint of its own beside that of files.
+    queue = Queue(settings.ingest_dir / contract.name / "kafka" / topic.name)
+    files = Queue(settings.ingest_dir / contract.name)
+    with files.lock(contract.name), interrupts.asked_to_end() as asked:
+        record = IngestRecord(get_session(settings), settings, contract)
+        if not record.open():
+            queue.forget()
+        stream = _Stream(contract, record, queue, topic, columns, settings, say)
+        stream.run(until_caught_up, every_seconds, asked.is_set)
+        return stream.report
+
+
+def plan_of_messages(topic: str, contract: Contract, mapping: Mapping) -> ReadPlan:
+    """Return how JSON objects become rows of the contract; any object may lack any name.
+
+    Args:
+        topic: its name, for the message.
+
+    Raises:
+        UsageError: the mapping does not fit.
+    """
+    names = [name for column in contract.columns for name in mapping.sources_of(column.name)]
+    present = dict.fromkeys([*names, *mapping.where])
+    columns = tuple(PhysicalColumn(name, pa.string()) for name in present)
+    try:
+        return plan_read(Path(topic), FileShape("json", columns, complete=False), contract, mapping)
+    except FileRejectedError as error:
+        raise UsageError(str(error)) from error
+
+
+class _Stream:
+    def __init__(
+        self,
+        contract: Contract,
+        record: IngestRecord,
+        queue: Queue,
+        topic: Topic,
+        mapping: Mapping,
+        settings: Settings,
+        say: Callable[[str], None],
+    ) -> None:
+        self.contract = contract
+        self.record = record
+        self.queue = queue
+        self.topic = topic
+        self.mapping = mapping
+        self.settings = settings
+        self.say = say
+        self.spark: SparkSession = record.spark
+        self.report = StreamReport(source=contract.name, table=record.bronze, topic=topic.name)
+        self.failure: Exception | None = None
+        self.plan = plan_of_messages(topic.name, contract, mapping)
+
+    def run(
+        self, until_caught_up: bool, every_seconds: float, is_asked: Callable[[], bool]
+    ) -> None:
+        options = {
+            option: os.environ[variable]
+            for variable, option in SECURITY.items()
+            if os.environ.get(variable)
+        }
+        messages = (
+            self.spark.readStream.format("kafka")
+            .option("kafka.bootstrap.servers", self.topic.servers)
+            .option("subscribe", self.topic.name)
+            .option("startingOffsets", "earliest")
+            .option("failOnDataLoss", True)
+            .option("includeHeaders", True)
+            .option("maxOffsetsPerTrigger", MESSAGES_PER_GIB * self.settings.driver_memory_gib)
+            .options(**options)
+            .load()
+        )
+        writer = messages.writeStream.foreachBatch(self._batch).option(
+            "checkpointLocation", str(self.queue.checkpoint)
+        )
+        trigger: dict[str, Any] = (
+            {"availableNow": True}
+            if until_caught_up
+            else {"processingTime": f"{every_seconds:g} seconds"}
+        )
+        query = writer.trigger(**trigger).start()
+        try:
+            while query.isActive and not is_asked():
+                time.sleep(POLL_SECONDS)
+            while query.isActive and query.status["isTriggerActive"]:
+                time.sleep(POLL_SECONDS)
+            if error := query.exception():
+                raise error
+        except Exception as error:
+            raise self._explained(self.failure or error) from error
+        finally:
+            query.stop()
+
+    def _explained(self, error: Exception) -> FootfallError:
+        if isinstance(error, FootfallError):
+            return error
+        told = explain(error, self.record.bronze)
+        if "OffsetOutOfRange" in str(error) or "failOnDataLoss" in str(error):
+            return FootfallError(
+                f"Topic {self.topic.name}: messages that were not loaded yet are gone: the topic's "
+                "retention is shorter than the pause was, or the topic was made anew.",
+                f"Load them from elsewhere, then remove {self.queue.folder} to begin with the "
+                "oldest that there is. Staging counts what comes twice as duplicates.",
+            )
+        return FootfallError(
+            f"Topic {self.topic.name} of {self.topic.servers}: {told.message}",
+            "Check the servers and the topic, then run the command again: nothing is loaded twice.",
+        )
+
+    def _batch(self, messages: DataFrame, batch_id: int) -> None:
+        messages.persist()
+        try:
+            self._load(messages, batch_id)
+        except Exception as error:
+            self.failure = error
+            raise
+        finally:
+            messages.unpersist()
+
+    def _load(self, messages: DataFrame, batch_id: int) -> None:
+        started = datetime.now(timezone.utc)
+        records = self._ranges(messages, self.record.last_load_id + 1)
+        fresh = [known for known in records if known.sha256 not in self.record.sha_loaded]
+        if not fresh:
+            return
+        load_id = self.record.last_load_id + 1
+        rows_in = sum(known.file_rows or 0 for known in records)
+        session = messages.sparkSession
+        for key, value in SESSION_CONF.items():
+            session.conf.set(key, value)
+        rows = read_messages(messages, self.plan, self.contract, self.mapping)
+        listed: list[dict[str, Any]] = [
+            {key: getattr(known, key) for key in ("source_file", "sha256", "bytes", "file_rows")}
+            for known in records
+        ]
+        (
+            rows.where(SELECTED)
+            .drop(SELECTED)
+            .withColumn("_load_id", F.lit(load_id).cast("bigint"))
+            .withColumn("_ingested_at", F.lit(started))
+            .coalesce(1 + rows_in // ROWS_PER_FILE)
+            .write.format("delta")
+            .mode("append")
+            .option("mergeSchema", True)
+            .option("txnAppId", f"footfall-kafka-{self.contract.name}-{self.queue.query_id()}")
+            .option("txnVersion", batch_id)
+            .option("userMetadata", self.record.commit_metadata(load_id, listed))
+            .saveAsTable(self.record.bronze)
+        )
+        self.record.append(records)
+        bad = (
+            session.table(self.record.bronze)
+            .where((F.col("_load_id") == load_id) & (F.size(ERRORS) > 0))
+            .count()
+        )
+        self.report.rows += rows_in
+        self.report.rows_with_errors += bad
+        self.report.load_ids.append(load_id)
+        self.record.compact()
+        seconds = (datetime.now(timezone.utc) - started).total_seconds()
+        newest = messages.agg(F.max("timestamp")).first()
+        lag = (datetime.now() - newest[0]).total_seconds() if newest and newest[0] else 0.0
+        self.say(
+            f"load {load_id}: {count(rows_in, 'message')}, {bad} with errors, "
+            f"{rows_in / seconds:,.0f} rows/s, {max(lag, 0):,.0f} s behind the newest"
+        )
+        log.info("load_committed", source=self.contract.name, load_id=load_id, rows=rows_in)
+
+    def _ranges(self, messages: DataFrame, load_id: int) -> list[FileRecord]:
+        """Return what the record says of a micro-batch: a line for each partition's offsets."""
+        found = (
+            messages.groupBy("topic", "partition")
+            .agg(
+                F.min("offset").alias("first"),
+                F.max("offset").alias("last"),
+                F.count("*").alias("rows"),
+                F.coalesce(F.sum(F.octet_length("value")), F.lit(0)).alias("bytes"),
+            )
+            .orderBy("topic", "partition")
+            .collect()
+        )
+        records = []
+        for row in found:
+            name = f"kafka:{row['topic']}/{row['partition']}/{row['first']}-{row['last']}"
+            sha256 = hashlib.sha256(f"{self.queue.query_id()} {name}".encode()).hexdigest()
+            records.append(
+                FileRecord(
+                    name, sha256, row["bytes"], "loaded", file_rows=row["rows"], load_id=load_id
+                )
+            )
+        return records

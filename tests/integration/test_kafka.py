@@ -1,0 +1,174 @@
+"""A topic's messages come to bronze once each, however often ingestion and broker are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from footfall.errors import UsageError
+from footfall.ingest import Mapping, Topic
+from footfall.ingest.kafka import plan_of_messages
+from footfall.ingest.read import SESSION_CONF, read_messages
+from footfall.project.contracts import get_contract
+from support.delta_files import read_table
+from support.kafka_broker import JARS, Broker, running_broker
+from support.main_job import environment, finished, start
+from support.thorough import only_thorough
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MESSAGES = int(os.environ.get("FOOTFALL_KAFKA_MESSAGES", "20000"))
+PARTITIONS, KILLS = 4, 3
+ENTITY, TOPIC = "product.interactions", "interactions"
+POISON = ("no json", '{"user_id": ', "[1, 2]", "7", '{"event_time": "yesterday", "user_id": "U"}')
+"""The last is JSON with a value that is no time."""
+COLUMNS = ("event_time", "user_id", "product_id", "interaction_type")
+
+
+def message(number: int, rng: random.Random) -> str:
+    """Return a message; one in a hundred is poison, one in fifty repeats an earlier one."""
+    if rng.random() < 0.01:
+        return rng.choice(POISON)
+    if rng.random() < 0.02:
+        number = rng.randrange(max(1, number))
+    seconds = number % 86_400
+    row = {
+        "event_time": f"2025-08-{1 + number % 3:02d}T{seconds // 3600:02d}:"
+        f"{seconds // 60 % 60:02d}:{seconds % 60:02d}Z",
+        "user_id": f"U{number % 500}",
+        "product_id": f"P{number % 50}",
+        "interaction_type": ("view", "click", "purchase")[number % 3],
+    }
+    return json.dumps(row)
+
+
+def key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[column] for column in COLUMNS[1:])
+
+
+def read(home: Path, broker: Broker, *more: str) -> subprocess.Popen[str]:
+    topic = ("ingest", ENTITY, "--kafka", broker.server, "--topic", TOPIC)
+    return start([*topic, *more], environment(home, FOOTFALL_TINY_TABLES="true"))
+
+
+def loads_of(home: Path) -> int:
+    commits = home.glob("warehouse/footfall_bronze.db/product__interactions/_delta_log/*.json")
+    return len(list(commits))
+
+
+@pytest.mark.parametrize(
+    ("servers", "topic"), [("host", "t"), ("host:9092;x", "t"), ("host:9092", "a b"), ("", "t")]
+)
+def test_what_names_no_server_or_topic_is_refused(servers: str, topic: str) -> None:
+    with pytest.raises(UsageError):
+        Topic(servers, topic)
+
+
+VALUES: tuple[tuple[bytes | None, str | None], ...] = (
+    (
+        b'{"event_time": "2025-08-01T10:00:00Z", "user_id": "U", "product_id": "P",'
+        b' "interaction_type": "view", "more": {"a": 1}}',
+        None,
+    ),
+    (b"no json", "row_unreadable: 'no json'"),
+    (b'{"user_id": ', "row_unreadable: '{\"user_id\": '"),
+    (b"[1, 2]", "row_unreadable: '[1, 2]'"),
+    (b"\xff{}", "row_unreadable: '\ufffd{}'"),
+    (None, "row_unreadable: ''"),
+    (b'{"event_time": "yesterday", "user_id": "U"}', "event_time_unreadable: 'yesterday'"),
+)
+"""Values of messages, and what is wrong with each."""
+
+
+def test_a_message_is_a_row_whatever_its_value_is(spark: SparkSession) -> None:
+    contract = get_contract(ENTITY)
+    messages = spark.createDataFrame(
+        [
+            ("t", 3, offset, b"k", value, datetime(2025, 8, 1, 12), [("h", b"1")])
+            for offset, (value, _) in enumerate(VALUES)
+        ],
+        "topic string, partition int, offset bigint, key binary, value binary, "
+        "timestamp timestamp, headers array<struct<key string, value binary>>",
+    )
+    for name, setting in SESSION_CONF.items():
+        spark.conf.set(name, setting)
+    try:
+        plan = plan_of_messages(TOPIC, contract, Mapping())
+        read_rows = read_messages(messages, plan, contract, Mapping())
+        rows = read_rows.selectExpr("*", "unix_seconds(event_time) as seconds").collect()
+    finally:
+        for name in SESSION_CONF:
+            spark.conf.unset(name)
+    assert [row["_source_file"] for row in rows] == [f"kafka:t/3/{n}" for n in range(len(VALUES))]
+    assert [row["_ingest_errors"] and row["_ingest_errors"][0] for row in rows] == [
+        wrong for _, wrong in VALUES
+    ]
+    first = rows[0]
+    assert (first["user_id"], first["product_id"], first["interaction_type"]) == ("U", "P", "view")
+    assert first["seconds"] == datetime(2025, 8, 1, 10, tzinfo=timezone.utc).timestamp()
+    assert bytes(first["_kafka"]["key"]) == b"k"
+    kept = [row["_kafka"]["value"] and bytes(row["_kafka"]["value"]) for row in rows]
+    assert kept == [None, *(value for value, _ in VALUES[1:-1]), None]
+
+
+@only_thorough
+@pytest.mark.skipif(not JARS, reason="needs a broker's jars in the folder FOOTFALL_KAFKA_BROKER")
+@pytest.mark.timeout(3600)
+def test_each_message_is_in_bronze_once_however_often_readers_and_broker_are_killed(
+    tmp_path: Path,
+) -> None:
+    rng, home = random.Random(7), tmp_path / "home"
+    sent = [message(number, rng) for number in range(MESSAGES)]
+    part = MESSAGES // (KILLS + 1)
+    with running_broker(tmp_path / "broker") as broker:
+        broker.create_topic(TOPIC, PARTITIONS)
+        for kill in range(KILLS):
+            broker.send(TOPIC, sent[kill * part : (kill + 1) * part])
+            before = loads_of(home)
+            job = read(home, broker, "--every", "1s")
+            deadline = time.monotonic() + 300
+            while loads_of(home) == before:
+                assert job.poll() is None, job.stdout and job.stdout.read()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            time.sleep(rng.random() * 3)
+            job.send_signal(signal.SIGKILL)
+            job.wait()
+            if kill == 1:
+                broker.kill()
+                broker.restart()
+        broker.send(TOPIC, sent[KILLS * part :])
+        job = read(home, broker, "--until-caught-up", "--json")
+        finished(job)
+        # A reader that is asked to end does so, with nothing left to load.
+        job = read(home, broker, "--every", "1s")
+        time.sleep(25)
+        job.send_signal(signal.SIGTERM)
+        assert f"0 messages of topic {TOPIC} loaded" in finished(job)
+
+    [folder] = home.glob("warehouse/footfall_bronze.db/product__interactions")
+    table = read_table(folder)
+    assert table is not None
+    rows = list(table.records())
+    assert len(rows) == len({row["_source_file"] for row in rows}) == MESSAGES
+    good = [row for row in rows if not row["_ingest_errors"]]
+    bad = [row for row in rows if row["_ingest_errors"]]
+    poison = Counter(text for text in sent if text in POISON)
+    assert len(bad) == sum(poison.values()) > 0
+    unreadable = Counter(row["_kafka"]["value"] for row in bad if row["_kafka"]["value"])
+    assert unreadable == {
+        text.encode(): number for text, number in poison.items() if text != POISON[-1]
+    }
+    expected = Counter(key(json.loads(text)) for text in sent if text not in POISON)
+    assert Counter(map(key, good)) == expected
