@@ -245,6 +245,7 @@ def test_quarantine_is_stale_where_the_rules_of_rows_change(
 # ---------- ingestion beside a build
 
 
+@only_thorough
 def test_files_that_arrive_during_a_build_belong_to_the_next(
     data_set: Callable[[str], DataSet],
 ) -> None:

@@ -14,7 +14,7 @@ from footfall.spark.session import get_session
 
 
 def conf(home: Path, **more: Any) -> dict[str, str]:
-    settings = Settings(home=home, cores=2, driver_memory_gib=1, **more)
+    settings = Settings(home=home, cores=2, driver_memory_gib=1, tiny_tables=False, **more)
     return session_conf(settings, [settings.jars / "a.jar", settings.jars / "b.jar"], [])
 
 
