@@ -1,9 +1,9 @@
 """Random schedules of loads and builds give the tables of one full refresh and of the oracle.
 
 Each day has a schedule of its own, for one family of models, and one of the fixed cases.
-``FOOTFALL_LAW_EXAMPLES`` tries so many for each family, ``FOOTFALL_LAW_SEED`` plays those of another
-day again. With ``FOOTFALL_THOROUGH=1`` all families and cases are tried, and all tables compared
-with a full refresh.
+``FOOTFALL_LAW_EXAMPLES`` tries so many schedules of each family, ``FOOTFALL_LAW_SEED`` plays
+another day's. With ``FOOTFALL_THOROUGH=1`` all families and cases are tried, and all tables
+compared with a full refresh.
 """
 
 from __future__ import annotations
