@@ -14,7 +14,8 @@ def make_home(home: Path, *tables: str, metastore: bool = True) -> Path:
         schema, name = table.split(".")
         log = home / "warehouse" / f"{schema}.db" / name / "_delta_log"
         log.mkdir(parents=True)
-        (log / f"{0:020}.json").touch()
+        for version in range(2):
+            (log / f"{version:020}.json").touch()
     home.mkdir(exist_ok=True)
     if metastore:
         (home / "metastore").mkdir()
