@@ -137,7 +137,7 @@ class Turns:
                 started = time.perf_counter()
                 turn.built = self._build(versions, built)
                 turn.build_seconds = time.perf_counter() - started
-                self._note_built(versions)
+                self._note_built(self._with_made(versions))
                 turn.lag_seconds = time.time() - min(changed) if changed else None
         except Exception as error:
             told = error if isinstance(error, FootfallError) else explain(error)
@@ -191,6 +191,15 @@ class Turns:
                 # Only Spark can tell: each turn builds.
                 versions[name] = f"unknown at {time.time_ns()}"
         return versions
+
+    def _with_made(self, versions: Versions) -> Versions:
+        """Add the tables without rows that the build made for entities that were never loaded."""
+        made = {
+            name: version
+            for name, version in self._versions().items()
+            if name not in versions and version.endswith(" 0")
+        }
+        return versions | made
 
     def _built(self) -> Versions | None:
         """Return the versions that the last build of a turn began with."""

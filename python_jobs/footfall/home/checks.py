@@ -44,11 +44,18 @@ def delta_folders(home: Path) -> Iterator[tuple[str, str]]:
             yield DEFAULT_SCHEMA, log.parts[-2]
 
 
-def _was_written(home: Path, schema: str, table: str) -> bool:
-    """Return whether a table has more than its creation, which a kill may keep from the catalog."""
+def was_written(home: Path, schema: str, table: str) -> bool:
+    """Return whether a table has more than its creation, which a kill may keep from the catalog.
+
+    Args:
+        home: FOOTFALL_HOME.
+        schema: the table's.
+        table: its name; its folder exists.
+    """
     folder = folder_of(home, schema) / table
-    commits = [file.name for file in (folder / "_delta_log").glob("[0-9]*.json")]
-    return commits != [f"{0:020}.json"] or next(folder.rglob("*.parquet"), None) is not None
+    if any(entry.name != "_delta_log" for entry in folder.iterdir()):
+        return True
+    return any(file.name != f"{0:020}.json" for file in (folder / "_delta_log").glob("[0-9]*"))
 
 
 def folder_of(home: Path, schema: str) -> Path:
@@ -136,7 +143,7 @@ def check_metastore(session: SparkSession, home: Path) -> None:
     others = other_homes(home, catalog.schemas)
     if others and catalog.tables:
         raise elsewhere(home, others[0])
-    if not catalog.tables and any(_was_written(home, *found) for found in delta_folders(home)):
+    if not catalog.tables and any(was_written(home, *found) for found in delta_folders(home)):
         raise _without_metastore(home, State.present)
     if others:
         database.relocate(lambda location: relocated(location, others, home))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,12 +14,14 @@ import structlog
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
+from footfall.home.checks import was_written
 from footfall.project.contracts import Contract
 from footfall.project.records import INGESTED_FILES, record_table
 from footfall.settings import Settings
 from footfall.spark.conflicts import run_statement
 from footfall.spark.delta_log import read_delta_table
 from footfall.spark.explain import first_sentence
+from footfall.spark.session import with_catalog
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -74,15 +77,27 @@ class IngestRecord:
         with _creation:
             run_statement(spark, f"create schema if not exists {settings.schema_of('bronze')}")
             if not spark.catalog.tableExists(self.bronze):
+                self._remove_what_was_never_registered(self.bronze)
                 run_statement(
                     spark,
                     f"create table if not exists {self.bronze} ({contract.ddl()}) using delta",
                 )
             if not spark.catalog.tableExists(self.table):
+                self._remove_what_was_never_registered(self.table)
                 files.create(spark, settings)
         self.sha_loaded: set[str] = set()
         self.sha_rejected: set[str] = set()
         self.last_load_id = 0
+
+    def _remove_what_was_never_registered(self, table: str) -> None:
+        """Remove a table that a kill kept from the catalog, where it has nothing but its creation.
+
+        Behind a metastore server another process may be creating it at this moment.
+        """
+        folder = self.settings.table_folder(table)
+        alone = with_catalog(self.settings).metastore_uri is None
+        if alone and folder.is_dir() and not was_written(self.settings.home, *table.split(".")):
+            shutil.rmtree(folder)
 
     def open(self) -> bool:
         """Read the record and bring it in line with the bronze table.
