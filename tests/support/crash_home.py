@@ -52,6 +52,9 @@ def write_landing(folder: Path, sources: Sequence[str]) -> None:
     generate(folder / "generated", DAYS, USERS, SEED, START, dirt=DIRT)
     for name in entities(sources):
         files = sorted((folder / "generated" / name.replace(".", "/")).glob("*.parquet"))
+        if not files:
+            # So few users leave an entity without a row.
+            continue
         person = _busiest(files, name)
         last = "new" if name == newest_entity(sources) else "second"
         for number, file in enumerate(files):
@@ -114,7 +117,8 @@ def prepare(landing: Path, out: Path, sources: Sequence[str], kind: str) -> None
 
     def load(kind: str, names: Sequence[str]) -> None:
         for name in names:
-            ingest(name, [str(landing / kind / name)])
+            if (landing / kind / name).is_dir():
+                ingest(name, [str(landing / kind / name)])
 
     newest = newest_entity(sources)
     others = [name for name in entities(sources) if name != newest]
