@@ -8,12 +8,12 @@ import shutil
 import signal
 import subprocess
 import time
-from datetime import date
+from datetime import date, datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from footfall.continuous import RECORD, Turns, last_turn
+from footfall.continuous import RECORD, Turn, Turns, last_turn
 from footfall.errors import UsageError
 from footfall.generate import generate
 from footfall.settings import Settings
@@ -57,6 +57,24 @@ def test_an_idle_turn_leaves_no_record_and_passes_over_hidden_files(tmp_path: Pa
     (tmp_path / "product" / "interactions" / ".hidden.csv").write_text("x")
     assert not turns.turn().had_work
     assert last_turn(turns.settings.home) is None
+
+
+def test_the_newest_turn_is_read_back_and_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "product" / "interactions").mkdir(parents=True)
+    turns = Turns(tmp_path, Settings(home=tmp_path / "home"), say=lambda _line: None)
+    turns.settings.home.mkdir()
+    at = datetime(2025, 8, 1, 10, tzinfo=timezone.utc)
+    turns._record(Turn(started_at=at, error="no room"))
+    loaded = Turn(
+        started_at=at, files={"product.interactions": 2}, rows=3000, built=22,
+        ingest_seconds=1.5, build_seconds=20.4, lag_seconds=61.7,
+    )  # fmt: skip
+    turns._record(loaded)
+    assert last_turn(turns.settings.home) == loaded
+    assert loaded.line() == (
+        "2025-08-01 10:00:00 UTC  2 files, 3,000 rows (2,000 rows/s), 0 files rejected, "
+        "22 nodes built in 20 s, lag 62 s"
+    )
 
 
 @only_thorough

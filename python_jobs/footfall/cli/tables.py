@@ -62,9 +62,9 @@ def query(
 
 @app.command()
 def status(as_json: JsonOption = False) -> None:
-    """List the tables with rows, newest load, last change and size.
+    """List the tables with rows, newest load, last change and size, and the last turn of `run`.
 
-    `--json` adds their age in hours and the size in bytes.
+    `--json` lists the tables alone, and adds their age in hours and the size in bytes.
 
     Example: `footfall status --json`
     """
@@ -88,6 +88,8 @@ def status(as_json: JsonOption = False) -> None:
 
 
 def _print_status(statuses: list[TableStatus]) -> None:
+    from footfall.continuous import last_turn
+
     for schema, tables in groupby(statuses, lambda status: status.table.split(".")[0]):
         print_table(
             schema,
@@ -103,3 +105,5 @@ def _print_status(statuses: list[TableStatus]) -> None:
                 for table in tables
             ],
         )
+    if turn := last_turn(get_settings().home):
+        print_line(f"Last turn  {turn.line()}")
