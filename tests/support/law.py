@@ -503,13 +503,15 @@ def followers(
     return found
 
 
-def random_schedule(family: Family, rng: random.Random, data: DataSet) -> Schedule:
-    """Draw up to five loads: rows arrive in some order, some of them twice, some very late.
+def random_schedule(
+    family: Family, rng: random.Random, data: DataSet, most_loads: int = 5
+) -> Schedule:
+    """Draw two loads or more: rows arrive in some order, some of them twice, some very late.
 
     Around whole builds, of which the last follows the last load, lie such of parts, refused ones of
     other definitions, and refused ones without rows.
     """
-    load_count = rng.randint(2, 5)
+    load_count = rng.randint(2, most_loads)
     drawn = drawn_schedule(family, rng, load_count, 3, 48, rng.choice(ORDERS))
     manifest = data.dbt("parse", *drawn.dbt_vars())
     models = sorted(
