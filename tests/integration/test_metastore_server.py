@@ -22,7 +22,7 @@ from support.thorough import only_thorough
 ROUNDS = 5
 WRITER = """
 import sys
-from footfall.spark.conflicts import retry_conflicts
+from footfall.spark.conflicts import run_statement
 from footfall.spark.session import get_session
 
 spark = get_session()
@@ -31,7 +31,7 @@ for statement in (
     "create table if not exists served.counts (writer string, n int) using delta",
     *(f"insert into served.counts values ('{sys.argv[1]}', {n})" for n in range(int(sys.argv[2]))),
 ):
-    retry_conflicts(lambda: spark.sql(statement), "served.counts")
+    run_statement(spark, statement)
 """
 
 

@@ -611,12 +611,19 @@ def refused(data: DataSet, *arguments: str) -> str:
     return str(stopped.value)
 
 
+def unlike_tables(data: DataSet, oracle: Oracle) -> dict[str, list[str]]:
+    """Return how the built tables differ from the oracle's, by table."""
+    return {
+        name: differs
+        for name, rows in table_contents(data).items()
+        if (differs := unlike_oracle(name, rows, oracle))
+    }
+
+
 def breaches_of_oracle(data: DataSet, oracle: Oracle) -> dict[str, Any]:
     """Return how the built tables and the reconciliation differ from the oracle's."""
     breaches: dict[str, Any] = {
-        f"{name} and the oracle": differs
-        for name, rows in table_contents(data).items()
-        if (differs := unlike_oracle(name, rows, oracle))
+        f"{name} and the oracle": differs for name, differs in unlike_tables(data, oracle).items()
     }
     pairs = {
         "reconciliation": (data.reconciliation(), oracle.reconciliation()),

@@ -16,7 +16,7 @@ from support.delta_files import read_table, table_folders
 
 UNSAID = {"_ingested_at", "ingested_at", "_source_file", "source_file", "_load_id", "load_id"}
 """When and where a row arrived; entities that load side by side take their turns as they come."""
-OF_THE_RUN = ("dq_ingested_files", "dq_ingest_batches")
+OF_THE_RUN = "dq_ingested_files"
 Home = tuple[dict[str, Counter[str]], Counter[str]]
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from footfall.cli.app import app
 from footfall.cli.output import JsonOption, print_line, print_result, print_table
 from footfall.settings import get_settings
+
+if TYPE_CHECKING:
+    from footfall.spark.shared import MetastoreServer
 
 metastore = typer.Typer(no_args_is_help=True)
 app.add_typer(metastore, name="metastore")
@@ -46,6 +49,12 @@ def start(
     print_result(server._asdict(), as_json, show)
 
 
+def _tell(server: MetastoreServer | None, as_json: bool, line: str, otherwise: str) -> None:
+    """Print a line on the server, or another where there is none."""
+    told = f"The metastore {line.format(**server._asdict())}" if server else otherwise
+    print_result(server and server._asdict(), as_json, lambda: print_line(told))
+
+
 @metastore.command()
 def status(as_json: JsonOption = False) -> None:
     """Say whether the server runs; exit code 1 where it does not.
@@ -55,14 +64,11 @@ def status(as_json: JsonOption = False) -> None:
     from footfall.spark.shared import find_server
 
     server = find_server(get_settings().home)
-    print_result(
-        server._asdict() if server else None,
+    _tell(
+        server,
         as_json,
-        lambda: print_line(
-            f"The metastore is served at {server.uri} (process {server.pid})."
-            if server
-            else "The metastore is not served; `footfall metastore start` does it."
-        ),
+        "is served at {uri} (process {pid}).",
+        "The metastore is not served; `footfall metastore start` does it.",
     )
     if server is None:
         raise typer.Exit(1)
@@ -77,15 +83,7 @@ def stop(as_json: JsonOption = False) -> None:
     from footfall.spark.metastore_server import stop_server
 
     server = stop_server(get_settings().home)
-    print_result(
-        server._asdict() if server else None,
-        as_json,
-        lambda: print_line(
-            f"The metastore server (process {server.pid}) has ended."
-            if server
-            else "The metastore is not served."
-        ),
-    )
+    _tell(server, as_json, "server (process {pid}) has ended.", "The metastore is not served.")
 
 
 @app.command()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 FOLDER = "metastore"
+URL = f"jdbc:derby:;databaseName={FOLDER};create=true"
+"""Below derby.system.home: a path in this URL would end at a semicolon."""
 VIEW, MANAGED, EXTERNAL = "VIRTUAL_VIEW", "MANAGED_TABLE", "EXTERNAL_TABLE"
 PLACEHOLDER = "-__PLACEHOLDER__"
 """What Spark appends to the location of an external table that is not Hive's own."""

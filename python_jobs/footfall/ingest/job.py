@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
-from pyspark.sql import functions as F
 
 from footfall.checksum import sha256_of
 from footfall.errors import FootfallError, UsageError
@@ -26,8 +24,8 @@ from footfall.ingest.files import (
 )
 from footfall.ingest.mapping import FileFormat, Mapping, load_mapping
 from footfall.ingest.queue import MANIFEST_DDL, Offer, Queue
-from footfall.ingest.read import SELECTED, SESSION_CONF, read_files
-from footfall.ingest.record import FileRecord, IngestRecord
+from footfall.ingest.read import read_files, ready_to_read
+from footfall.ingest.record import Batch, FileRecord, IngestRecord
 from footfall.ingest.report import IngestReport, LoadedFile, RejectedFile, SkippedFile
 from footfall.ingest.settled import Settled
 from footfall.paths import literal_pattern
@@ -339,9 +337,7 @@ class _Job:
                 entries.append(self._prepare(offer))
             except FileRejectedError as error:
                 records.append(self._reject(Path(offer.path), str(error), offer))
-        session = manifests.sparkSession
-        for key, value in SESSION_CONF.items():
-            session.conf.set(key, value)
+        session = ready_to_read(manifests.sparkSession)
         load_id = self.record.last_load_id + 1
         while entries:
             try:
@@ -418,19 +414,8 @@ class _Job:
             }
             for entry in entries
         ]
-        (
-            rows.where(SELECTED)
-            .drop(SELECTED)
-            .withColumn("_load_id", F.lit(load_id).cast("bigint"))
-            .withColumn("_ingested_at", F.lit(datetime.now(timezone.utc)))
-            .write.format("delta")
-            .mode("append")
-            .option("mergeSchema", True)
-            .option("txnAppId", f"footfall-ingest-{self.contract.name}-{self.queue.query_id()}")
-            .option("txnVersion", batch_id)
-            .option("userMetadata", self.record.commit_metadata(load_id, files))
-            .saveAsTable(self.record.bronze)
-        )
+        query = f"footfall-ingest-{self.contract.name}-{self.queue.query_id()}"
+        self.record.commit(rows, load_id, files, Batch(query, batch_id))
         return file_rows
 
     @staticmethod

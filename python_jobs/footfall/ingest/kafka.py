@@ -32,8 +32,8 @@ from footfall.ingest.files import (
 )
 from footfall.ingest.mapping import Mapping, load_mapping
 from footfall.ingest.queue import Queue
-from footfall.ingest.read import ERRORS, SELECTED, SESSION_CONF, read_messages
-from footfall.ingest.record import FileRecord, IngestRecord
+from footfall.ingest.read import ERRORS, read_messages, ready_to_read
+from footfall.ingest.record import Batch, FileRecord, IngestRecord
 from footfall.project.contracts import Contract, get_contract
 from footfall.settings import Settings, get_settings
 from footfall.spark.explain import explain
@@ -249,34 +249,20 @@ class _Stream:
 
     def _load(self, messages: DataFrame, batch_id: int) -> None:
         started = datetime.now(timezone.utc)
-        records = self._ranges(messages, self.record.last_load_id + 1)
-        fresh = [known for known in records if known.sha256 not in self.record.sha_loaded]
-        if not fresh:
-            return
         load_id = self.record.last_load_id + 1
+        records = self._ranges(messages, load_id)
+        if {known.sha256 for known in records} <= self.record.sha_loaded:
+            return
         rows_in = sum(known.file_rows or 0 for known in records)
-        session = messages.sparkSession
-        for key, value in SESSION_CONF.items():
-            session.conf.set(key, value)
+        session = ready_to_read(messages.sparkSession)
         rows = read_messages(messages, self.plan, self.contract, self.mapping)
         listed: list[dict[str, Any]] = [
             {key: getattr(known, key) for key in ("source_file", "sha256", "bytes", "file_rows")}
             for known in records
         ]
-        (
-            rows.where(SELECTED)
-            .drop(SELECTED)
-            .withColumn("_load_id", F.lit(load_id).cast("bigint"))
-            .withColumn("_ingested_at", F.lit(started))
-            .coalesce(1 + rows_in // ROWS_PER_FILE)
-            .write.format("delta")
-            .mode("append")
-            .option("mergeSchema", True)
-            .option("txnAppId", f"footfall-kafka-{self.contract.name}-{self.queue.query_id()}")
-            .option("txnVersion", batch_id)
-            .option("userMetadata", self.record.commit_metadata(load_id, listed))
-            .saveAsTable(self.record.bronze)
-        )
+        rows = rows.coalesce(1 + rows_in // ROWS_PER_FILE)
+        query = f"footfall-kafka-{self.contract.name}-{self.queue.query_id()}"
+        self.record.commit(rows, load_id, listed, Batch(query, batch_id))
         self.record.append(records)
         bad = (
             session.table(self.record.bronze)

@@ -67,6 +67,13 @@ class _Value:
     unmapped: Column | None = None
 
 
+def ready_to_read(session: SparkSession) -> SparkSession:
+    """Set in a session what reading needs, and return it."""
+    for key, value in SESSION_CONF.items():
+        session.conf.set(key, value)
+    return session
+
+
 def read_files(
     spark: SparkSession,
     files: Sequence[Path],

@@ -8,13 +8,14 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import structlog
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from footfall.home.checks import was_written
+from footfall.ingest.read import SELECTED
 from footfall.project.contracts import Contract
 from footfall.project.records import INGESTED_FILES, record_table
 from footfall.settings import Settings
@@ -24,7 +25,7 @@ from footfall.spark.explain import first_sentence
 from footfall.spark.session import with_catalog
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,13 @@ class LoadCounts:
 
     rows: int
     rows_with_errors: int
+
+
+class Batch(NamedTuple):
+    """A micro-batch: its query, whose numbers Delta remembers, and its number."""
+
+    query: str
+    number: int
 
 
 class IngestRecord:
@@ -188,10 +196,31 @@ class IngestRecord:
         loaded = counts.get(str(file["source_file"]))
         return loaded.rows if loaded else 0
 
-    @staticmethod
-    def commit_metadata(load_id: int, files: Sequence[dict[str, object]]) -> str:
-        """Return what a bronze commit must carry for :meth:`open` to find it again."""
-        return json.dumps({METADATA_KEY: {"load_id": load_id, "files": list(files)}})
+    def commit(
+        self, rows: DataFrame, load_id: int, files: Sequence[dict[str, object]], batch: Batch
+    ) -> None:
+        """Append a load to the bronze table; a batch that it has already changes nothing.
+
+        Args:
+            rows: in the contract's columns, and beside them what tells whether a row is selected.
+            load_id: the next one.
+            files: what the commit must carry for :meth:`open` to find it again.
+            batch: the micro-batch that the rows are of.
+        """
+        metadata = json.dumps({METADATA_KEY: {"load_id": load_id, "files": list(files)}})
+        (
+            rows.where(SELECTED)
+            .drop(SELECTED)
+            .withColumn("_load_id", F.lit(load_id).cast("bigint"))
+            .withColumn("_ingested_at", F.lit(datetime.now(timezone.utc)))
+            .write.format("delta")
+            .mode("append")
+            .option("mergeSchema", True)
+            .option("txnAppId", batch.query)
+            .option("txnVersion", batch.number)
+            .option("userMetadata", metadata)
+            .saveAsTable(self.bronze)
+        )
 
     def counts_of(self, load_id: int) -> dict[str, LoadCounts]:
         """Return the rows of a load by source file."""

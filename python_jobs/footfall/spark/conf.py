@@ -7,6 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from footfall.home import metastore
 from footfall.settings import Settings
 from footfall.spark.sizing import shuffle_partitions
 
@@ -120,9 +121,7 @@ def _catalog(settings: Settings) -> dict[str, str]:
         conf |= _object_store(settings)
     if settings.metastore_uri:
         return conf | {"spark.hadoop.hive.metastore.uris": settings.metastore_uri}
-    # Below derby.system.home: a path in this URL would end at a semicolon.
-    url = "jdbc:derby:;databaseName=metastore;create=true"
-    return conf | {"spark.hadoop.javax.jdo.option.ConnectionURL": url}
+    return conf | {"spark.hadoop.javax.jdo.option.ConnectionURL": metastore.URL}
 
 
 def _object_store(settings: Settings) -> dict[str, str]:

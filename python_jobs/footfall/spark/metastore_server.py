@@ -23,7 +23,7 @@ from typing import Any
 
 from footfall.errors import FootfallError, UsageError
 from footfall.home.checks import check_folders, check_metastore
-from footfall.home.metastore import FOLDER, in_use
+from footfall.home.metastore import URL, in_use
 from footfall.settings import LOOPBACK, Settings, get_settings
 from footfall.spark.session import prepare
 from footfall.spark.shared import (
@@ -165,7 +165,7 @@ def _server(jvm: Any, listener: Any, home: Path) -> Any:
     """Return Hive's server on a socket, with Derby's tables made where they are missing."""
     conf = jvm.org.apache.hadoop.hive.conf.HiveConf()
     for key, value in {
-        "javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={FOLDER};create=true",
+        "javax.jdo.option.ConnectionURL": URL,
         "datanucleus.schema.autoCreateAll": "true",
         "hive.metastore.schema.verification": "false",
         "hive.metastore.warehouse.dir": str(home / "warehouse"),

@@ -11,8 +11,9 @@ import re
 from pydantic import BaseModel
 
 from footfall.errors import UsageError
+from footfall.settings import GIB
 
-KIB, MIB, GIB, TIB = 1024, 1024**2, 1024**3, 1024**4
+KIB, MIB, TIB = 1024, 1024**2, 1024**4
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": KIB, "MIB": MIB, "GIB": GIB, "TIB": TIB}
 
