@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from typing import Any, Literal, Protocol
 
 
-def sha256_of(file: Path) -> str:
+class Readable(Protocol):
+    """A file of this machine or of an object store."""
+
+    def open(self, mode: Literal["rb"], /) -> Any: ...
+
+
+def sha256_of(file: Readable) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal.
 
     Raises:

@@ -22,10 +22,11 @@ from footfall import interrupts
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest import RejectedFile, ingest
 from footfall.locks import locked
+from footfall.object_store import DataPath, ObjectPath, data_path, table_path
 from footfall.project.contracts import get_contract, load_contracts
 from footfall.project.dbt import project_vars, run_dbt
 from footfall.settings import Settings, get_settings
-from footfall.spark.delta_log import read_delta_table
+from footfall.spark.delta_log import read_version
 from footfall.spark.explain import explain
 from footfall.spark.session import get_session
 from footfall.words import count
@@ -83,6 +84,25 @@ class Turn(BaseModel):
         )
 
 
+def landing_folder(text: str | None, settings: Settings | None = None) -> DataPath:
+    """Return the folder of landing files.
+
+    Args:
+        text: a path or a URI; by default FOOTFALL_LANDING.
+        settings: the process's own by default.
+
+    Raises:
+        UsageError: neither is given, or Spark cannot read from there.
+    """
+    settings = settings or get_settings()
+    if not (named := text or settings.landing):
+        raise UsageError(
+            "The folder of landing files is not named.", "Add --landing, or set FOOTFALL_LANDING."
+        )
+    folder = data_path(named, settings)
+    return folder if isinstance(folder, ObjectPath) else folder.absolute()
+
+
 class Turns:
     """The turns of one process.
 
@@ -92,7 +112,9 @@ class Turns:
         say: called with a line for each turn that had work.
     """
 
-    def __init__(self, landing: Path, settings: Settings | None = None, say: Say = print) -> None:
+    def __init__(
+        self, landing: DataPath, settings: Settings | None = None, say: Say = print
+    ) -> None:
         self.landing = landing
         self.settings = settings or get_settings()
         self.say = say
@@ -102,11 +124,6 @@ class Turns:
         ]
         self.state = self.settings.home / STATE
         self._passed_over: dict[str, FileState] = {}
-        if self.settings.uses_s3:
-            raise UsageError(
-                "Turns look into Delta's logs on this machine; FOOTFALL_WAREHOUSE is elsewhere.",
-                "Run `footfall ingest` and `dbt build` from your scheduler.",
-            )
         if not landing.is_dir():
             raise UsageError(f"{landing} is no folder.", "Name the folder of landing files.")
         if not any(self._folder(name).is_dir() for name in self.entities):
@@ -116,8 +133,9 @@ class Turns:
                 "Put files into LANDING/<source>/<entity>.",
             )
 
-    def _folder(self, name: str) -> Path:
-        return self.landing.joinpath(*name.split("."))
+    def _folder(self, name: str) -> DataPath:
+        source, _, entity = name.partition(".")
+        return self.landing / source / entity
 
     def turn(self) -> Turn:
         """Load what is new, and build what reads it.
@@ -165,7 +183,13 @@ class Turns:
 
     def _files(self, name: str) -> Iterator[tuple[str, FileState]]:
         """Yield each file that is not hidden, with its state."""
-        folders = [self._folder(name)]
+        folder = self._folder(name)
+        if isinstance(folder, ObjectPath):
+            for file in folder.files():
+                if not any(part.startswith((".", "_")) for part in file.parts_below(folder)):
+                    yield str(file), (file.stat().st_size, file.stat().st_mtime_ns)
+            return
+        folders = [folder]
         while folders:
             folder = folders.pop()
             if not folder.is_dir():
@@ -184,9 +208,9 @@ class Turns:
         """Return the version of each entity's bronze table, whoever loaded it."""
         versions = {}
         for name in self.entities:
-            folder = self.settings.table_folder(get_contract(name).bronze_table(self.settings))
-            if table := read_delta_table(folder):
-                versions[name] = f"{table.table_id} {table.version}"
+            folder = table_path(get_contract(name).bronze_table(self.settings), self.settings)
+            if known := read_version(folder):
+                versions[name] = f"{known[0]} {known[1]}"
             elif folder.is_dir():
                 # Only Spark can tell: each turn builds.
                 versions[name] = f"unknown at {time.time_ns()}"
@@ -244,7 +268,7 @@ def _quiet(_rejected: RejectedFile) -> None:
 
 
 def run_turns(
-    landing: Path,
+    landing: DataPath,
     every_seconds: float,
     *,
     most: int | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from footfall.errors import UsageError
 
@@ -47,7 +47,7 @@ def require_usable(name: str, folder: Path) -> None:
         )
 
 
-def require_printable(name: str, path: Path) -> None:
+def require_printable(name: str, path: PurePath) -> None:
     """Refuse a path with a line break, another control character or broken encoding.
 
     Args:
@@ -64,7 +64,7 @@ def require_printable(name: str, path: Path) -> None:
         )
 
 
-def require_readable(name: str, path: Path) -> None:
+def require_readable(name: str, path: PurePath) -> None:
     """Refuse the path of a data file that Spark could not read.
 
     Args:
@@ -109,6 +109,6 @@ def property_line(key: str, value: str) -> str:
     return f"{key} {value}\n".replace("\\", "\\\\")
 
 
-def literal_pattern(path: Path) -> str:
-    """Return a path for Spark to read in which no character acts as a wildcard."""
+def literal_pattern(path: object) -> str:
+    """Return a path or URI for Spark to read in which no character acts as a wildcard."""
     return WILDCARDS.sub(r"\\\g<0>", str(path))

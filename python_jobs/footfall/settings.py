@@ -84,6 +84,16 @@ class Settings(BaseSettings):
         pattern=r"^s3a://[A-Za-z0-9.-]{3,63}(/[A-Za-z0-9._=-]+)*/?$",
         description="Where tables lie, in place of the home: a bucket, or a folder in one.",
     )
+    landing: str | None = Field(
+        default=None,
+        description="Folder of landing files, LANDING/<source>/<entity>, which `footfall run` "
+        "looks through by default: a path, or s3a://bucket/folder.",
+    )
+    s3: bool = Field(
+        default=False,
+        description="Whether Spark gets the jars to read and write in an object store; implied by "
+        "a warehouse or a landing folder there.",
+    )
     kafka: bool = Field(
         default=False, description="Whether Spark gets the jars to read from Kafka."
     )
@@ -220,8 +230,15 @@ class Settings(BaseSettings):
         return self.warehouse.rstrip("/") if self.warehouse else str(self.local_warehouse)
 
     @property
+    def tables_are_local(self) -> bool:
+        """Whether new tables lie on this machine's file systems."""
+        return self.warehouse is None
+
+    @property
     def uses_s3(self) -> bool:
-        return self.warehouse is not None
+        """Whether Spark needs a client for an object store."""
+        in_store = (self.landing or "").lower().startswith(("s3a://", "s3://"))
+        return self.s3 or in_store or not self.tables_are_local
 
     @property
     def ingest_dir(self) -> Path:

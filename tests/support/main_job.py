@@ -17,6 +17,7 @@ from support.delta_files import read_table, table_folders
 UNSAID = {"_ingested_at", "ingested_at", "_source_file", "source_file", "_load_id", "load_id"}
 """When and where a row arrived; entities that load side by side take their turns as they come."""
 OF_THE_RUN = "dq_ingested_files"
+DAYS, USERS = 3, 60
 Home = tuple[dict[str, Counter[str]], Counter[str]]
 
 
@@ -46,7 +47,7 @@ def start(arguments: Sequence[str], environment: Mapping[str, str]) -> subproces
 
 def demo(home: Path, **more: str) -> subprocess.Popen[str]:
     """Start the main job on little data in a home of its own."""
-    return start(["demo", "--days", "3", "--users", "60"], environment(home, **more))
+    return start(["demo", "--days", str(DAYS), "--users", str(USERS)], environment(home, **more))
 
 
 def finished(job: subprocess.Popen[str]) -> str:

@@ -43,13 +43,15 @@ class ObjectStore:
 
     def download(self, prefix: str, folder: Path) -> None:
         """Write the objects below a prefix into a folder."""
-        local = fs.LocalFileSystem()
-        fs.copy_files(
-            f"{BUCKET}/{prefix}",
-            str(folder),
-            source_filesystem=self.files,
-            destination_filesystem=local,
-        )
+        self._copy(f"{BUCKET}/{prefix}", self.files, str(folder), fs.LocalFileSystem())
+
+    def upload(self, folder: Path, prefix: str) -> None:
+        """Write the files of a folder into objects below a prefix."""
+        self._copy(str(folder), fs.LocalFileSystem(), f"{BUCKET}/{prefix}", self.files)
+
+    @staticmethod
+    def _copy(source: str, found_in: fs.FileSystem, target: str, made_in: fs.FileSystem) -> None:
+        fs.copy_files(source, target, source_filesystem=found_in, destination_filesystem=made_in)
 
 
 @contextmanager

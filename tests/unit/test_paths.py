@@ -15,7 +15,7 @@ from footfall.generate.run import prepare_folder
 from footfall.ingest.files import expand_paths
 from footfall.paths import property_line, require_usable_clone
 from footfall.report import page_file
-from footfall.sequences import local_folder
+from footfall.sequences import export_folder
 from footfall.settings import Settings
 from footfall.spark.conf import session_conf
 from footfall.spark.java import find_java_home
@@ -106,7 +106,7 @@ def test_a_line_break_in_the_path_of_a_landing_file_or_of_an_output_is_refused(
     calls = [
         lambda: expand_paths([str(tmp_path)]),
         lambda: expand_paths([str(landing / "*.csv")]),
-        lambda: local_folder(str(out)),
+        lambda: export_folder(str(out)),
         lambda: prepare_folder(out, overwrite=False),
         lambda: page_file(out),
     ]

@@ -33,6 +33,7 @@ from footfall.words import count
 
 if TYPE_CHECKING:
     from footfall.ingest import IngestReport
+    from footfall.object_store import DataPath
     from footfall.sequences import ExportManifest, Verified
 
 
@@ -177,6 +178,8 @@ def ingest(
 
     Example: `footfall ingest app.interactions exports/ --mapping mappings/puffy_interactions.yml`
 
+    Example: `footfall ingest shop.clicks s3a://bucket/landing/clicks/`
+
     Example: `footfall ingest product.interactions --kafka 127.0.0.1:9092 --topic interactions`
     """
     if kafka or topic:
@@ -256,7 +259,9 @@ def _print_ingested(entity: str, report: IngestReport) -> None:
 
 @app.command("export-sequences")
 def export_sequences(
-    out_dir: Annotated[str, typer.Option("--out", metavar="FOLDER", help="Local target folder.")],
+    out_dir: Annotated[
+        str, typer.Option("--out", metavar="FOLDER", help="Target folder, or s3a://….")
+    ],
     day: Annotated[str | None, typer.Option("--date", help="Day of the impressions.")] = None,
     start: Annotated[
         str | None, typer.Option(help="First day of a range, instead of --date.")
@@ -298,8 +303,10 @@ def export_sequences(
     --shuffle-seed 7`
 
     Example: `footfall export-sequences --verify --out export`
+
+    Example: `footfall export-sequences --date 2025-08-14 --out s3a://bucket/export`
     """
-    from footfall.sequences import ExportFormat, find_days, local_folder, verify_exports
+    from footfall.sequences import ExportFormat, export_folder, find_days, verify_exports
     from footfall.sequences import export_sequences as export
     from footfall.spark.session import get_session
 
@@ -311,7 +318,7 @@ def export_sequences(
     first, last = (parse_date(text) if text else None for text in (day or start, day or end))
     if first and last and first > last:
         raise UsageError(f"--start {first} is after --end {last}.", "Swap --start and --end.")
-    folder = local_folder(out_dir)
+    folder = export_folder(out_dir)
     chosen = ExportFormat(file_format.value) if file_format else None
     if verify:
         if shard_rows or shuffle_seed is not None:
@@ -343,11 +350,11 @@ def export_sequences(
         ]
     all_days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     empty = [day for day in all_days if day not in days.samples]
-    exported = {"out": folder, "exports": manifests, "days_without_samples": empty}
+    exported = {"out": str(folder), "exports": manifests, "days_without_samples": empty}
     print_result(exported, as_json, lambda: _print_exported(folder, manifests, empty))
 
 
-def _print_exported(folder: Path, manifests: list[ExportManifest], empty: list[date]) -> None:
+def _print_exported(folder: DataPath, manifests: list[ExportManifest], empty: list[date]) -> None:
     rows = [
         [shard.file, shard.rows, shard.bytes] for manifest in manifests for shard in manifest.shards
     ]

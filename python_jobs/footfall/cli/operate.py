@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,7 +29,13 @@ if TYPE_CHECKING:
 
 @app.command()
 def run(
-    landing: Annotated[Path, typer.Option(help="Folder of LANDING/<source>/<entity>/files.")],
+    landing: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of LANDING/<source>/<entity>/files, or s3a://…; by default "
+            "FOOTFALL_LANDING."
+        ),
+    ] = None,
     every: Annotated[
         str | None, typer.Option(help="Pause between turns: 30s, 5m, 1h. Without it, one turn.")
     ] = None,
@@ -45,11 +50,13 @@ def run(
     Example: `footfall run --landing /data/landing`
 
     Example: `footfall run --landing /data/landing --every 5m`
+
+    Example: `footfall run --landing s3a://bucket/landing --every 5m`
     """
-    from footfall.continuous import run_turns
+    from footfall.continuous import landing_folder, run_turns
 
     turns = run_turns(
-        landing.expanduser().absolute(),
+        landing_folder(landing),
         parse_seconds(every) if every else 0.0,
         most=None if every else 1,
         say=say,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import difflib
+import fnmatch
 import glob
 import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any, cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from footfall.errors import UsageError
 from footfall.ingest.mapping import ColumnMapping, CsvOptions, FileFormat, Mapping
@@ -29,8 +30,17 @@ from footfall.ingest.types import (
     value_type,
 )
 from footfall.ingest.types import spark_read_type as read_type
-from footfall.paths import require_readable
+from footfall.object_store import (
+    AnyPath,
+    DataPath,
+    ObjectPath,
+    data_path,
+    open_parquet,
+    unreachable,
+)
+from footfall.paths import WILDCARDS, require_readable
 from footfall.project.contracts import Column, Contract
+from footfall.settings import Settings, get_settings
 
 SUFFIXES: dict[str, FileFormat] = {
     ".parquet": "parquet",
@@ -116,44 +126,105 @@ class ReadPlan:
         return list({column.name: column for column in used}.values())
 
 
-def expand_paths(paths: Sequence[str], file_format: FileFormat | None = None) -> list[Path]:
+def expand_paths(
+    paths: Sequence[str],
+    file_format: FileFormat | None = None,
+    settings: Settings | None = None,
+) -> list[DataPath]:
     """Return the data files behind folders (searched through), globs and files, each once.
 
-    A path that exists is no glob, nor is the part of a glob that names an existing folder.
+    A path that exists is no glob, nor is the part of a glob that names an existing folder. In an
+    object store a glob begins with the first part of the key that holds a wildcard.
     Hidden files (names that start with ``.`` or ``_``) in folders and globs are left out.
+
+    Args:
+        paths: of this machine, or ``s3a://…``.
+        file_format: parquet, csv or json; by default what each file's name tells.
+        settings: how to reach an object store; the process's own by default.
 
     Raises:
         UsageError: a path matches nothing, or a file's name cannot be read by Spark or does not
             tell its format.
+        FootfallError: an object store cannot be read.
     """
-    found: dict[Path, None] = {}
+    found: dict[DataPath, None] = {}
     for text in paths:
-        path = Path(text).expanduser()
-        if path.is_dir():
-            matches = _data_files(path.rglob("*"), path, file_format)
-        elif path.exists():
-            matches = [path]
+        path = data_path(text, settings or get_settings())
+        if isinstance(path, ObjectPath):
+            matches = _in_store(path, file_format)
         else:
-            # Path.glob takes no absolute pattern.
-            candidates = [Path(match) for match in glob.glob(_pattern(path), recursive=True)]  # noqa: PTH207
-            matches = [file for file in sorted(candidates) if not _hidden(file.name)]
-            folders = [file for file in matches if file.is_dir()]
-            matches = [file for file in matches if file.is_file()] + [
-                file
-                for folder in folders
-                for file in _data_files(folder.rglob("*"), folder, file_format)
-            ]
+            matches = _on_this_machine(path, file_format)
         if not matches:
             raise UsageError(
                 f"There is no data file at {text}.",
                 "Pass a file, a folder or a quoted glob with files that end in "
                 f"{', '.join(SUFFIXES)} (or these with .gz), or name the format with --format.",
             )
-        found.update(dict.fromkeys(file.absolute() for file in matches))
+        found.update(dict.fromkeys(matches))
     for file in found:
-        require_readable("The file", file)
         format_of(file, file_format)
     return list(found)
+
+
+def _on_this_machine(path: Path, file_format: FileFormat | None) -> list[DataPath]:
+    if path.is_dir():
+        matches = _data_files(path.rglob("*"), path, file_format)
+    elif path.exists():
+        matches = [path]
+    else:
+        # Path.glob takes no absolute pattern.
+        candidates = [Path(match) for match in glob.glob(_pattern(path), recursive=True)]  # noqa: PTH207
+        matches = [file for file in sorted(candidates) if not _hidden(file.name)]
+        folders = [file for file in matches if file.is_dir()]
+        matches = [file for file in matches if file.is_file()] + [
+            file
+            for folder in folders
+            for file in _data_files(folder.rglob("*"), folder, file_format)
+        ]
+    for file in matches:
+        require_readable("The file", file.absolute())
+    return [file.absolute() for file in matches]
+
+
+def _in_store(path: ObjectPath, file_format: FileFormat | None) -> list[DataPath]:
+    try:
+        if path.is_file():
+            return [path]
+        if path.is_dir():
+            return list(_of_format(path.files(), path.key, file_format))
+        return list(_matches(path, file_format))
+    except OSError as error:
+        raise unreachable(path, error) from error
+
+
+def _matches(pattern: ObjectPath, file_format: FileFormat | None) -> Iterator[ObjectPath]:
+    """Yield the files that a glob names, and the data files in the folders that it names."""
+    parts = pattern.key.split("/")
+    literal = next((at for at, part in enumerate(parts) if WILDCARDS.search(part)), 0)
+    if not literal:
+        return
+    for file in ObjectPath("/".join(parts[:literal]), pattern.store).files():
+        names = file.key.split("/")
+        if _fits_glob(names, parts):
+            if not _hidden(file.name):
+                yield file
+            continue
+        folders = (names[:depth] for depth in range(literal + 1, len(names)))
+        folder = next((folder for folder in folders if _fits_glob(folder, parts)), None)
+        if folder is not None:
+            yield from _of_format([file], "/".join(folder), file_format)
+
+
+def _fits_glob(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Return whether the parts of a key fit those of a glob.
+
+    ``**`` stands for any number of folders; no other wildcard stands for a slash.
+    """
+    if not pattern or not names:
+        return not names and all(part == "**" for part in pattern)
+    if pattern[0] == "**":
+        return any(_fits_glob(names[at:], pattern[1:]) for at in range(len(names) + 1))
+    return fnmatch.fnmatchcase(names[0], pattern[0]) and _fits_glob(names[1:], pattern[1:])
 
 
 def _pattern(path: Path) -> str:
@@ -167,25 +238,29 @@ def _hidden(name: str) -> bool:
 
 
 def _data_files(files: Iterable[Path], root: Path, file_format: FileFormat | None) -> list[Path]:
-    return sorted(
-        file
-        for file in files
-        if not any(_hidden(part) for part in file.relative_to(root).parts)
-        and file.is_file()
-        and (
-            _suffix_format(file) is not None
-            if file_format is None
-            else _suffix_format(file) == file_format or not file.suffix
-        )
-    )
+    found = _of_format(files, str(root), file_format)
+    return sorted(file for file in found if file.is_file())
 
 
-def _suffix_format(file: Path) -> FileFormat | None:
+def _of_format(
+    files: Iterable[AnyPath], root: str, file_format: FileFormat | None
+) -> Iterator[AnyPath]:
+    """Yield the files below a folder that are not hidden and have a format, or the given one."""
+    for file in files:
+        path = PurePosixPath(file.key) if isinstance(file, ObjectPath) else PurePath(file)
+        if any(_hidden(part) for part in path.relative_to(root).parts):
+            continue
+        known = _suffix_format(file)
+        if known is not None if file_format is None else known == file_format or not file.suffix:
+            yield file
+
+
+def _suffix_format(file: DataPath | PurePath) -> FileFormat | None:
     name = file.name.lower().removesuffix(".gz")
     return SUFFIXES.get(Path(name).suffix)
 
 
-def format_of(file: Path, file_format: FileFormat | None = None) -> FileFormat:
+def format_of(file: DataPath, file_format: FileFormat | None = None) -> FileFormat:
     """Return a file's format: the given one, or the one that its name tells.
 
     Raises:
@@ -199,7 +274,7 @@ def format_of(file: Path, file_format: FileFormat | None = None) -> FileFormat:
     )
 
 
-def inspect(file: Path, file_format: FileFormat, options: CsvOptions) -> FileShape:
+def inspect(file: DataPath, file_format: FileFormat, options: CsvOptions) -> FileShape:
     """Read the head or footer of a file.
 
     Raises:
@@ -223,7 +298,7 @@ def inspect(file: Path, file_format: FileFormat, options: CsvOptions) -> FileSha
         raise FileRejectedError(_unreadable(file, file_format, error)) from error
 
 
-def _unreadable(file: Path, file_format: FileFormat, error: Exception) -> str:
+def _unreadable(file: DataPath, file_format: FileFormat, error: Exception) -> str:
     first_line = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     return (
         f"{file}: not a readable {file_format} file (truncated or damaged?): {first_line}. "
@@ -231,14 +306,18 @@ def _unreadable(file: Path, file_format: FileFormat, error: Exception) -> str:
     )
 
 
-def _open(file: Path) -> IO[bytes]:
-    if file.name.lower().endswith(".gz"):
-        return cast("IO[bytes]", gzip.open(file, "rb"))
-    return file.open("rb")
+@contextmanager
+def _open(file: DataPath) -> Iterator[IO[bytes]]:
+    with file.open("rb") as content:
+        if file.name.lower().endswith(".gz"):
+            with gzip.open(content, "rb") as plain:
+                yield cast("IO[bytes]", plain)
+        else:
+            yield content
 
 
-def _inspect_parquet(file: Path) -> FileShape:
-    with pq.ParquetFile(file) as parquet:
+def _inspect_parquet(file: DataPath) -> FileShape:
+    with open_parquet(file) as parquet:
         int96 = {
             parquet.schema.column(index).path
             for index in range(len(parquet.schema))
@@ -255,7 +334,7 @@ def _inspect_parquet(file: Path) -> FileShape:
     return FileShape("parquet", columns, rows=rows)
 
 
-def _inspect_csv(file: Path, content: IO[bytes], options: CsvOptions) -> FileShape:
+def _inspect_csv(file: DataPath, content: IO[bytes], options: CsvOptions) -> FileShape:
     tab = file.name.lower().removesuffix(".gz").endswith(".tsv")
     delimiter = options.delimiter or ("\t" if tab else ",")
     names = options.columns
@@ -279,14 +358,14 @@ def _inspect_csv(file: Path, content: IO[bytes], options: CsvOptions) -> FileSha
     return FileShape("csv", columns, delimiter=delimiter)
 
 
-def _refuse_repeated(file: Path, names: Sequence[str]) -> None:
+def _refuse_repeated(file: DataPath, names: Sequence[str]) -> None:
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise FileRejectedError(
             f"{file}: the column {repeated[0]!r} occurs twice. Rename one of the two."
         )
 
 
-def _inspect_json(file: Path, content: IO[bytes]) -> FileShape:
+def _inspect_json(file: DataPath, content: IO[bytes]) -> FileShape:
     raw = content.read(JSON_SAMPLE_BYTES)
     # The sample may end inside a character.
     text = raw.decode("utf-8-sig", errors="ignore").lstrip()
@@ -327,7 +406,7 @@ def _array_elements(text: str) -> Iterable[Any]:
         yield value
 
 
-def plan_read(file: Path, shape: FileShape, contract: Contract, mapping: Mapping) -> ReadPlan:
+def plan_read(file: DataPath, shape: FileShape, contract: Contract, mapping: Mapping) -> ReadPlan:
     """Decide where each contract column comes from.
 
     Raises:
@@ -443,11 +522,11 @@ def _misfit(source: PhysicalColumn, column: Column, mapped: ColumnMapping | None
     return problem(f"deliver it as {column.data_type}")
 
 
-def damage(file: Path, file_format: FileFormat) -> str | None:
+def damage(file: DataPath, file_format: FileFormat) -> str | None:
     """Read a file to its end and return what is wrong with it, or None."""
     try:
         if file_format == "parquet":
-            with pq.ParquetFile(file) as parquet:
+            with open_parquet(file) as parquet:
                 for _batch in parquet.iter_batches():
                     pass
         else:

@@ -28,6 +28,7 @@ from footfall.ingest.read import read_files, ready_to_read
 from footfall.ingest.record import Batch, FileRecord, IngestRecord
 from footfall.ingest.report import IngestReport, LoadedFile, RejectedFile, SkippedFile
 from footfall.ingest.settled import Settled
+from footfall.object_store import DataPath, data_path
 from footfall.paths import literal_pattern
 from footfall.project.contracts import Contract, get_contract
 from footfall.settings import Settings, get_settings
@@ -85,7 +86,7 @@ def ingest(
         )
     columns = load_mapping(mapping, contract) if mapping else Mapping()
     given = cast("FileFormat | None", file_format) or columns.format
-    files = expand_paths(paths, given)
+    files = expand_paths(paths, given, settings)
     queue = Queue(settings.ingest_dir / contract.name)
     with queue.lock(contract.name):
         settled = Settled(settings, contract, queue)
@@ -105,11 +106,11 @@ def ingest(
         return report
 
 
-def _fresh(files: Sequence[Path], loaded: set[str], queue: Queue) -> list[Path]:
+def _fresh(files: Sequence[DataPath], loaded: set[str], queue: Queue) -> list[DataPath]:
     """Return the files that are not known to be loaded."""
     known = queue.known_content() if loaded else {}
 
-    def is_loaded(file: Path) -> bool:
+    def is_loaded(file: DataPath) -> bool:
         try:
             status = file.stat()
         except OSError:
@@ -119,7 +120,7 @@ def _fresh(files: Sequence[Path], loaded: set[str], queue: Queue) -> list[Path]:
     return [file for file in files if not is_loaded(file)]
 
 
-def _nothing_new(files: Sequence[Path], contract: Contract, settings: Settings) -> IngestReport:
+def _nothing_new(files: Sequence[DataPath], contract: Contract, settings: Settings) -> IngestReport:
     """Return the report where all files are known to be loaded, which needs no Spark."""
     skipped = [SkippedFile(source_file=str(file), reason=LOADED_BEFORE) for file in files]
     table = contract.bronze_table(settings)
@@ -140,7 +141,7 @@ class _Rejections:
 
     def look(
         self,
-        files: Sequence[Path],
+        files: Sequence[DataPath],
         mapping: Mapping,
         file_format: FileFormat | None,
         contract: Contract,
@@ -160,7 +161,7 @@ class _Rejections:
                     self.say(RejectedFile(source_file=str(file), reason=str(error)))
 
 
-def _content_of(file: Path) -> str:
+def _content_of(file: DataPath) -> str:
     try:
         return sha256_of(file)
     except OSError:
@@ -172,12 +173,9 @@ class _Entry:
     """A file of a micro-batch that is ready to be read."""
 
     offer: Offer
+    file: DataPath
     mapping: Mapping
     plan: ReadPlan
-
-    @property
-    def file(self) -> Path:
-        return Path(self.offer.path)
 
     @property
     def group(self) -> tuple[object, ...]:
@@ -218,7 +216,7 @@ class _Job:
         self.total = 0
 
     def run(
-        self, files: Sequence[Path], mapping: Mapping, file_format: FileFormat | None
+        self, files: Sequence[DataPath], mapping: Mapping, file_format: FileFormat | None
     ) -> IngestReport:
         self.total = len(files)
         if not self.record.open():
@@ -240,7 +238,7 @@ class _Job:
         self._finish()
         return self.report
 
-    def _offer(self, file: Path, mapping: Mapping, file_format: FileFormat) -> None:
+    def _offer(self, file: DataPath, mapping: Mapping, file_format: FileFormat) -> None:
         try:
             status = file.stat()
             identity = (str(file), status.st_size, status.st_mtime_ns)
@@ -267,7 +265,7 @@ class _Job:
         self.report.skipped.append(SkippedFile(source_file=path, reason=reason))
         self._advance(f"skipped {Path(path).name}")
 
-    def _reject(self, file: Path, reason: str, offer: Offer | None = None) -> FileRecord:
+    def _reject(self, file: DataPath, reason: str, offer: Offer | None = None) -> FileRecord:
         log.info("file_rejected", source=self.contract.name, reason=reason)
         rejected = RejectedFile(source_file=str(file), reason=reason)
         self.report.rejected.append(rejected)
@@ -336,7 +334,7 @@ class _Job:
             try:
                 entries.append(self._prepare(offer))
             except FileRejectedError as error:
-                records.append(self._reject(Path(offer.path), str(error), offer))
+                records.append(self._reject(self._file(offer), str(error), offer))
         session = ready_to_read(manifests.sparkSession)
         load_id = self.record.last_load_id + 1
         while entries:
@@ -361,9 +359,9 @@ class _Job:
         self.record.append(records)
 
     def _prepare(self, offer: Offer) -> _Entry:
-        file = Path(offer.path)
+        file = self._file(offer)
         try:
-            changed = offer.changed
+            changed = offer.differs_from(file)
         except OSError as error:
             raise FileRejectedError(
                 f"{file}: the file was queued and is gone ({error.strerror}). Offer it again."
@@ -375,9 +373,12 @@ class _Job:
         mapping = Mapping.model_validate_json(offer.mapping)
         shape = inspect(file, cast(FileFormat, offer.file_format), mapping.csv)
         plan = self._plan(file, shape, mapping)
-        return _Entry(offer, mapping, plan)
+        return _Entry(offer, file, mapping, plan)
 
-    def _plan(self, file: Path, shape: FileShape, mapping: Mapping) -> ReadPlan:
+    def _file(self, offer: Offer) -> DataPath:
+        return data_path(offer.path, self.record.settings)
+
+    def _plan(self, file: DataPath, shape: FileShape, mapping: Mapping) -> ReadPlan:
         plan = plan_read(file, shape, self.contract, mapping)
         self.ignored.update(dict.fromkeys(plan.ignored))
         self.conversions.update(dict.fromkeys(plan.conversions))

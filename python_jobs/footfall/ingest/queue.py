@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlparse
 from footfall.checksum import sha256_of
 from footfall.errors import FootfallError
 from footfall.locks import locked
+from footfall.object_store import DataPath
 
 MANIFEST_DDL = (
     "path string, sha256 string, bytes bigint, modified_ns bigint, file_format string, "
@@ -36,10 +37,12 @@ class Offer:
     file_format: str
     mapping: str
 
-    @property
-    def changed(self) -> bool:
-        """Whether the file is no longer the one that was offered."""
-        file = Path(self.path)
+    def differs_from(self, file: DataPath) -> bool:
+        """Return whether the file, which lies at ``path``, is no longer the one that was offered.
+
+        Raises:
+            OSError: it cannot be read.
+        """
         status = file.stat()
         if (status.st_size, status.st_mtime_ns) == (self.bytes, self.modified_ns):
             return False

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
@@ -26,6 +25,7 @@ from footfall.ingest.types import (
     spark_read_type,
     spark_text_type,
 )
+from footfall.object_store import DataPath
 from footfall.paths import literal_pattern
 from footfall.project.contracts import Contract
 
@@ -76,7 +76,7 @@ def ready_to_read(session: SparkSession) -> SparkSession:
 
 def read_files(
     spark: SparkSession,
-    files: Sequence[Path],
+    files: Sequence[DataPath],
     plan: ReadPlan,
     contract: Contract,
     mapping: Mapping,
@@ -180,7 +180,7 @@ def _problem(label: str, source: Column) -> Column:
 
 
 def _read_raw(
-    spark: SparkSession, files: Sequence[Path], plan: ReadPlan, mapping: Mapping
+    spark: SparkSession, files: Sequence[DataPath], plan: ReadPlan, mapping: Mapping
 ) -> tuple[DataFrame, dict[str, str]]:
     """Return the files' used columns as ``c0``, ``c1``, … and each source column's new name."""
     shape = plan.shape

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from footfall.ingest.queue import Queue
+from footfall.object_store import table_path
 from footfall.project.contracts import Contract
 from footfall.project.records import INGESTED_FILES, record_table
 from footfall.settings import Settings
-from footfall.spark.delta_log import read_delta_table
+from footfall.spark.delta_log import read_version
 
 
 class Settled:
@@ -28,9 +29,8 @@ class Settled:
     def __init__(self, settings: Settings, contract: Contract, queue: Queue) -> None:
         self.queue = queue
         self.file = queue.folder / "settled.json"
-        self.is_here = not settings.uses_s3
-        self.bronze = settings.table_folder(contract.bronze_table(settings))
-        self.record = settings.table_folder(record_table(INGESTED_FILES).name_in(settings))
+        self.bronze = table_path(contract.bronze_table(settings), settings)
+        self.record = table_path(record_table(INGESTED_FILES).name_in(settings), settings)
 
     def note(self, loaded: Iterable[str], rejected: Iterable[str]) -> None:
         """Keep which contents, by SHA-256, the record now says were loaded and rejected."""
@@ -53,8 +53,7 @@ class Settled:
 
     def knows(self) -> bool:
         """Return whether a content that :meth:`loaded` does not name is new for sure."""
-        is_new = self.is_here and read_delta_table(self.bronze) is None
-        return self._noted() is not None or is_new
+        return self._noted() is not None or read_version(self.bronze) is None
 
     def _noted(self) -> dict[str, Any] | None:
         try:
@@ -64,8 +63,8 @@ class Settled:
         return noted if noted["state"] == self._state() else None
 
     def _state(self) -> list[Any] | None:
-        bronze, record = read_delta_table(self.bronze), read_delta_table(self.record)
+        bronze, record = read_version(self.bronze), read_version(self.record)
         if bronze is None or record is None:
             return None
         # Other entities are recorded in the same table.
-        return [bronze.table_id, bronze.version, record.table_id]
+        return [*bronze, record[0]]

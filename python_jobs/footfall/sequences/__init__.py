@@ -2,7 +2,7 @@
 
 from footfall.sequences.day import Batch, TrainingDay, read_manifest
 from footfall.sequences.days import Days, find_days
-from footfall.sequences.export import export_sequences, local_folder
+from footfall.sequences.export import export_folder, export_sequences
 from footfall.sequences.manifest import ExportFormat, ExportManifest, Shard
 from footfall.sequences.reader import SequenceReader
 from footfall.sequences.verify import Verified, verify_exports
@@ -16,9 +16,9 @@ __all__ = [
     "Shard",
     "TrainingDay",
     "Verified",
+    "export_folder",
     "export_sequences",
     "find_days",
-    "local_folder",
     "read_manifest",
     "verify_exports",
 ]

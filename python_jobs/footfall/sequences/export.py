@@ -10,7 +10,6 @@ left to do goes shard by shard in this process, so that an export that was kille
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -22,8 +21,10 @@ import pyarrow.parquet as pq
 
 from footfall import __version__, words
 from footfall.errors import FootfallError, UsageError
+from footfall.object_store import DataPath, ObjectPath, data_path
 from footfall.paths import require_printable
 from footfall.project.dbt import project_vars
+from footfall.sequences import bucket
 from footfall.sequences.days import Days, find_days
 from footfall.sequences.manifest import (
     ExportFormat,
@@ -42,28 +43,32 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 Say = Callable[[str], None]
+NOTHING_TO_DO = "{day}: exported before, from the same table versions; nothing to do."
 
 
-def local_folder(text: str) -> Path:
+def export_folder(text: str, settings: Settings | None = None) -> DataPath:
     """Return the target folder that a text names.
 
+    Args:
+        text: a path of this machine, or ``s3a://bucket/folder``.
+        settings: how to reach an object store; the process's own by default.
+
     Raises:
-        UsageError: it is a URI, or holds a control character.
+        UsageError: it is a URI of another kind, a bucket itself, or holds a control character.
     """
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
-        raise UsageError(
-            f"--out {text} is a URI; exports are made in local folders.",
-            "Name a local folder, then copy the shards that the manifest names.",
-        )
-    folder = Path(text).expanduser().absolute()
-    require_printable("--out", folder)
-    return folder
+    folder = data_path(text, settings or get_settings())
+    if isinstance(folder, ObjectPath):
+        if "/" not in folder.key:
+            raise UsageError(f"--out {text} is a bucket.", "Name a folder in it.")
+        return folder
+    require_printable("--out", folder.absolute())
+    return folder.absolute()
 
 
 def export_sequences(
     spark: SparkSession,
     day: date,
-    out: Path,
+    out: DataPath,
     file_format: ExportFormat = ExportFormat.padded,
     *,
     shard_rows: int | None = None,
@@ -81,8 +86,9 @@ def export_sequences(
     Args:
         spark: the session.
         day: the impressions' day.
-        out: a local folder; shards are named by part, day, export and number, the manifest
-            ``_manifest-<format>-<day>.json``.
+        out: the target folder; shards are named by part, day, export and number, the manifest
+            ``_manifest-<format>-<day>.json``. An export to an object store is made in
+            FOOTFALL_HOME and copied when it is complete.
         file_format: compact or padded.
         shard_rows: about how many rows a shard of any part has; by default
             :data:`~footfall.sequences.prepare.ROWS_PER_SHARD`.
@@ -111,18 +117,39 @@ def export_sequences(
         sources=days.sources,
     )
     count_shards(days.samples[day], min(plan.rows_per_shard.values()))
-    out, say = out.absolute(), say or (lambda _line: None)
+    say = say or (lambda _line: None)
+    if not isinstance(out, ObjectPath):
+        return _export(spark, days, plan, out.absolute(), settings.cores, progress, say)
+    made = bucket.working_folder(settings.home, out)
+    if complete := bucket.published(out, plan, days.samples[day]):
+        say(NOTHING_TO_DO.format(day=day))
+        return complete
+    manifest = _export(spark, days, plan, made, settings.cores, progress, say)
+    bucket.publish(manifest, made, out, progress)
+    return manifest
+
+
+def _export(
+    spark: SparkSession,
+    days: Days,
+    plan: Plan,
+    out: Path,
+    cores: int,
+    progress: Progress | None,
+    say: Say,
+) -> ExportManifest:
+    day = plan.dt
     with locked_folder(out, say), _explained(out):
         staging = Staging(out, plan)
         if complete := staging.published(days.samples[day]):
             staging.clean(complete)
-            say(f"{day}: exported before, from the same table versions; nothing to do.")
+            say(NOTHING_TO_DO.format(day=day))
             return complete
         staging.open()
         if staging.kept:
             say(f"{day}: continues; finished before: {words.count(len(staging.kept), 'shard')}.")
         shards = Preparation(spark, days, staging, progress).run()
-        finished = _finish(staging, shards, settings.cores, progress)
+        finished = _finish(staging, shards, cores, progress)
         manifest = _manifest(staging, finished, days.samples[day])
         staging.publish(manifest)
     return manifest

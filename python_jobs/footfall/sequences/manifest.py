@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from footfall.checksum import sha256_of
+from footfall.object_store import AnyPath, files_in
 
 MANIFEST_NAME = re.compile(r"_manifest-(compact|padded)-(\d{4}-\d\d-\d\d)\.json")
 
@@ -104,12 +105,12 @@ def manifest_name(file_format: ExportFormat, day: date) -> str:
     return f"_manifest-{file_format.value}-{day}.json"
 
 
-def shard_files(out: Path, file_format: ExportFormat, day: date) -> Iterator[Path]:
+def shard_files(out: AnyPath, file_format: ExportFormat, day: date) -> Iterator[AnyPath]:
     """Yield the shards of all exports of a day that lie in a folder, named by a manifest or not."""
     parts = "|".join(file_format.parts)
     # The id in the middle is missing where an earlier footfall wrote the shard.
     ours = re.compile(rf"({parts})-{day}(-[0-9a-f]{{12}})?-\d{{5}}\.parquet")
-    return (file for file in out.iterdir() if ours.fullmatch(file.name))
+    return (file for file in files_in(out) if ours.fullmatch(file.name))
 
 
 def column_types(schema: pa.Schema) -> dict[str, str]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
 
 from footfall.checksum import sha256_of
 from footfall.errors import FootfallError
+from footfall.object_store import DataPath, files_in, open_parquet, unreachable
 from footfall.sequences.manifest import (
     MANIFEST_NAME,
     ExportFormat,
@@ -54,7 +53,7 @@ class _Broken(Exception):
 
 
 def verify_exports(
-    out: Path,
+    out: DataPath,
     first: date | None = None,
     last: date | None = None,
     file_format: ExportFormat | None = None,
@@ -76,7 +75,7 @@ def verify_exports(
         FootfallError: there is no manifest that fits.
     """
     chosen = []
-    for file in sorted(out.glob("_manifest-*.json")):
+    for file in sorted(_listed(out), key=lambda file: file.name):
         if name := MANIFEST_NAME.fullmatch(file.name):
             of, day = ExportFormat(name[1]), date.fromisoformat(name[2])
             if file_format in (None, of) and (first or day) <= day <= (last or day):
@@ -91,7 +90,16 @@ def verify_exports(
     return [_verify(file, of, day, progress) for file, of, day in chosen]
 
 
-def _verify(file: Path, of: ExportFormat, day: date, progress: Progress | None) -> Verified:
+def _listed(out: DataPath) -> list[DataPath]:
+    try:
+        return list(files_in(out))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise unreachable(out, error) from error
+
+
+def _verify(file: DataPath, of: ExportFormat, day: date, progress: Progress | None) -> Verified:
     result = Verified(manifest=file.name, format=of, dt=day, shards=0, rows=0, findings=[])
     try:
         text = file.read_bytes()
@@ -111,7 +119,7 @@ def _verify(file: Path, of: ExportFormat, day: date, progress: Progress | None) 
 class _Inspection:
     """The look at one export."""
 
-    def __init__(self, file: Path, manifest: ExportManifest, progress: Progress | None) -> None:
+    def __init__(self, file: DataPath, manifest: ExportManifest, progress: Progress | None) -> None:
         self.file = file
         self.out = file.parent
         self.manifest = manifest
@@ -137,7 +145,7 @@ class _Inspection:
         if of is ExportFormat.compact and not broken:
             yield from self._mismatched_customers()
         named = {shard.file for shard in shards}
-        for file in sorted(shard_files(self.out, of, day)):
+        for file in sorted(shard_files(self.out, of, day), key=lambda file: file.name):
             if file.name not in named:
                 yield Finding(file=file.name, problem=f"is not named by {self.file.name}")
 
@@ -166,8 +174,8 @@ class _Inspection:
         except (OSError, pa.ArrowException) as error:
             raise _Broken(f"cannot be read: {error}") from error
 
-    def _read(self, shard: Shard, file: Path) -> None:
-        parquet = pq.ParquetFile(file)
+    def _read(self, shard: Shard, file: DataPath) -> None:
+        parquet = open_parquet(file)
         if parquet.metadata.num_rows != shard.rows:
             raise _Broken(f"has {parquet.metadata.num_rows:,} rows, not {shard.rows:,}")
         types = column_types(parquet.schema_arrow)

@@ -14,6 +14,10 @@ from typing import Any
 import pyarrow.parquet as pq
 from pyspark.sql.types import StructType
 
+from footfall.object_store import DataPath, ObjectPath, unreachable
+
+LOG = "_delta_log"
+COMMIT = re.compile(r"\d{20}\.(json|crc)$")
 LOCATION = re.compile(r"^Location: file:/+(.*?)\s*$", re.MULTILINE)
 
 
@@ -122,15 +126,39 @@ def read_delta_table(folder: Path) -> DeltaTable | None:
     return DeltaTable(folder, int(newest.stem), modified_at, checksum)
 
 
+def read_version(folder: DataPath) -> tuple[str, int] | None:
+    """Return a table's id, another one where it was made anew, and its newest version.
+
+    Args:
+        folder: the table's, on this machine or in an object store.
+
+    Returns:
+        None where only Spark can tell, or there is no table.
+
+    Raises:
+        FootfallError: the object store cannot be read.
+    """
+    if not isinstance(folder, ObjectPath):
+        table = read_delta_table(folder)
+        return (table.table_id, table.version) if table else None
+    try:
+        commits = {file.name: file for file in (folder / LOG).iterdir() if COMMIT.match(file.name)}
+        newest = max((name for name in commits if name.endswith(".json")), default="")
+        checksum = commits.get(newest.replace(".json", ".crc"))
+        if checksum is None:
+            return None
+        return json.loads(checksum.read_bytes())["metadata"]["id"], int(newest[:20])
+    except OSError as error:
+        raise unreachable(folder, error) from error
+
+
 def _live_files(folder: Path) -> list[dict[str, Any]] | None:
     """Return the files of the newest version from the newest checkpoint and the commits after it.
 
     Returns:
         None where a commit is missing, or the checkpoint is damaged or of a newer kind.
     """
-    checkpoint = max(
-        folder.glob("_delta_log/" + "[0-9]" * 20 + ".checkpoint.parquet"), default=None
-    )
+    checkpoint = max((folder / LOG).glob("[0-9]" * 20 + ".checkpoint.parquet"), default=None)
     live: dict[tuple[Any, ...], dict[str, Any]] = {}
     following = 0
     if checkpoint:
@@ -156,11 +184,11 @@ def _live_files(folder: Path) -> list[dict[str, Any]] | None:
 
 
 def _commits(folder: Path) -> list[Path]:
-    return sorted((folder / "_delta_log").glob("[0-9]" * 20 + ".json"))
+    return sorted((folder / LOG).glob("[0-9]" * 20 + ".json"))
 
 
 def _since_checkpoint(folder: Path, commits: list[Path]) -> list[Path]:
-    checkpoints = (folder / "_delta_log").glob("[0-9]" * 20 + ".checkpoint*.parquet")
+    checkpoints = (folder / LOG).glob("[0-9]" * 20 + ".checkpoint*.parquet")
     newest = max((checkpoint.name[:20] for checkpoint in checkpoints), default="")
     return [commit for commit in commits if commit.stem > newest]
 
