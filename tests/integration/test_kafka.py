@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from footfall.erase.person import Identifier, in_poison
 from footfall.errors import UsageError
 from footfall.ingest import Mapping, Topic
 from footfall.ingest.kafka import plan_of_messages
@@ -120,6 +121,25 @@ def test_a_message_is_a_row_whatever_its_value_is(spark: SparkSession) -> None:
     assert bytes(first["_kafka"]["key"]) == b"k"
     kept = [row["_kafka"]["value"] and bytes(row["_kafka"]["value"]) for row in rows]
     assert kept == [None, *(value for value, _ in VALUES[1:-1]), None]
+
+
+MESSAGES_THAT_NAME = (
+    ((b"U1", b"no json"), True),
+    ((b"k", b"-" * 200 + b'{"user_id": "U1"'), True),
+    ((b"k", b"\xff U1"), True),
+    ((b"k", b"U10, x.U1 or U1-b"), False),
+    ((b"U1", None), False),
+    ((None, b""), False),
+)
+
+
+def test_an_erasure_finds_a_message_that_could_not_be_read(spark: SparkSession) -> None:
+    rows = spark.createDataFrame(
+        [((key, value),) for (key, value), _ in MESSAGES_THAT_NAME],
+        "_kafka struct<key: binary, value: binary>",
+    )
+    found = rows.select(in_poison("_kafka", Identifier("user", "U1").literals())).collect()
+    assert [row[0] for row in found] == [is_named for _, is_named in MESSAGES_THAT_NAME]
 
 
 @only_thorough

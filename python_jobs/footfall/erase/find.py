@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from footfall.erase.person import Identifier, Sought, holds, mentions
+from footfall.erase.person import Identifier, Sought, holds, in_poison, mentions
+from footfall.ingest.read import ERRORS, KAFKA
 from footfall.project.contracts import Column as ContractColumn
 from footfall.project.contracts import Contract, load_contracts
 from footfall.project.dbt import project_vars
@@ -102,7 +103,7 @@ def _holding(
     if layer == "bronze":
         for contract, column in named:
             if contract.bronze_table(settings) == table:
-                in_bronze = _in_bronze(column.name, types[column.name])
+                in_bronze = _in_bronze(column.name, types)
                 return Holding(layer, table, identifier, in_bronze, contract)
         return None
     staged = [contract for contract, _ in named if contract.staging_table(settings) == table]
@@ -116,10 +117,13 @@ def _in_column(column: str, data_type: str) -> Callable[[Sought], Column]:
     return lambda sought: holds(column, data_type, sought)
 
 
-def _in_bronze(column: str, data_type: str) -> Callable[[Sought], Column]:
-    return lambda sought: (
-        holds(column, data_type, sought) | mentions("_ingest_errors", column, sought)
-    )
+def _in_bronze(column: str, types: dict[str, str]) -> Callable[[Sought], Column]:
+    def condition(sought: Sought) -> Column:
+        is_persons = holds(column, types[column], sought) | mentions(ERRORS, column, sought)
+        # Files alone make no such column.
+        return is_persons | in_poison(KAFKA, sought) if KAFKA in types else is_persons
+
+    return condition
 
 
 def _in_quarantine(named: Sequence[tuple[Contract, ContractColumn]]) -> Callable[[Sought], Column]:

@@ -120,3 +120,16 @@ def mentions(errors: str, column: str, sought: Sought) -> Column:
         return concerned & F.rlike(entry, sought.pattern)
 
     return F.exists(F.col(errors), shows)
+
+
+def in_poison(message: str, sought: Sought) -> Column:
+    """Return whether a message that is no JSON object has the id as its key or names it.
+
+    Args:
+        message: the column with a message's key, and with its bytes where they could not be read.
+        sought: the id.
+    """
+    key, value = F.col(f"{message}.key"), F.col(f"{message}.value")
+    shown = F.concat(F.lit(RAW_ROW), F.make_valid_utf8(value.cast("string")))
+    is_named = F.rlike(shown, sought.pattern) | (key.cast("string") == sought.text)
+    return F.coalesce(value.isNotNull() & is_named, F.lit(False))
