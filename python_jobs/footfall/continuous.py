@@ -1,8 +1,9 @@
-"""Turns of ingestion and build over a landing folder, again and again.
+"""Turns of ingestion and build over a landing folder or Kafka topics, again and again.
 
-A turn loads what is new in ``LANDING/<source>/<entity>``, then builds what reads the entities whose
-bronze tables have changed since the last build of a turn. All turns of a process share one Spark,
-which starts with the first that has work, and in which other commands may work beside them.
+A turn loads what is new in ``LANDING/<source>/<entity>`` or in the topics, then builds what reads
+the entities whose bronze tables have changed since the last build of a turn. All turns of a process
+share one Spark, which starts with the first that has work, and in which other commands may work
+beside them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,7 +21,7 @@ from pydantic import BaseModel
 
 from footfall import interrupts
 from footfall.errors import FootfallError, UsageError
-from footfall.ingest import RejectedFile, ingest
+from footfall.ingest import Feed, RejectedFile, ingest, ingest_topics
 from footfall.locks import locked
 from footfall.object_store import DataPath, ObjectPath, data_path, table_path
 from footfall.project.contracts import get_contract, load_contracts
@@ -46,18 +47,20 @@ class Turn(BaseModel):
     Attributes:
         started_at: in UTC.
         files: loaded, by entity.
+        messages: loaded from Kafka, by entity.
         rejected: files that could not be loaded, with the reason.
         rows: loaded.
         built: models, snapshots and seeds that dbt ran.
         ingest_seconds: of loading.
         build_seconds: of dbt.
-        lag_seconds: from the oldest loaded file's last change to the end of the build; None where
-            nothing was loaded and built.
+        lag_seconds: from the oldest loaded file's last change, or the oldest loaded message, to
+            the end of the build; None where nothing was loaded and built.
         error: what ended the turn early.
     """
 
     started_at: datetime
     files: dict[str, int] = {}
+    messages: dict[str, int] = {}
     rejected: list[str] = []
     rows: int = 0
     built: int = 0
@@ -68,7 +71,7 @@ class Turn(BaseModel):
 
     @property
     def had_work(self) -> bool:
-        return bool(self.files or self.rejected or self.built or self.error)
+        return bool(self.files or self.messages or self.rejected or self.built or self.error)
 
     def line(self) -> str:
         """Return the turn as a line of progress."""
@@ -77,28 +80,28 @@ class Turn(BaseModel):
             return f"{clock}  failed: {self.error}"
         rate = self.rows / self.ingest_seconds if self.ingest_seconds else 0
         lag = f", lag {self.lag_seconds:,.0f} s" if self.lag_seconds is not None else ""
+        messages = f"{count(sum(self.messages.values()), 'message')}, " if self.messages else ""
         return (
-            f"{clock}  {count(sum(self.files.values()), 'file')}, {count(self.rows, 'row')} "
+            f"{clock}  {count(sum(self.files.values()), 'file')}, {messages}"
+            f"{count(self.rows, 'row')} "
             f"({rate:,.0f} rows/s), {count(len(self.rejected), 'file')} rejected, "
             f"{count(self.built, 'node')} built in {self.build_seconds:,.0f} s{lag}"
         )
 
 
-def landing_folder(text: str | None, settings: Settings | None = None) -> DataPath:
-    """Return the folder of landing files.
+def landing_folder(text: str | None, settings: Settings | None = None) -> DataPath | None:
+    """Return the folder of landing files, if there is one.
 
     Args:
         text: a path or a URI; by default FOOTFALL_LANDING.
         settings: the process's own by default.
 
     Raises:
-        UsageError: neither is given, or Spark cannot read from there.
+        UsageError: Spark cannot read from there.
     """
     settings = settings or get_settings()
     if not (named := text or settings.landing):
-        raise UsageError(
-            "The folder of landing files is not named.", "Add --landing, or set FOOTFALL_LANDING."
-        )
+        return None
     folder = data_path(named, settings)
     return folder if isinstance(folder, ObjectPath) else folder.absolute()
 
@@ -107,16 +110,24 @@ class Turns:
     """The turns of one process.
 
     Args:
-        landing: its folders ``source/entity`` are looked through.
+        landing: its folders ``source/entity`` are looked through; None where there are only topics.
+        feeds: topics of Kafka, which are read until nothing is left of what there was.
         settings: home and schemas; the process's own by default.
         say: called with a line for each turn that had work.
     """
 
     def __init__(
-        self, landing: DataPath, settings: Settings | None = None, say: Say = print
+        self,
+        landing: DataPath | None,
+        settings: Settings | None = None,
+        say: Say = print,
+        feeds: Sequence[Feed] = (),
     ) -> None:
         self.landing = landing
+        self.feeds = list(feeds)
         self.settings = settings or get_settings()
+        if self.feeds:
+            self.settings = self.settings.model_copy(update={"kafka": True})
         self.say = say
         sources = project_vars()["sources"]
         self.entities = [
@@ -124,18 +135,19 @@ class Turns:
         ]
         self.state = self.settings.home / STATE
         self._passed_over: dict[str, FileState] = {}
+        if landing is not None:
+            self._look_at(landing)
+
+    def _look_at(self, landing: DataPath) -> None:
+        """Refuse a landing folder in which no turn could find anything."""
         if not landing.is_dir():
             raise UsageError(f"{landing} is no folder.", "Name the folder of landing files.")
-        if not any(self._folder(name).is_dir() for name in self.entities):
-            some = self._folder(self.entities[0])
+        if not any(_folder(landing, name).is_dir() for name in self.entities):
+            some = _folder(landing, self.entities[0])
             raise UsageError(
                 f"{landing} has no folder of an entity, such as {some}.",
                 "Put files into LANDING/<source>/<entity>.",
             )
-
-    def _folder(self, name: str) -> DataPath:
-        source, _, entity = name.partition(".")
-        return self.landing / source / entity
 
     def turn(self) -> Turn:
         """Load what is new, and build what reads it.
@@ -146,9 +158,13 @@ class Turns:
         changed: list[float] = []
         try:
             started = time.perf_counter()
-            for name in self.entities:
-                changed += self._ingest(name, turn)
-            turn.ingest_seconds = time.perf_counter() - started if turn.files else 0.0
+            if self.landing is not None:
+                for name in self.entities:
+                    changed += self._ingest(name, _folder(self.landing, name), turn)
+            if self.feeds:
+                changed += self._ingest_topics(turn)
+            if turn.files or turn.messages:
+                turn.ingest_seconds = time.perf_counter() - started
             # What arrives during the build belongs to the next turn.
             versions, built = self._versions(), self._built()
             if versions != built:
@@ -165,9 +181,17 @@ class Turns:
             self.say(turn.line())
         return turn
 
-    def _ingest(self, name: str, turn: Turn) -> list[float]:
+    def _ingest_topics(self, turn: Turn) -> list[float]:
+        """Load the topics' new messages; return when the oldest of each was sent."""
+        reports = ingest_topics(self.feeds, until_caught_up=True, settings=self.settings)
+        loaded = [report for report in reports if report.rows]
+        turn.messages = {report.source: report.rows for report in loaded}
+        turn.rows += sum(turn.messages.values())
+        return [report.oldest_seconds for report in loaded if report.oldest_seconds is not None]
+
+    def _ingest(self, name: str, folder: DataPath, turn: Turn) -> list[float]:
         """Load an entity's new files; return when each was changed, in seconds since 1970."""
-        seen = dict(self._files(name))
+        seen = dict(_files(folder))
         files = [path for path, state in seen.items() if self._passed_over.get(path) != state]
         if not files:
             return []
@@ -180,29 +204,6 @@ class Turns:
             turn.files[name] = len(report.loaded)
         loaded = [seen[file.source_file] for file in report.loaded if file.source_file in seen]
         return [changed_ns / 1e9 for _, changed_ns in loaded]
-
-    def _files(self, name: str) -> Iterator[tuple[str, FileState]]:
-        """Yield each file that is not hidden, with its state."""
-        folder = self._folder(name)
-        if isinstance(folder, ObjectPath):
-            for file in folder.files():
-                if not any(part.startswith((".", "_")) for part in file.parts_below(folder)):
-                    yield str(file), (file.stat().st_size, file.stat().st_mtime_ns)
-            return
-        folders = [folder]
-        while folders:
-            folder = folders.pop()
-            if not folder.is_dir():
-                continue
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name.startswith((".", "_")):
-                        continue
-                    if entry.is_dir():
-                        folders.append(Path(entry.path))
-                    else:
-                        status = entry.stat()
-                        yield entry.path, (status.st_size, status.st_mtime_ns)
 
     def _versions(self) -> Versions:
         """Return the version of each entity's bronze table, whoever loaded it."""
@@ -263,14 +264,43 @@ class Turns:
             record.write(turn.model_dump_json() + "\n")
 
 
+def _folder(landing: DataPath, entity: str) -> DataPath:
+    source, _, name = entity.partition(".")
+    return landing / source / name
+
+
+def _files(folder: DataPath) -> Iterator[tuple[str, FileState]]:
+    """Yield each file of a folder, and of the folders in it, that is not hidden, with its state."""
+    if isinstance(folder, ObjectPath):
+        for file in folder.files():
+            if not any(part.startswith((".", "_")) for part in file.parts_below(folder)):
+                yield str(file), (file.stat().st_size, file.stat().st_mtime_ns)
+        return
+    folders = [folder]
+    while folders:
+        folder = folders.pop()
+        if not folder.is_dir():
+            continue
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith((".", "_")):
+                    continue
+                if entry.is_dir():
+                    folders.append(Path(entry.path))
+                else:
+                    status = entry.stat()
+                    yield entry.path, (status.st_size, status.st_mtime_ns)
+
+
 def _quiet(_rejected: RejectedFile) -> None:
     """The turn's own line and record tell of it."""
 
 
 def run_turns(
-    landing: DataPath,
+    landing: DataPath | None,
     every_seconds: float,
     *,
+    feeds: Sequence[Feed] = (),
     most: int | None = None,
     settings: Settings | None = None,
     say: Say = print,
@@ -280,8 +310,9 @@ def run_turns(
     After a failed turn the pause doubles, up to an hour.
 
     Args:
-        landing: the folder of landing files.
+        landing: the folder of landing files; None where there are only topics.
         every_seconds: from the start of a turn to that of the next.
+        feeds: topics of Kafka.
         most: end after so many turns.
         settings: home and schemas; the process's own by default.
         say: called with a line for each turn that had work, and at the end.
@@ -294,7 +325,7 @@ def run_turns(
         FootfallError: another process takes turns on this home.
     """
     settings = settings or get_settings()
-    turns = Turns(landing, settings, say)
+    turns = Turns(landing, settings, say, feeds)
     done: list[Turn] = []
     failures, taken = 0, 0
     with _alone(settings.home), interrupts.asked_to_end() as asked:

@@ -29,8 +29,17 @@ class Standing(NamedTuple):
 
 _work: list[Callable[[], Standing]] = []
 _installed = False
-_asking: list[Callable[[int, FrameType | None], None]] = []
-"""The handler of a block that is asked to end, which stays where others would put their own."""
+
+
+class Asking(NamedTuple):
+    """The handler of a block that is asked to end, and the event that it sets."""
+
+    handler: Callable[[int, FrameType | None], None]
+    event: threading.Event
+
+
+_asking: list[Asking] = []
+"""One at most; its handler stays where others would put their own."""
 
 
 @contextmanager
@@ -85,7 +94,7 @@ def install() -> None:
     _installed = True
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
-            signal.signal(number, _asking[-1] if _asking else _end)
+            signal.signal(number, _asking[-1].handler if _asking else _end)
 
 
 @contextmanager
@@ -122,8 +131,11 @@ def asked_to_end() -> Iterator[threading.Event]:
     """Turn the first Ctrl-C or SIGTERM into a request; a second one ends the process at once.
 
     Yields:
-        An event that is set by the first.
+        An event that is set by the first; the same one in a block within another.
     """
+    if _asking:
+        yield _asking[-1].event
+        return
     asked = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -136,7 +148,7 @@ def asked_to_end() -> Iterator[threading.Event]:
     try:
         for number in SIGNALS:
             signal.signal(number, ask)
-        _asking.append(ask)
+        _asking.append(Asking(ask, asked))
         yield asked
     finally:
         _asking.clear()

@@ -1,11 +1,17 @@
-"""What commands take: choices and dates."""
+"""What commands take: choices, dates, lengths of time and topics."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from footfall.errors import UsageError
+
+if TYPE_CHECKING:
+    from footfall.ingest import Feed
 
 
 class OutputFormat(str, Enum):
@@ -46,3 +52,31 @@ def parse_seconds(text: str) -> float:
     if unit not in SECONDS or not number.isdecimal() or int(number) == 0:
         raise UsageError(f"{text!r} is no length of time.", "Write it as 30s, 5m or 1h.")
     return float(int(number) * SECONDS[unit])
+
+
+def parse_feeds(
+    servers: str, topics: Sequence[str], entity: str | None = None, mapping: Path | None = None
+) -> list[Feed]:
+    """Return which topic goes into which entity.
+
+    Args:
+        servers: of Kafka, ``host:port,…``.
+        topics: each ``SOURCE.ENTITY=TOPIC``, or the topic of ``entity`` alone.
+        entity: whose topic is named alone.
+        mapping: for the messages of that topic.
+
+    Raises:
+        UsageError: a topic's entity is not said.
+    """
+    from footfall.ingest import Feed, Topic
+
+    feeds = []
+    for text in topics:
+        named, _, topic = text.rpartition("=")
+        if not (into := named or entity):
+            raise UsageError(
+                f"--topic {text} does not say into which entity.",
+                f"Write --topic SOURCE.ENTITY={text}.",
+            )
+        feeds.append(Feed(into, Topic(servers, topic), None if named else mapping))
+    return feeds

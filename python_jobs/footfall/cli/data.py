@@ -15,6 +15,7 @@ from footfall.cli.arguments import (
     SequenceFormat,
     Workload,
     parse_date,
+    parse_feeds,
     parse_seconds,
 )
 from footfall.cli.output import (
@@ -32,7 +33,7 @@ from footfall.settings import get_settings
 from footfall.words import count
 
 if TYPE_CHECKING:
-    from footfall.ingest import IngestReport
+    from footfall.ingest import Feed, IngestReport
     from footfall.object_store import DataPath
     from footfall.sequences import ExportManifest, Verified
 
@@ -161,7 +162,10 @@ def ingest(
     kafka: Annotated[
         str | None, typer.Option(help="Read a topic of these servers: HOST:PORT,…")
     ] = None,
-    topic: Annotated[str | None, typer.Option(help="The topic; its values are JSON.")] = None,
+    topic: Annotated[
+        list[str] | None,
+        typer.Option(help="The topic; its values are JSON. More of them as SOURCE.ENTITY=TOPIC."),
+    ] = None,
     until_caught_up: Annotated[
         bool, typer.Option("--until-caught-up", help="Kafka: end with what there is now.")
     ] = False,
@@ -180,7 +184,8 @@ def ingest(
 
     Example: `footfall ingest shop.clicks s3a://bucket/landing/clicks/`
 
-    Example: `footfall ingest product.interactions --kafka 127.0.0.1:9092 --topic interactions`
+    Example: `footfall ingest product.interactions --kafka 127.0.0.1:9092 --topic interactions
+    --topic app.interactions=app`
     """
     if kafka or topic:
         if not (kafka and topic) or paths or file_format:
@@ -188,7 +193,8 @@ def ingest(
                 "--kafka and --topic go together, without files and --format.",
                 "Name the servers and the topic, or files.",
             )
-        _ingest_topic(entity, kafka, topic, mapping, until_caught_up, every, as_json)
+        feeds = parse_feeds(kafka, topic, entity, mapping)
+        _ingest_topics(feeds, until_caught_up, every, as_json)
         return
     if not paths:
         raise UsageError("There is nothing to load.", "Name files or folders, or --kafka.")
@@ -213,33 +219,21 @@ def ingest(
         raise typer.Exit(1)
 
 
-def _ingest_topic(
-    entity: str,
-    servers: str,
-    topic: str,
-    mapping: Path | None,
-    until_caught_up: bool,
-    every: str,
-    as_json: bool,
-) -> None:
-    from footfall.ingest import Topic, ingest_topic
+def _ingest_topics(feeds: list[Feed], until_caught_up: bool, every: str, as_json: bool) -> None:
+    from footfall.ingest import ingest_topics
 
-    report = ingest_topic(
-        entity,
-        Topic(servers, topic),
-        mapping,
-        until_caught_up=until_caught_up,
-        every_seconds=parse_seconds(every),
-        say=say,
+    reports = ingest_topics(
+        feeds, until_caught_up=until_caught_up, every_seconds=parse_seconds(every), say=say
     )
-    print_result(
-        report,
-        as_json,
-        lambda: print_line(
-            f"{entity}: {count(report.rows, 'message')} of topic {topic} loaded, "
-            f"{report.rows_with_errors} of them with errors."
-        ),
-    )
+
+    def show() -> None:
+        for report in reports:
+            print_line(
+                f"{report.source}: {count(report.rows, 'message')} of topic {report.topic} loaded, "
+                f"{report.rows_with_errors} of them with errors."
+            )
+
+    print_result(reports, as_json, show)
 
 
 def _print_ingested(entity: str, report: IngestReport) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from footfall.cli.app import app
-from footfall.cli.arguments import parse_date, parse_seconds
+from footfall.cli.arguments import parse_date, parse_feeds, parse_seconds
 from footfall.cli.output import (
     JsonOption,
     print_json,
@@ -36,12 +36,18 @@ def run(
             "FOOTFALL_LANDING."
         ),
     ] = None,
+    kafka: Annotated[
+        str | None, typer.Option(help="Read topics of these servers: HOST:PORT,…")
+    ] = None,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="SOURCE.ENTITY=TOPIC; may be repeated.")
+    ] = None,
     every: Annotated[
         str | None, typer.Option(help="Pause between turns: 30s, 5m, 1h. Without it, one turn.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Load what is new in a landing folder and build what reads it; with --every, again and again.
+    """Load new files or messages and build what reads them; with --every, again and again.
 
     A turn that finds nothing new costs next to nothing. After a failed turn the pause doubles, up
     to an hour. Ctrl-C and SIGTERM end it after the turn in hand. Each turn with work is a line of
@@ -52,12 +58,23 @@ def run(
     Example: `footfall run --landing /data/landing --every 5m`
 
     Example: `footfall run --landing s3a://bucket/landing --every 5m`
+
+    Example: `footfall run --kafka broker:9092 --topic product.interactions=clicks --every 1m`
     """
     from footfall.continuous import landing_folder, run_turns
 
+    if bool(kafka) != bool(topic):
+        raise UsageError("--kafka and --topic go together.", "Name the servers and the topics.")
+    folder = landing_folder(landing)
+    feeds = parse_feeds(kafka, topic) if kafka and topic else []
+    if folder is None and not feeds:
+        raise UsageError(
+            "There is nothing to load from.", "Add --landing or --kafka, or set FOOTFALL_LANDING."
+        )
     turns = run_turns(
-        landing_folder(landing),
+        folder,
         parse_seconds(every) if every else 0.0,
+        feeds=feeds,
         most=None if every else 1,
         say=say,
     )

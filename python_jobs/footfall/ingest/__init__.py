@@ -1,11 +1,12 @@
 """Ingestion: files, or messages of a topic, into the bronze table of an entity, each once."""
 
 from footfall.ingest.job import ingest
-from footfall.ingest.kafka import StreamReport, Topic, ingest_topic
+from footfall.ingest.kafka import Feed, StreamReport, Topic, ingest_topics
 from footfall.ingest.mapping import Mapping, load_mapping
 from footfall.ingest.report import IngestReport, LoadedFile, RejectedFile, SkippedFile
 
 __all__ = [
+    "Feed",
     "IngestReport",
     "LoadedFile",
     "Mapping",
@@ -14,6 +15,6 @@ __all__ = [
     "StreamReport",
     "Topic",
     "ingest",
-    "ingest_topic",
+    "ingest_topics",
     "load_mapping",
 ]

@@ -10,7 +10,8 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -42,6 +43,7 @@ from footfall.words import count
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.streaming.query import StreamingQuery
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +73,7 @@ class StreamReport(BaseModel):
         rows: messages that were loaded.
         rows_with_errors: those of them that are no JSON object, or have a value that does not fit.
         load_ids: the loads that the call committed.
+        oldest_seconds: when the oldest of the messages was sent, in seconds since 1970.
     """
 
     source: str
@@ -79,6 +82,7 @@ class StreamReport(BaseModel):
     rows: int = 0
     rows_with_errors: int = 0
     load_ids: list[int] = []
+    oldest_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,45 +103,72 @@ class Topic:
             )
 
 
-def ingest_topic(
-    entity: str,
-    topic: Topic,
-    mapping: Path | None = None,
+@dataclass(frozen=True)
+class Feed:
+    """A topic that goes into an entity.
+
+    Attributes:
+        entity: ``source.entity``.
+        topic: whose values are JSON objects.
+        mapping: a mapping file, for objects whose names are not the contract's.
+    """
+
+    entity: str
+    topic: Topic
+    mapping: Path | None = None
+
+
+def ingest_topics(
+    feeds: Sequence[Feed],
     *,
     until_caught_up: bool = False,
     every_seconds: float = 10.0,
     settings: Settings | None = None,
     say: Callable[[str], None] = lambda _line: None,
-) -> StreamReport:
-    """Load a topic's messages, from the oldest that was not loaded yet, until asked to end.
+) -> list[StreamReport]:
+    """Load topics' messages, from the oldest that was not loaded yet, until asked to end.
 
     Args:
-        entity: ``source.entity``.
-        topic: whose values are JSON objects.
-        mapping: a mapping file, for objects whose names are not the contract's.
+        feeds: what to load, side by side; each entity once.
         until_caught_up: end once all messages that there were at the start are loaded.
-        every_seconds: between the starts of two micro-batches.
+        every_seconds: between the starts of two micro-batches of a topic.
         settings: home and schemas; the process's own by default.
         say: called with a line for each micro-batch.
 
+    Returns:
+        What was loaded, in the order of the feeds.
+
     Raises:
-        UsageError: an unknown entity, or a mapping that does not fit.
-        FootfallError: another call loads the entity, Kafka does not answer, offsets that were not
-            read are gone, or Spark failed.
+        UsageError: an unknown entity, one that is named twice, or a mapping that does not fit.
+        FootfallError: another call loads an entity, Kafka does not answer, offsets that were not
+            read are gone, or Spark failed. All topics are stopped then.
     """
     settings = (settings or get_settings()).model_copy(update={"kafka": True})
-    contract = get_contract(entity)
-    columns = load_mapping(mapping, contract) if mapping else Mapping()
-    # A topic has a checkpoint of its own beside that of files.
-    queue = Queue(settings.ingest_dir / contract.name / "kafka" / topic.name)
-    files = Queue(settings.ingest_dir / contract.name)
-    with files.lock(contract.name), interrupts.asked_to_end() as asked:
-        record = IngestRecord(get_session(settings), settings, contract)
-        if not record.open():
-            queue.forget()
-        stream = _Stream(contract, record, queue, topic, columns, settings, say)
-        stream.run(until_caught_up, every_seconds, asked.is_set)
-        return stream.report
+    names = [feed.entity for feed in feeds]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(
+            f"{repeated[0]} is named twice.", "Each call loads one topic into an entity."
+        )
+    with ExitStack() as held, interrupts.asked_to_end() as asked:
+        for name in names:
+            files = Queue(settings.ingest_dir / get_contract(name).name)
+            held.enter_context(files.lock(name))
+        streams = [_Stream(feed, settings, say) for feed in feeds]
+        try:
+            for stream in streams:
+                stream.start(until_caught_up, every_seconds)
+            while any(stream.is_active for stream in streams) and not asked.is_set():
+                for stream in streams:
+                    stream.raise_failure()
+                time.sleep(POLL_SECONDS)
+            while any(stream.is_busy for stream in streams):
+                time.sleep(POLL_SECONDS)
+            for stream in streams:
+                stream.raise_failure()
+        finally:
+            for stream in streams:
+                stream.stop()
+    return [stream.report for stream in streams]
 
 
 def plan_of_messages(topic: str, contract: Contract, mapping: Mapping) -> ReadPlan:
@@ -159,31 +190,28 @@ def plan_of_messages(topic: str, contract: Contract, mapping: Mapping) -> ReadPl
 
 
 class _Stream:
-    def __init__(
-        self,
-        contract: Contract,
-        record: IngestRecord,
-        queue: Queue,
-        topic: Topic,
-        mapping: Mapping,
-        settings: Settings,
-        say: Callable[[str], None],
-    ) -> None:
-        self.contract = contract
-        self.record = record
-        self.queue = queue
-        self.topic = topic
-        self.mapping = mapping
+    """One feed and its query."""
+
+    def __init__(self, feed: Feed, settings: Settings, say: Callable[[str], None]) -> None:
+        self.contract = get_contract(feed.entity)
+        self.topic = feed.topic
         self.settings = settings
         self.say = say
-        self.spark: SparkSession = record.spark
-        self.report = StreamReport(source=contract.name, table=record.bronze, topic=topic.name)
+        self.mapping = load_mapping(feed.mapping, self.contract) if feed.mapping else Mapping()
+        self.plan = plan_of_messages(feed.topic.name, self.contract, self.mapping)
+        # A topic has a checkpoint of its own beside that of files.
+        self.queue = Queue(settings.ingest_dir / self.contract.name / "kafka" / feed.topic.name)
+        self.record = IngestRecord(get_session(settings), settings, self.contract)
+        if not self.record.open():
+            self.queue.forget()
+        self.spark: SparkSession = self.record.spark
+        self.report = StreamReport(
+            source=self.contract.name, table=self.record.bronze, topic=feed.topic.name
+        )
         self.failure: Exception | None = None
-        self.plan = plan_of_messages(topic.name, contract, mapping)
+        self.query: StreamingQuery | None = None
 
-    def run(
-        self, until_caught_up: bool, every_seconds: float, is_asked: Callable[[], bool]
-    ) -> None:
+    def start(self, until_caught_up: bool, every_seconds: float) -> None:
         options = {
             option: os.environ[variable]
             for variable, option in SECURITY.items()
@@ -208,18 +236,25 @@ class _Stream:
             if until_caught_up
             else {"processingTime": f"{every_seconds:g} seconds"}
         )
-        query = writer.trigger(**trigger).start()
-        try:
-            while query.isActive and not is_asked():
-                time.sleep(POLL_SECONDS)
-            while query.isActive and query.status["isTriggerActive"]:
-                time.sleep(POLL_SECONDS)
-            if error := query.exception():
-                raise error
-        except Exception as error:
+        self.query = writer.trigger(**trigger).start()
+
+    @property
+    def is_active(self) -> bool:
+        return self.query is not None and self.query.isActive
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a micro-batch is in hand."""
+        return self.is_active and self.query is not None and self.query.status["isTriggerActive"]
+
+    def raise_failure(self) -> None:
+        """Raise the error that ended the query, if one did."""
+        if self.query is not None and (error := self.query.exception()):
             raise self._explained(self.failure or error) from error
-        finally:
-            query.stop()
+
+    def stop(self) -> None:
+        if self.query is not None:
+            self.query.stop()
 
     def _explained(self, error: Exception) -> FootfallError:
         if isinstance(error, FootfallError):
@@ -274,10 +309,15 @@ class _Stream:
         self.report.load_ids.append(load_id)
         self.record.compact()
         seconds = (datetime.now(timezone.utc) - started).total_seconds()
-        newest = messages.agg(F.max("timestamp")).first()
-        lag = (datetime.now() - newest[0]).total_seconds() if newest and newest[0] else 0.0
+        sent = messages.agg(
+            *(F.unix_micros(edge("timestamp")) / 1e6 for edge in (F.min, F.max))
+        ).first()
+        assert sent is not None
+        known = self.report.oldest_seconds
+        self.report.oldest_seconds = sent[0] if known is None else min(known, sent[0])
+        lag = time.time() - sent[1]
         self.say(
-            f"load {load_id}: {count(rows_in, 'message')}, {bad} with errors, "
+            f"{self.contract.name} load {load_id}: {count(rows_in, 'message')}, {bad} with errors, "
             f"{rows_in / seconds:,.0f} rows/s, {max(lag, 0):,.0f} s behind the newest"
         )
         log.info("load_committed", source=self.contract.name, load_id=load_id, rows=rows_in)
