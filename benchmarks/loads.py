@@ -1,15 +1,18 @@
 """A load and a build after many loads: ``python -m benchmarks.loads --json FILE``.
 
 A year of hourly loads is 8,760. Each table of bronze gets so many loads of few rows, a file each;
-they are written straight into its log, as ingestion would have committed and merged them, since as
-many calls would take two days. The first build takes them all; then one more load follows, and a
-build of it. ``rows`` counts the files of bronze and of the record of files before that load.
+they are written straight into its log, as ingestion would have committed and merged them, and into
+its queue, since as many calls would take two days. A load that is not counted lets the stream read
+the queue. The first build takes them all; then one more load follows, and a build of it. ``rows``
+counts the files of bronze and of the record of files before that load.
 """
 
 from __future__ import annotations
 
 import json as jsonlib
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +31,7 @@ from benchmarks.harness import (
     write_report,
 )
 from footfall.ingest import ingest
+from footfall.ingest.queue import Offer, Queue
 from footfall.ingest.record import COMPACT_AFTER
 from footfall.project.contracts import get_contract
 from footfall.project.dbt import run_dbt
@@ -79,6 +83,8 @@ def repeat(name: str, loads: int) -> None:
     spark, settings = get_session(), get_settings()
     bronze = get_contract(name).bronze_table(settings)
     record = f"{settings.schema_of('quality')}.dq_ingested_files"
+    [manifest] = Queue(settings.ingest_dir / name).manifests.glob("*.json")
+    offer = Offer(**jsonlib.loads(manifest.read_text()))
     merged = loads - loads % COMPACT_AFTER
     small = range(max(merged, 2), loads + 1)
     steps = [(2, merged)] if merged > 1 else []
@@ -93,6 +99,7 @@ def repeat(name: str, loads: int) -> None:
                 number as _load_id
             from (select * from {bronze} where _load_id = 1) as one cross join {ids}
         """)
+        queue_files(name, range(first, last + 1), offer)
         spark.sql(f"""
             insert into {record} by name
             select one.* except (source_file, sha256, load_id),
@@ -101,6 +108,14 @@ def repeat(name: str, loads: int) -> None:
             from (select * from {record} where source = '{name}' and load_id = 1) as one
             cross join {ids}
         """)
+
+
+def queue_files(name: str, loads: range, first: Offer) -> None:
+    """Put the files of loads into the queue, as their offers did."""
+    queue = Queue(get_settings().ingest_dir / name)
+    for number in loads:
+        content = sha256(f"{first.sha256}{number}".encode()).hexdigest()
+        queue.put(replace(first, path=f"{first.path}{number}", sha256=content), again=False)
 
 
 def files_in_bronze() -> int:
@@ -117,7 +132,8 @@ def after(loads: int) -> list[Row]:
         for name in ENTITIES:
             load(name, 0, folder)
             repeat(name, loads)
-        files, following = files_in_bronze(), count(loads + 1)
+            load(name, loads + 1, folder)
+        files, following = files_in_bronze(), count(loads + 2)
 
         def build() -> Work:
             run_dbt("build", *NO_TESTS, *VARS, quiet=True)

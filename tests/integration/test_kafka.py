@@ -7,8 +7,10 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,13 +25,14 @@ from footfall.ingest.read import SESSION_CONF, read_messages
 from footfall.project.contracts import get_contract
 from support.delta_files import read_table
 from support.kafka_broker import JARS, Broker, running_broker
-from support.main_job import environment, finished, start
+from support.main_job import environment, finished, rows_of_tables, start
 from support.thorough import only_thorough
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MESSAGES = int(os.environ.get("FOOTFALL_KAFKA_MESSAGES", "20000"))
+STREAM_SECONDS = int(os.environ.get("FOOTFALL_STREAM_SECONDS", "90"))
 PARTITIONS, KILLS = 4, 3
 ENTITY, TOPIC = "product.interactions", "interactions"
 POISON = ("no json", '{"user_id": ', "[1, 2]", "7", '{"event_time": "yesterday", "user_id": "U"}')
@@ -37,20 +40,24 @@ POISON = ("no json", '{"user_id": ', "[1, 2]", "7", '{"event_time": "yesterday",
 COLUMNS = ("event_time", "user_id", "product_id", "interaction_type")
 
 
-def message(number: int, rng: random.Random) -> str:
+def message(number: int, rng: random.Random, entity: str = ENTITY) -> str:
     """Return a message; one in a hundred is poison, one in fifty repeats an earlier one."""
     if rng.random() < 0.01:
         return rng.choice(POISON)
     if rng.random() < 0.02:
         number = rng.randrange(max(1, number))
-    seconds = number % 86_400
+    seconds = number * 7 % 86_400
     row = {
         "event_time": f"2025-08-{1 + number % 3:02d}T{seconds // 3600:02d}:"
         f"{seconds // 60 % 60:02d}:{seconds % 60:02d}Z",
         "user_id": f"U{number % 500}",
-        "product_id": f"P{number % 50}",
-        "interaction_type": ("view", "click", "purchase")[number % 3],
     }
+    if entity == ENTITY:
+        row["product_id"] = f"P{number % 50}"
+        row["interaction_type"] = ("view", "click", "purchase")[number % 3]
+    else:
+        row["action_type"] = ("page_view", "search")[number % 2]
+        row["page_id"] = f"page {number % 20}"
     return json.dumps(row)
 
 
@@ -192,3 +199,94 @@ def test_each_message_is_in_bronze_once_however_often_readers_and_broker_are_kil
     }
     expected = Counter(key(json.loads(text)) for text in sent if text not in POISON)
     assert Counter(map(key, good)) == expected
+
+
+ENTITIES = {ENTITY: TOPIC, "app.interactions": "app"}
+OF_A_TURN, OF_A_STREAM = "turns.jsonl", {"_kafka"}
+OF_LOADS = ("dq_backfills", "dq_load_reconciliation")
+"""They tell how the rows came."""
+OPTIMIZE = """
+import time
+from footfall.spark.conflicts import run_statement
+from footfall.spark.session import get_session
+
+for _ in range(3):
+    for table in ("footfall_bronze.product__interactions", "footfall_gold.fct_sessions"):
+        run_statement(get_session(), f"optimize {table}")
+    time.sleep(5)
+"""
+
+
+@only_thorough
+@pytest.mark.skipif(not JARS, reason="needs a broker's jars in the folder FOOTFALL_KAFKA_BROKER")
+@pytest.mark.timeout(3600)
+def test_turns_over_topics_beside_a_backfill_and_optimize_equal_one_load_of_files(
+    tmp_path: Path,
+) -> None:
+    rng, home, whole = random.Random(11), tmp_path / "home", tmp_path / "whole"
+    sent = {
+        entity: [message(number, rng, entity) for number in range(MESSAGES // 2)]
+        for entity in ENTITIES
+    }
+    parts = max(3, STREAM_SECONDS // 30)
+    own = environment(home, FOOTFALL_TINY_TABLES="true", FOOTFALL_KAFKA="true")
+
+    def loaded() -> int:
+        file = home / OF_A_TURN
+        lines = file.read_text().splitlines() if file.exists() else []
+        return sum(sum(json.loads(line)["messages"].values()) for line in lines)
+
+    with running_broker(tmp_path / "broker") as broker:
+        topics = [f"--topic={entity}={topic}" for entity, topic in ENTITIES.items()]
+        for topic in ENTITIES.values():
+            broker.create_topic(topic, PARTITIONS)
+        finished(start(["metastore", "start"], own))
+        turns = start(["run", "--kafka", broker.server, *topics, "--every", "30s"], own)
+        beside: list[subprocess.Popen[str]] = []
+        try:
+            for part in range(parts):
+                for entity, topic in ENTITIES.items():
+                    broker.send(topic, sent[entity][part::parts])
+                time.sleep(STREAM_SECONDS / parts)
+                if part == 1:
+                    wait_until(lambda: loaded() > 0, turns)
+                    days = ["--start", "2025-08-01", "--end", "2025-08-03"]
+                    beside.append(start(["backfill", *days], own))
+                    beside.append(
+                        subprocess.Popen(
+                            [sys.executable, "-c", OPTIMIZE], env=own, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                        )
+                    )  # fmt: skip
+            for job in beside:
+                finished(job)
+            wait_until(lambda: loaded() == sum(map(len, sent.values())), turns)
+        finally:
+            turns.send_signal(signal.SIGTERM)
+        told = finished(turns)
+        assert "failed" not in told, told
+        finished(start(["metastore", "stop"], own))
+
+    for entity, messages in sent.items():
+        file = tmp_path / f"{entity}.jsonl"
+        file.write_text("".join(f"{text}\n" for text in messages))
+        finished(start(["ingest", entity, str(file)], environment(whole)))
+    finished(start(["run", "--landing", str(empty_landing(tmp_path))], environment(whole)))
+    expected = rows_of_tables(whole / "warehouse", OF_A_STREAM)
+    found = rows_of_tables(home / "warehouse", OF_A_STREAM)
+    different = [name for name, rows in expected.items() if rows != found.get(name)]
+    assert [name for name in different if not name.endswith(OF_LOADS)] == []
+
+
+def empty_landing(folder: Path) -> Path:
+    landing = folder / "landing"
+    (landing / "product" / "interactions").mkdir(parents=True)
+    return landing
+
+
+def wait_until(holds: Callable[[], bool], job: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 900
+    while not holds():
+        assert job.poll() is None, job.stdout and job.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.5)

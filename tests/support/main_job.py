@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -57,6 +57,22 @@ def finished(job: subprocess.Popen[str]) -> str:
     return output
 
 
+def rows_of_tables(warehouse: Path, without: Set[str] = frozenset()) -> dict[str, Counter[str]]:
+    """Return the rows of all tables as bags, without the record of files.
+
+    Args:
+        warehouse: the folder of the schemas.
+        without: columns to leave out, besides those of arrival.
+    """
+    tables = {}
+    for name, folder in table_folders(warehouse).items():
+        table = read_table(folder)
+        if table and not name.endswith(OF_THE_RUN):
+            table.check()
+            tables[name] = table.rows(UNSAID | without)
+    return tables
+
+
 def contents(home: Path, warehouse: Path | None = None) -> Home:
     """Return the rows of all tables, and those of the export, as bags.
 
@@ -64,12 +80,7 @@ def contents(home: Path, warehouse: Path | None = None) -> Home:
         home: the home.
         warehouse: a copy of the tables, where they lie elsewhere.
     """
-    tables = {}
-    for name, folder in table_folders(warehouse or home / "warehouse").items():
-        table = read_table(folder)
-        if table and not name.endswith(OF_THE_RUN):
-            table.check()
-            tables[name] = table.rows(UNSAID)
+    tables = rows_of_tables(warehouse or home / "warehouse")
     exported: Counter[str] = Counter()
     for file in (home / "demo" / "sequences").glob("*.parquet"):
         exported.update(map(repr, pq.read_table(file).to_pylist()))

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import chain, count
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -57,6 +58,7 @@ class Queue:
         self.manifests = folder / "queue"
         self.checkpoint = folder / "checkpoint"
         self.manifests.mkdir(parents=True, exist_ok=True)
+        self._known: dict[tuple[str, int, int], str] | None = None
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -81,13 +83,15 @@ class Queue:
             again: the file was read from the queue before and rejected; it gets a further manifest,
                 since the stream does not come back to the old one.
         """
-        number = len(list(self.manifests.glob(f"{offer.sha256}*.json")))
-        if number and not again:
+        numbered = (f"{offer.sha256}-{number}.json" for number in count(1))
+        names = chain([f"{offer.sha256}.json"], numbered)
+        name = next(name for name in names if not (self.manifests / name).exists())
+        if name != f"{offer.sha256}.json" and not again:
             return
-        name = f"{offer.sha256}-{number}.json" if number else f"{offer.sha256}.json"
         fresh = self.manifests / f".{name}.{os.getpid()}"
         fresh.write_text(json.dumps(asdict(offer)) + "\n")
         fresh.replace(self.manifests / name)
+        self._known = None
 
     def sha_queued(self) -> set[str]:
         """Return the files that ever were queued."""
@@ -98,6 +102,11 @@ class Queue:
 
         A landing folder is offered again and again; this spares reading all of it each time.
         """
+        if self._known is None:
+            self._known = self._read_known()
+        return self._known
+
+    def _read_known(self) -> dict[tuple[str, int, int], str]:
         manifests = (json.loads(file.read_text()) for file in self.manifests.glob("[0-9a-f]*.json"))
         offers = (Offer(**manifest) for manifest in manifests)
         return {(offer.path, offer.bytes, offer.modified_ns): offer.sha256 for offer in offers}
@@ -139,6 +148,7 @@ class Queue:
         self._drop_checkpoint()
 
     def _drop_checkpoint(self) -> None:
+        self._known = None
         # Renamed first: a kill must not leave half a checkpoint.
         dropped = self.folder / "checkpoint.dropped"
         shutil.rmtree(dropped, ignore_errors=True)
