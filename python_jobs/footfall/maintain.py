@@ -10,12 +10,12 @@ from pydantic import BaseModel
 from footfall.errors import UsageError
 from footfall.project.tables import list_tables
 from footfall.settings import Settings, get_settings
+from footfall.spark.conf import FOR_TINY_TABLES, temporary_conf
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MINIMUM_RETENTION_HOURS = 168
-RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 
 
 class VacuumResult(BaseModel):
@@ -44,6 +44,25 @@ def require_retention(retain_hours: int, *, force: bool) -> None:
         )
 
 
+def vacuum_conf(settings: Settings, *, checks_retention: bool) -> dict[str, str]:
+    """Return what a session that runs VACUUM has to be set to.
+
+    Args:
+        settings: how many tasks run at a time.
+        checks_retention: whether Delta refuses less than 168 hours.
+    """
+    tasks = str(settings.task_slots)
+    return FOR_TINY_TABLES | {
+        "spark.databricks.delta.retentionDurationCheck.enabled": str(checks_retention).lower(),
+        # The log then says how many files were deleted; Delta does not write so on every storage.
+        "spark.databricks.delta.vacuum.logging.enabled": "true",
+        # VACUUM works on lists of file names, in dozens of jobs a table: what costs is the start
+        # of their tasks and the code that is generated for each.
+        "spark.sql.shuffle.partitions": tasks,
+        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": tasks,
+    }
+
+
 def vacuum(
     spark: SparkSession,
     *,
@@ -67,18 +86,26 @@ def vacuum(
         UsageError: retain_hours is negative, or below 168 without force.
     """
     require_retention(retain_hours, force=force)
-    tables = [name for _, name in list_tables(spark, settings or get_settings())]
-    spark.conf.set(RETENTION_CHECK, str(not force).lower())
+    settings = settings or get_settings()
+    tables = [name for _, name in list_tables(spark, settings)]
     results = []
-    try:
+    with temporary_conf(spark, vacuum_conf(settings, checks_retention=not force)):
         for number, table in enumerate(tables):
             if progress:
                 progress(number, len(tables), table)
             statement = f"VACUUM {table} RETAIN {retain_hours} HOURS"
-            doomed = [row[0] for row in spark.sql(f"{statement} DRY RUN").collect() if row[0]]
-            if not dry_run:
+            if dry_run:
+                doomed = spark.sql(f"{statement} DRY RUN").collect()
+                files = sum(bool(row[0]) for row in doomed)
+            else:
                 spark.sql(statement)
-            results.append(VacuumResult(table=table, statement=statement, files=len(doomed)))
-    finally:
-        spark.conf.unset(RETENTION_CHECK)
+                files = _deleted_files(spark, table)
+            results.append(VacuumResult(table=table, statement=statement, files=files))
     return results
+
+
+def _deleted_files(spark: SparkSession, table: str) -> int:
+    """Return how many files the newest VACUUM of a table deleted."""
+    history = spark.sql(f"describe history {table}")
+    last = history.where("operation = 'VACUUM END'").orderBy("version", ascending=False).first()
+    return int(last["operationMetrics"]["numDeletedFiles"]) if last else 0

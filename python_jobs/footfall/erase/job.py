@@ -23,6 +23,7 @@ from footfall.errors import FootfallError, UsageError
 from footfall.ingest.queue import Queue
 from footfall.ingest.record import IngestRecord
 from footfall.settings import Settings, get_settings
+from footfall.spark.conf import temporary_conf
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -239,8 +240,7 @@ class _Job:
         holding = found.holding
         if holding.layer == "bronze":
             self._settle_ingestion(found)
-        self.spark.conf.set(VECTORS, "false")
-        try:
+        with temporary_conf(self.spark, {VECTORS: "false"}):
             (
                 DeltaTable.forName(self.spark, holding.table)
                 .merge(
@@ -250,8 +250,6 @@ class _Job:
                 .whenMatchedDelete()
                 .execute()
             )
-        finally:
-            self.spark.conf.unset(VECTORS)
 
     def _settle_ingestion(self, found: Found) -> None:
         """Complete the record of files while the rows that tell of them are still there."""
@@ -266,7 +264,12 @@ class _Job:
         return sorted({holding.table for holding in self.places})
 
     def _purge(self) -> None:
-        purge_tables(self.spark, self._tables(), lambda table: self._advance(f"purged {table}"))
+        purge_tables(
+            self.spark,
+            self.settings,
+            self._tables(),
+            lambda table: self._advance(f"purged {table}"),
+        )
         sweep_tmp(self.spark, self.settings)
 
     def _purge_earlier(self) -> ErasureReport:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from footfall.errors import FootfallError
-from footfall.maintain import RETENTION_CHECK
+from footfall.maintain import vacuum_conf
 from footfall.settings import Settings
+from footfall.spark.conf import temporary_conf
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -26,7 +27,12 @@ LOG_FILE = re.compile(r"\.?(\d{20})\.")
 PURGED_AT = "footfall.purged_at"
 
 
-def purge_tables(spark: SparkSession, tables: Sequence[str], purged: Callable[[str], None]) -> None:
+def purge_tables(
+    spark: SparkSession,
+    settings: Settings,
+    tables: Sequence[str],
+    purged: Callable[[str], None],
+) -> None:
     """Remove all data files and log entries that only earlier versions of the tables need.
 
     Time travel to those versions is lost. Killed half-way it leaves tables that read as before; a
@@ -34,19 +40,17 @@ def purge_tables(spark: SparkSession, tables: Sequence[str], purged: Callable[[s
 
     Args:
         spark: the session; nothing else may read or write the tables meanwhile.
+        settings: how many tasks run at a time.
         tables: their qualified names.
         purged: called with each table's name when it is done.
 
     Raises:
         FootfallError: a table's log lies where this process cannot remove files.
     """
-    spark.conf.set(RETENTION_CHECK, "false")
-    try:
-        with ThreadPoolExecutor(TABLES_AT_A_TIME) as pool:
-            for table in pool.map(lambda name: _purge_table(spark, name), tables):
-                purged(table)
-    finally:
-        spark.conf.unset(RETENTION_CHECK)
+    conf = vacuum_conf(settings, checks_retention=False)
+    with temporary_conf(spark, conf), ThreadPoolExecutor(TABLES_AT_A_TIME) as pool:
+        for table in pool.map(lambda name: _purge_table(spark, name), tables):
+            purged(table)
 
 
 def _purge_table(spark: SparkSession, table: str) -> str:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from footfall.home import metastore
 from footfall.settings import Settings
 from footfall.spark.sizing import shuffle_partitions
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 # The heap in huge pages, where the kernel grants them: fewer page faults, which a virtual machine
 # pays for twice.
@@ -41,6 +47,7 @@ FOR_TINY_TABLES = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
+"""What pays where a query has few rows, and is one of many."""
 
 
 def java_options(settings: Settings) -> list[str]:
@@ -166,3 +173,24 @@ def _planning(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.vacuum.parallelDelete.enabled": "true",
         "spark.sql.streaming.metricsEnabled": "false",
     }
+
+
+@contextmanager
+def temporary_conf(spark: SparkSession, conf: Mapping[str, str]) -> Iterator[None]:
+    """Set configuration of a session for a while.
+
+    Args:
+        spark: the session; other threads of it see the same.
+        conf: keys and values.
+    """
+    before = {key: spark.conf.get(key, None) for key in conf}
+    try:
+        for key, value in conf.items():
+            spark.conf.set(key, value)
+        yield
+    finally:
+        for key, earlier in before.items():
+            if earlier is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, earlier)
