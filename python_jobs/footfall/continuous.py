@@ -17,8 +17,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from footfall import interrupts
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest import Feed, RejectedFile, ingest, ingest_topics
@@ -26,67 +24,19 @@ from footfall.locks import locked
 from footfall.object_store import DataPath, ObjectPath, data_path, table_path
 from footfall.project.contracts import get_contract, load_contracts
 from footfall.project.dbt import project_vars, run_dbt
+from footfall.project.turns import RECORD, Turn
 from footfall.settings import Settings, get_settings
 from footfall.spark.delta_log import read_version
 from footfall.spark.explain import explain
 from footfall.spark.session import get_session
-from footfall.words import count
 
-RECORD, STATE = "turns.jsonl", "turns.json"
+STATE = "turns.json"
 LARGEST_RECORD_BYTES = 10 * 1024**2
 LONGEST_PAUSE_SECONDS = 3600.0
 Say = Callable[[str], None]
 Versions = dict[str, str]
 FileState = tuple[int, int]
 """Size in bytes and time of change in nanoseconds."""
-
-
-class Turn(BaseModel):
-    """What one turn did.
-
-    Attributes:
-        started_at: in UTC.
-        files: loaded, by entity.
-        messages: loaded from Kafka, by entity.
-        rejected: files that could not be loaded, with the reason.
-        rows: loaded.
-        built: models, snapshots and seeds that dbt ran.
-        ingest_seconds: of loading.
-        build_seconds: of dbt.
-        lag_seconds: from the oldest loaded file's last change, or the oldest loaded message, to
-            the end of the build; None where nothing was loaded and built.
-        error: what ended the turn early.
-    """
-
-    started_at: datetime
-    files: dict[str, int] = {}
-    messages: dict[str, int] = {}
-    rejected: list[str] = []
-    rows: int = 0
-    built: int = 0
-    ingest_seconds: float = 0.0
-    build_seconds: float = 0.0
-    lag_seconds: float | None = None
-    error: str | None = None
-
-    @property
-    def had_work(self) -> bool:
-        return bool(self.files or self.messages or self.rejected or self.built or self.error)
-
-    def line(self) -> str:
-        """Return the turn as a line of progress."""
-        clock = f"{self.started_at:%Y-%m-%d %H:%M:%S} UTC"
-        if self.error:
-            return f"{clock}  failed: {self.error}"
-        rate = self.rows / self.ingest_seconds if self.ingest_seconds else 0
-        lag = f", lag {self.lag_seconds:,.0f} s" if self.lag_seconds is not None else ""
-        messages = f"{count(sum(self.messages.values()), 'message')}, " if self.messages else ""
-        return (
-            f"{clock}  {count(sum(self.files.values()), 'file')}, {messages}"
-            f"{count(self.rows, 'row')} "
-            f"({rate:,.0f} rows/s), {count(len(self.rejected), 'file')} rejected, "
-            f"{count(self.built, 'node')} built in {self.build_seconds:,.0f} s{lag}"
-        )
 
 
 def landing_folder(text: str | None, settings: Settings | None = None) -> DataPath | None:
@@ -353,18 +303,3 @@ def _alone(home: Path) -> Iterator[None]:
         ),
     ):
         yield
-
-
-def last_turn(home: Path) -> Turn | None:
-    """Return the newest turn on record, None where there is none.
-
-    Args:
-        home: FOOTFALL_HOME.
-    """
-    file = home / RECORD
-    if not file.is_file():
-        return None
-    with file.open("rb") as record:
-        record.seek(max(0, file.stat().st_size - 65536))
-        lines = [line for line in record.read().splitlines() if line.endswith(b"}")]
-    return Turn(**json.loads(lines[-1])) if lines else None

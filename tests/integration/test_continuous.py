@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from footfall.continuous import RECORD, Turn, Turns, last_turn
+from footfall.continuous import Turns
 from footfall.errors import UsageError
 from footfall.generate import generate
+from footfall.project.turns import RECORD, Turn, last_turn
 from footfall.settings import Settings
 from support.main_job import environment, finished, start
 from support.thorough import only_thorough

@@ -186,6 +186,7 @@ def frames() -> dict[str, pd.DataFrame]:
                 "loaded_at": pd.to_datetime(["2025-03-06 22:10", "2025-03-07 04:00"]),
             }
         ),
+        "turn": pd.DataFrame({"lag_seconds": [75.4]}),
     }
 
 
@@ -326,6 +327,7 @@ def test_header_tiles_and_loads_say_the_numbers(
     assert page.locator("#data-range").inner_text() == "26 Feb – 6 Mar 2025 (9 days)"
     assert page.locator("#built-at").inner_text() == "7 Mar 2025 04:05 UTC"
     assert "product 7 Mar 2025 04:00" in page.locator("#newest-loads").inner_text()
+    assert page.locator("#lag").inner_text() == "1 min 15 s"
     assert page.locator("[data-kpi=dau]").inner_text().split("\n") == [
         "DAU",
         "900",

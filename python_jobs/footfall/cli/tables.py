@@ -88,7 +88,7 @@ def status(as_json: JsonOption = False) -> None:
 
 
 def _print_status(statuses: list[TableStatus]) -> None:
-    from footfall.continuous import last_turn
+    from footfall.project.turns import last_turn
 
     for schema, tables in groupby(statuses, lambda status: status.table.split(".")[0]):
         print_table(

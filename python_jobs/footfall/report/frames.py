@@ -10,6 +10,7 @@ import pandas as pd
 
 from footfall.errors import FootfallError
 from footfall.project.contracts import load_contracts
+from footfall.project.turns import last_turn
 from footfall.settings import Settings
 from footfall.spark.explain import explain
 
@@ -225,6 +226,8 @@ def read_frames(spark: SparkSession, settings: Settings) -> dict[str, pd.DataFra
         if spark.catalog.tableExists(table):
             frames[name] = _read_mart(spark, table, mart.query)
     frames["loads"] = _read_loads(spark, settings)
+    if turn := last_turn(settings.home):
+        frames["turn"] = pd.DataFrame({"lag_seconds": [turn.lag_seconds]})
     return frames
 
 

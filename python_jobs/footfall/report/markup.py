@@ -48,6 +48,7 @@ def page_html(frames: Frames, panels: Sequence[Panel], built_at: datetime) -> st
         span=f" ({rows_text((days[-1] - days[0]).days + 1, 'day')})" if days else "",
         built_at=minute_text(built_at),
         newest_loads=_newest_loads(frames),
+        lag=_lag(frames),
         latest_day=f": {day_text(days[-1])}" if days else "",
         tiles=_tiles(frames, days),
         panels="".join(_section(panel) for panel in panels),
@@ -95,6 +96,15 @@ def _newest_loads(frames: Frames) -> str:
         f"<span>{escape(system)} {minute_text(when)}</span>"
         for system, when in sorted(newest.items())
     )
+
+
+def _lag(frames: Frames) -> str:
+    """Return how long the newest turn's oldest file or message took to the marts, if known."""
+    turn = filled(frames, "turn")
+    if turn is None or turn["lag_seconds"].isna().any():
+        return ""
+    lag = seconds_text(float(turn["lag_seconds"].iloc[0]))
+    return f'<div><dt>Lag of the newest turn</dt><dd id="lag">{lag}</dd></div>\n'
 
 
 def _loads(frames: Frames) -> str:
