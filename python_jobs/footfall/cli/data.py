@@ -38,9 +38,14 @@ if TYPE_CHECKING:
     from footfall.sequences import ExportManifest, Verified
 
 
+FILE_SECONDS = 10.0
+
+
 @app.command()
 def generate(
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the landing files.")],
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the landing files.")
+    ] = None,
     workload: Annotated[
         Workload, typer.Option(help="product: all sources, with dirt. training: the shop, large.")
     ] = Workload.product,
@@ -64,25 +69,52 @@ def generate(
     dry_run: Annotated[
         bool, typer.Option(help="training: print rows and approximate bytes; write nothing.")
     ] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Write rows that happen now, until Ctrl-C.")
+    ] = False,
+    rows_per_second: Annotated[
+        float | None, typer.Option(min=0.1, help="--stream: of all entities, by default 100.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--for", help="--stream: end after 30s, 5m.")] = None,
+    kafka: Annotated[
+        str | None, typer.Option(help="--stream: to Kafka, HOST:PORT,…, instead of --out.")
+    ] = None,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="--stream: SOURCE.ENTITY=TOPIC; may be repeated.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write landing files of a workload, and `truth.json`, which describes them.
 
     product: sample files of all twelve entities, with stated dirt. training: the shop's four
     entities without dirt, 10 million customers at scale 1, and optionally a checkpoint of each
-    customer's last actions before the first day.
+    customer's last actions before the first day. --stream: interactions of product and app at a
+    steady rate, as JSON in files of ten seconds or as Kafka messages.
 
     Example: `footfall generate --out /tmp/landing --days 14 --users 2000 --seed 1`
 
     Example: `footfall generate --workload training --out /tmp/landing --scale 0.02 --days 3`
 
     Example: `footfall generate --workload training --out /tmp/landing --history-days 365 --dry-run`
+
+    Example: `footfall generate --stream --out /tmp/landing --rows-per-second 50`
+
+    Example: `footfall generate --stream --kafka broker:9092 --topic app.interactions=app --for 5m`
     """
+    rate = {"--rows-per-second": rows_per_second, "--for": last, "--kafka": kafka, "--topic": topic}
+    if stream:
+        shape = {"--days": days, "--history-days": history_days, "--dry-run": dry_run or None}
+        _refuse_options("--stream", shape)
+        _generate_stream(out_dir, users or 2000, seed, rows_per_second or 100, last, kafka, topic)
+        return
+    _refuse_options("files without --stream", rate)
+    if out_dir is None:
+        raise UsageError("The folder is not named.", "Add --out FOLDER.")
     from footfall.generate import TrainingPlan, estimate_training, generate_training
     from footfall.generate import generate as generate_files
 
     if workload is Workload.training:
-        _refuse_options(workload, {"--users": users})
+        _refuse_options(f"the workload {workload.value}", {"--users": users})
         if history_buckets and not history_days:
             raise UsageError(
                 "--history-buckets needs --history-days.", "Add --history-days, or leave it out."
@@ -103,7 +135,7 @@ def generate(
         columns = ["rows", "bytes"] if dry_run else ["files", "rows", "bytes"]
     else:
         _refuse_options(
-            workload,
+            f"the workload {workload.value}",
             {
                 "--history-days": history_days,
                 "--history-buckets": history_buckets,
@@ -139,14 +171,44 @@ def _print_truth(truth: dict[str, Any], title: str, columns: list[str]) -> None:
         out.print(f"The history has {history['actions']:,} actions.")
 
 
-def _refuse_options(workload: Workload, options: dict[str, Any]) -> None:
-    """Raise UsageError if an option is given that does not belong to the workload."""
+def _refuse_options(wanted: str, options: dict[str, Any]) -> None:
+    """Raise UsageError if an option is given that does not belong to what is wanted."""
     for option, value in options.items():
         if value is not None:
             raise UsageError(
-                f"{option} does not belong to the workload {workload.value}.",
-                f"Leave {option} out, or choose another --workload.",
+                f"{option} does not belong to {wanted}.",
+                f"Leave {option} out, or ask for something else: see --help.",
             )
+
+
+def _generate_stream(
+    out_dir: Path | None,
+    users: int,
+    seed: int,
+    rows_per_second: float,
+    last: str | None,
+    kafka: str | None,
+    topics: list[str] | None,
+) -> None:
+    from footfall.generate import FileSink, KafkaSink, streams, write_stream
+    from footfall.interrupts import asked_to_end
+
+    if bool(out_dir) == bool(kafka) or bool(kafka) != bool(topics):
+        raise UsageError(
+            "A stream goes into files or into topics.", "Add --out, or --kafka and --topic."
+        )
+    if kafka and topics:
+        into = {feed.entity: feed.topic.name for feed in parse_feeds(kafka, topics)}
+        found = list(streams(users, seed, list(into)))
+        sink: FileSink | KafkaSink = KafkaSink(kafka, into)
+    else:
+        assert out_dir is not None
+        found, sink = list(streams(users, seed)), FileSink(out_dir, FILE_SECONDS)
+    with asked_to_end() as asked:
+        seconds = parse_seconds(last) if last else None
+        written = write_stream(found, sink, rows_per_second, asked, seconds)
+    for entity, rows in written.items():
+        print_line(f"{entity}: {count(rows, 'row')}")
 
 
 @app.command()

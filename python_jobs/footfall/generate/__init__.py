@@ -5,14 +5,19 @@ from footfall.generate.buckets import bucket_of
 from footfall.generate.dirt import DirtShares
 from footfall.generate.run import Progress, generate
 from footfall.generate.shop import TrainingPlan
+from footfall.generate.stream import FileSink, KafkaSink, streams, write_stream
 from footfall.generate.training import estimate_training, generate_training
 
 __all__ = [
     "DirtShares",
+    "FileSink",
+    "KafkaSink",
     "Progress",
     "TrainingPlan",
     "bucket_of",
     "estimate_training",
     "generate",
     "generate_training",
+    "streams",
+    "write_stream",
 ]

@@ -93,8 +93,8 @@ def render_dashboard(frames: Frames, built_at: datetime) -> str:
     """Return the page as HTML.
 
     Args:
-        frames: by name (those of ``MARTS``, with the columns of its queries, ``loads``, and ``turn``
-            of the newest turn). A frame that is left out stands for a table that does not exist.
+        frames: by name: those of ``MARTS``, with the columns of its queries, ``loads``, ``turn``
+            (the newest one). A frame that is left out stands for a table that does not exist.
         built_at: when the page is built, UTC.
     """
     return page_html(frames, draw_panels(frames), built_at)
