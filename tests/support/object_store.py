@@ -43,6 +43,7 @@ class ObjectStore:
 
     def download(self, prefix: str, folder: Path) -> None:
         """Write the objects below a prefix into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
         self._copy(f"{BUCKET}/{prefix}", self.files, str(folder), fs.LocalFileSystem())
 
     def upload(self, folder: Path, prefix: str) -> None:
