@@ -33,6 +33,7 @@ from footfall.settings import get_settings
 from footfall.words import count
 
 if TYPE_CHECKING:
+    from footfall.generate import FileSink, KafkaSink, Stream
     from footfall.ingest import Feed, IngestReport
     from footfall.object_store import DataPath
     from footfall.sequences import ExportManifest, Verified
@@ -105,7 +106,8 @@ def generate(
     if stream:
         shape = {"--days": days, "--history-days": history_days, "--dry-run": dry_run or None}
         _refuse_options("--stream", shape)
-        _generate_stream(out_dir, users or 2000, seed, rows_per_second or 100, last, kafka, topic)
+        found, sink = _stream_into(out_dir, kafka, topic, users or 2000, seed)
+        _write_stream(found, sink, rows_per_second or 100, last, as_json)
         return
     _refuse_options("files without --stream", rate)
     if out_dir is None:
@@ -181,17 +183,10 @@ def _refuse_options(wanted: str, options: dict[str, Any]) -> None:
             )
 
 
-def _generate_stream(
-    out_dir: Path | None,
-    users: int,
-    seed: int,
-    rows_per_second: float,
-    last: str | None,
-    kafka: str | None,
-    topics: list[str] | None,
-) -> None:
-    from footfall.generate import FileSink, KafkaSink, streams, write_stream
-    from footfall.interrupts import asked_to_end
+def _stream_into(
+    out_dir: Path | None, kafka: str | None, topics: list[str] | None, users: int, seed: int
+) -> tuple[list[Stream], FileSink | KafkaSink]:
+    from footfall.generate import FileSink, KafkaSink, streams
 
     if bool(out_dir) == bool(kafka) or bool(kafka) != bool(topics):
         raise UsageError(
@@ -199,16 +194,26 @@ def _generate_stream(
         )
     if kafka and topics:
         into = {feed.entity: feed.topic.name for feed in parse_feeds(kafka, topics)}
-        found = list(streams(users, seed, list(into)))
-        sink: FileSink | KafkaSink = KafkaSink(kafka, into)
-    else:
-        assert out_dir is not None
-        found, sink = list(streams(users, seed)), FileSink(out_dir, FILE_SECONDS)
+        return list(streams(users, seed, list(into))), KafkaSink(kafka, into)
+    assert out_dir is not None
+    return list(streams(users, seed)), FileSink(out_dir, FILE_SECONDS)
+
+
+def _write_stream(
+    found: list[Stream],
+    sink: FileSink | KafkaSink,
+    rows_per_second: float,
+    last: str | None,
+    as_json: bool,
+) -> None:
+    from footfall.generate import write_stream
+    from footfall.interrupts import asked_to_end
+
+    seconds = parse_seconds(last) if last else None
     with asked_to_end() as asked:
-        seconds = parse_seconds(last) if last else None
         written = write_stream(found, sink, rows_per_second, asked, seconds)
-    for entity, rows in written.items():
-        print_line(f"{entity}: {count(rows, 'row')}")
+    lines = [f"{entity}: {count(rows, 'row')}" for entity, rows in written.items()]
+    print_result({"rows": written}, as_json, lambda: print_line("\n".join(lines)))
 
 
 @app.command()

@@ -5,7 +5,7 @@ from footfall.generate.buckets import bucket_of
 from footfall.generate.dirt import DirtShares
 from footfall.generate.run import Progress, generate
 from footfall.generate.shop import TrainingPlan
-from footfall.generate.stream import FileSink, KafkaSink, streams, write_stream
+from footfall.generate.stream import FileSink, KafkaSink, Stream, streams, write_stream
 from footfall.generate.training import estimate_training, generate_training
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "FileSink",
     "KafkaSink",
     "Progress",
+    "Stream",
     "TrainingPlan",
     "bucket_of",
     "estimate_training",
