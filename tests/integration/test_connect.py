@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -36,6 +37,11 @@ SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 START_SECONDS = 120
 
 
+def answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def connect_server(home: Path, folder: Path) -> Iterator[str]:
     """Start a server on a home's catalog and tables, as its own Spark would be configured."""
@@ -54,7 +60,7 @@ def connect_server(home: Path, folder: Path) -> Iterator[str]:
         )
     try:
         deadline = time.monotonic() + START_SECONDS
-        while "Spark Connect server started" not in (folder / "connect.log").read_text():
+        while not answers(port):
             assert server.poll() is None, (folder / "connect.log").read_text()[-3000:]
             assert time.monotonic() < deadline
             time.sleep(0.5)
