@@ -709,7 +709,8 @@ def test_verify_ends_with_1_and_says_what_is_broken_and_what_to_do(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (("--date", DAY, "--out", "s3://bucket/folder"), "URI"),
+        (("--date", DAY, "--out", "gs://bucket/folder"), "names no bucket"),
+        (("--date", DAY, "--out", "s3://bucket/folder"), "FOOTFALL_S3"),
         (("--out", "x"), "No day"),
         (("--start", DAY, "--out", "x"), "--start and --end"),
         (("--date", DAY, "--start", DAY, "--end", DAY, "--out", "x"), "two ways"),
