@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -60,10 +61,15 @@ def require_reading(sql: str) -> None:
     from pyspark.errors.exceptions.captured import convert_exception
 
     prepare()
+    # The launcher refuses a server's address beside the master that it would start itself.
+    remote = os.environ.pop("SPARK_REMOTE", None)
     try:
         SparkContext._ensure_initialized()  # type: ignore[attr-defined]
     except PySparkRuntimeError as error:
         raise explain_start_failure(error) from error
+    finally:
+        if remote is not None:
+            os.environ["SPARK_REMOTE"] = remote
     java: Any = SparkContext._jvm
     parser = java.io.delta.sql.parser.DeltaSqlParser(
         java.org.apache.spark.sql.execution.SparkSqlParser()
