@@ -10,6 +10,7 @@ included.
 
 from __future__ import annotations
 
+import contextlib
 import json as jsonlib
 import os
 import signal
@@ -51,7 +52,8 @@ def create_topic(servers: str) -> str:
 
     topic = f"footfall-{uuid.uuid4().hex[:8]}"
     new = [NewTopic(topic, num_partitions=PARTITIONS, replication_factor=1)]
-    for created in AdminClient({"bootstrap.servers": servers}).create_topics(new).values():
+    admin = AdminClient({"bootstrap.servers": servers})
+    for created in admin.create_topics(new).values():
         created.result()
     return topic
 
@@ -76,7 +78,7 @@ def commits(table: Path) -> list[tuple[float, Any]]:
         committed = next((a["commitInfo"]["timestamp"] for a in actions if "commitInfo" in a), 0)
         added = [a["add"] for a in actions if "add" in a and a["add"]["dataChange"]]
         for path in (table / unquote(add["path"]) for add in added):
-            messages = pq.read_table(path, columns=["_kafka.timestamp"])["_kafka"]
+            messages = pq.ParquetFile(path).read(columns=["_kafka.timestamp"])["_kafka"]
             [sent] = messages.combine_chunks().flatten()
             micros = sent.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
             found.append((committed / 1000, micros / 1e6))
@@ -106,9 +108,14 @@ class Reader:
         self.peak = 0.0
 
     def cpu_seconds(self) -> float:
-        tree = [self.process, *self.process.children(recursive=True)]
-        self.peak = max(self.peak, sum(each.memory_info().rss for each in tree) / GIB)
-        return sum(sum(each.cpu_times()[:2]) for each in tree)
+        memory = seconds = 0.0
+        for process in (self.process, *self.process.children(recursive=True)):
+            # A process that Java starts to set a file's mode ends at any moment.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                memory += process.memory_info().rss / GIB
+                seconds += sum(process.cpu_times()[:2])
+        self.peak = max(self.peak, memory)
+        return seconds
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGTERM)
