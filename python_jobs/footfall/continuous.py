@@ -20,6 +20,7 @@ from typing import Any
 from footfall import interrupts
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest import Feed, RejectedFile, ingest, ingest_topics
+from footfall.ingest.files import is_hidden
 from footfall.locks import locked
 from footfall.object_store import DataPath, ObjectPath, data_path, table_path
 from footfall.project.contracts import get_contract, load_contracts
@@ -223,7 +224,7 @@ def _files(folder: DataPath) -> Iterator[tuple[str, FileState]]:
     """Yield each file of a folder, and of the folders in it, that is not hidden, with its state."""
     if isinstance(folder, ObjectPath):
         for file in folder.files():
-            if not any(part.startswith((".", "_")) for part in file.parts_below(folder)):
+            if not any(map(is_hidden, file.parts_below(folder))):
                 yield str(file), (file.stat().st_size, file.stat().st_mtime_ns)
         return
     folders = [folder]
@@ -233,7 +234,7 @@ def _files(folder: DataPath) -> Iterator[tuple[str, FileState]]:
             continue
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith((".", "_")):
+                if is_hidden(entry.name):
                     continue
                 if entry.is_dir():
                     folders.append(Path(entry.path))

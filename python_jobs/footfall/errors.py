@@ -24,3 +24,8 @@ class UsageError(FootfallError):
 
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message, fix, exit_code=2)
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text without its full stop, or else its kind."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from footfall.errors import FootfallError, UsageError
+from footfall.errors import FootfallError, UsageError, first_line
 from footfall.paths import require_readable
 from footfall.settings import Settings
 
@@ -218,9 +218,8 @@ def table_path(table: str, settings: Settings) -> DataPath:
 
 def unreachable(path: DataPath, error: OSError) -> FootfallError:
     """Return the error for a path that could not be looked at."""
-    first_line = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     return FootfallError(
-        f"{path} cannot be read: {first_line}.",
+        f"{path} cannot be read: {first_line(error)}.",
         "Check the bucket's name, the credentials (AWS_ACCESS_KEY_ID or AWS_PROFILE), "
         "FOOTFALL_S3_ENDPOINT and FOOTFALL_S3_REGION."
         if isinstance(path, ObjectPath)

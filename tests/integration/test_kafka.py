@@ -23,6 +23,7 @@ from footfall.ingest import Mapping, Topic
 from footfall.ingest.kafka import plan_of_messages
 from footfall.ingest.read import SESSION_CONF, read_messages
 from footfall.project.contracts import get_contract
+from footfall.spark.conf import temporary_conf
 from support.delta_files import read_table
 from support.kafka_broker import JARS, Broker, running_broker
 from support.main_job import environment, finished, rows_of_tables, start
@@ -109,15 +110,10 @@ def test_a_message_is_a_row_whatever_its_value_is(spark: SparkSession) -> None:
         "topic string, partition int, offset bigint, key binary, value binary, "
         "timestamp timestamp, headers array<struct<key string, value binary>>",
     )
-    for name, setting in SESSION_CONF.items():
-        spark.conf.set(name, setting)
-    try:
+    with temporary_conf(spark, SESSION_CONF):
         plan = plan_of_messages(TOPIC, contract, Mapping())
         read_rows = read_messages(messages, plan, contract, Mapping())
         rows = read_rows.selectExpr("*", "unix_seconds(event_time) as seconds").collect()
-    finally:
-        for name in SESSION_CONF:
-            spark.conf.unset(name)
     assert [row["_source_file"] for row in rows] == [f"kafka:t/3/{n}" for n in range(len(VALUES))]
     assert [row["_ingest_errors"] and row["_ingest_errors"][0] for row in rows] == [
         wrong for _, wrong in VALUES

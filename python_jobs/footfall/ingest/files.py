@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 
 import pyarrow as pa
 
-from footfall.errors import UsageError
+from footfall.errors import UsageError, first_line
 from footfall.ingest.mapping import ColumnMapping, CsvOptions, FileFormat, Mapping
 from footfall.ingest.types import (
     contract_type,
@@ -174,7 +174,7 @@ def _on_this_machine(path: Path, file_format: FileFormat | None) -> list[DataPat
     else:
         # Path.glob takes no absolute pattern.
         candidates = [Path(match) for match in glob.glob(_pattern(path), recursive=True)]  # noqa: PTH207
-        matches = [file for file in sorted(candidates) if not _hidden(file.name)]
+        matches = [file for file in sorted(candidates) if not is_hidden(file.name)]
         folders = [file for file in matches if file.is_dir()]
         matches = [file for file in matches if file.is_file()] + [
             file
@@ -206,7 +206,7 @@ def _matches(pattern: ObjectPath, file_format: FileFormat | None) -> Iterator[Ob
     for file in ObjectPath("/".join(parts[:literal]), pattern.store).files():
         names = file.key.split("/")
         if _fits_glob(names, parts):
-            if not _hidden(file.name):
+            if not is_hidden(file.name):
                 yield file
             continue
         folders = (names[:depth] for depth in range(literal + 1, len(names)))
@@ -233,7 +233,8 @@ def _pattern(path: Path) -> str:
     return str(Path(glob.escape(str(literal)), path.relative_to(literal)))
 
 
-def _hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Return whether Spark passes over a file or folder of this name."""
     return name.startswith(PREFIX_OF_HIDDEN)
 
 
@@ -248,7 +249,7 @@ def _of_format(
     """Yield the files below a folder that are not hidden and have a format, or the given one."""
     for file in files:
         path = PurePosixPath(file.key) if isinstance(file, ObjectPath) else PurePath(file)
-        if any(_hidden(part) for part in path.relative_to(root).parts):
+        if any(is_hidden(part) for part in path.relative_to(root).parts):
             continue
         known = _suffix_format(file)
         if known is not None if file_format is None else known == file_format or not file.suffix:
@@ -280,7 +281,7 @@ def inspect(file: DataPath, file_format: FileFormat, options: CsvOptions) -> Fil
     Raises:
         FileRejectedError: it cannot be read, or holds no rows and no header.
     """
-    if _hidden(file.name):
+    if is_hidden(file.name):
         raise FileRejectedError(
             f"{file}: Spark treats a file whose name starts with '{file.name[0]}' as a "
             "hidden file. Rename it."
@@ -299,9 +300,8 @@ def inspect(file: DataPath, file_format: FileFormat, options: CsvOptions) -> Fil
 
 
 def _unreadable(file: DataPath, file_format: FileFormat, error: Exception) -> str:
-    first_line = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     return (
-        f"{file}: not a readable {file_format} file (truncated or damaged?): {first_line}. "
+        f"{file}: not a readable {file_format} file (truncated or damaged?): {first_line(error)}. "
         "Have it delivered again, or name another --format."
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from footfall.ingest.queue import Queue
@@ -45,7 +46,7 @@ class Settled:
 
     def loaded(self) -> set[str]:
         """Return the contents that are loaded for sure; none where only the record can tell."""
-        noted = self._noted()
+        noted = self._noted
         if noted is None:
             return set()
         loaded, rejected = set(noted["loaded"]), set(noted["rejected"])
@@ -53,9 +54,11 @@ class Settled:
 
     def knows(self) -> bool:
         """Return whether a content that :meth:`loaded` does not name is new for sure."""
-        return self._noted() is not None or read_version(self.bronze) is None
+        return self._noted is not None or read_version(self.bronze) is None
 
+    @cached_property
     def _noted(self) -> dict[str, Any] | None:
+        """What the last load left, read before this one: on a bucket each look is a request."""
         try:
             noted: dict[str, Any] = json.loads(self.file.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
