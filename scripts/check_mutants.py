@@ -141,8 +141,8 @@ MUTANTS = [
         ("outliers are not capped", "if(is_outlier, least(duration_seconds, cap_seconds)",
          "if(is_outlier, duration_seconds"),
         ("sessions of two actions bounce", "action_count = 1)", "action_count <= 2)"),
-        ("users are counted once a session", "count(distinct if(is_counted, user_id, null))",
-         "count(if(is_counted, user_id, null))"),
+        ("users are counted once a session", "is_counted and counts_user", "is_counted"),
+        ("an outlier may be what counts a user", "order by is_outlier)", "order by is_outlier desc)"),
     ),
     *mutants(
         f"{ACTIVITY}/holds_at_end_of.sql", ELSEWHERE, "fct_user_activity_daily",

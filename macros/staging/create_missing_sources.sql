@@ -12,8 +12,33 @@
             {%- endif -%}
             {%- if node.identifier not in existing[schema | string] -%}
                 {%- do run_query(footfall.empty_source_sql(node)) -%}
+            {%- else -%}
+                {%- do footfall.add_missing_columns(node) -%}
             {%- endif -%}
         {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro add_missing_columns(node) %}
+    {#- Of a table that was loaded before its contract had them. -#}
+    {%- set log = footfall.delta_log_of(node) -%}
+    {%- if log -%}
+        {%- set present = log.columns | map('first') | list -%}
+    {%- else -%}
+        {%- set table = api.Relation.create(
+            database=node.database, schema=node.schema, identifier=node.identifier
+        ) -%}
+        {%- set present = adapter.get_columns_in_relation(table) | map(attribute='name') | list -%}
+    {%- endif -%}
+    {%- set missing = [] -%}
+    {%- for column in node.columns.values() if column.name not in present -%}
+        {%- do missing.append(column.name ~ ' ' ~ column.data_type) -%}
+    {%- endfor -%}
+    {%- if missing -%}
+        {%- do run_query(
+            'alter table ' ~ node.relation_name ~ ' add columns (' ~ missing | join(', ') ~ ')'
+        ) -%}
     {%- endif -%}
 {% endmacro %}
 

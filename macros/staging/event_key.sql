@@ -11,7 +11,22 @@
         {%- endif -%}
         {%- do parts.append('coalesce(' ~ text ~ ", '\\u0000')") -%}
     {%- endfor -%}
-    md5(concat_ws('\u001f', {{ parts | join(', ') }}))
+    {%- set by_values -%}
+        md5(concat_ws('\u001f', {{ parts | join(', ') }}))
+    {%- endset -%}
+    {%- set message_id = contract.config.meta.message_id -%}
+    {%- if not message_id -%}
+        {{ by_values }}
+    {%- else -%}
+        {#- Within a day: then an earlier arrival can only lie in the same partition. -#}
+        {%- set event_time = contract.config.meta.event_time -%}
+        {%- set day = footfall.event_date(event_time, contract.columns[event_time].data_type) | trim -%}
+        if(
+            {{ message_id }} is null or {{ footfall.is_blank(message_id) }},
+            {{ by_values }},
+            md5(concat_ws('\u001f', cast({{ day }} as string), {{ footfall.escaped_key_part(message_id) }}))
+        )
+    {%- endif -%}
 {%- endmacro %}
 
 

@@ -4,7 +4,8 @@
     {%- if contract -%}
         {%- set staged = footfall.model_node('stg_' ~ source_name ~ '__' ~ entity).columns -%}
         {%- for column in contract.columns.values()
-            if column.name in staged and column.name not in contract.config.meta.key -%}
+            if column.name in staged
+            and (contract.config.meta.message_id or column.name not in contract.config.meta.key) -%}
             {%- do columns.append(column) -%}
         {%- endfor -%}
     {%- endif -%}

@@ -19,7 +19,7 @@ from typing import Any
 
 from footfall import interrupts
 from footfall.errors import FootfallError, UsageError
-from footfall.ingest import Feed, RejectedFile, ingest, ingest_topics
+from footfall.ingest import Feed, RejectedFile, ingest, ingest_topics, mapped_entities
 from footfall.ingest.files import is_hidden
 from footfall.locks import locked
 from footfall.object_store import DataPath, ObjectPath, data_path, table_path
@@ -65,6 +65,8 @@ class Turns:
         feeds: topics of Kafka, which are read until nothing is left of what there was.
         settings: home and schemas; the process's own by default.
         say: called with a line for each turn that had work.
+        mapping: a mapping file that names its entities; the landing folder then has files that
+            feed all of them, in folders of any names.
     """
 
     def __init__(
@@ -73,8 +75,9 @@ class Turns:
         settings: Settings | None = None,
         say: Say = print,
         feeds: Sequence[Feed] = (),
+        mapping: Path | None = None,
     ) -> None:
-        self.landing = landing
+        self.mapping = mapping
         self.feeds = list(feeds)
         self.settings = settings or get_settings()
         if self.feeds:
@@ -85,20 +88,38 @@ class Turns:
             name for name, contract in load_contracts().items() if contract.source in sources
         ]
         self.state = self.settings.home / STATE
-        self._passed_over: dict[str, FileState] = {}
-        if landing is not None:
-            self._look_at(landing)
+        self._passed_over: dict[tuple[str, str], FileState] = {}
+        self._folders = self._look_at(landing) if landing is not None else {}
 
-    def _look_at(self, landing: DataPath) -> None:
-        """Refuse a landing folder in which no turn could find anything."""
+    def _look_at(self, landing: DataPath) -> dict[str, DataPath]:
+        """Return the folder of each entity's files; refuse one in which no turn finds anything."""
         if not landing.is_dir():
             raise UsageError(f"{landing} is no folder.", "Name the folder of landing files.")
-        if not any(_folder(landing, name).is_dir() for name in self.entities):
-            some = _folder(landing, self.entities[0])
+        if self.mapping is not None:
+            return dict.fromkeys(self._mapped(self.mapping), landing)
+        folders = {name: _folder(landing, name) for name in self.entities}
+        if not any(folder.is_dir() for folder in folders.values()):
             raise UsageError(
-                f"{landing} has no folder of an entity, such as {some}.",
-                "Put files into LANDING/<source>/<entity>.",
+                f"{landing} has no folder of an entity, such as {folders[self.entities[0]]}.",
+                "Put files into LANDING/<source>/<entity>, or add --mapping for files of another "
+                "shape.",
             )
+        return folders
+
+    def _mapped(self, mapping: Path) -> list[str]:
+        names = mapped_entities(mapping)
+        if not names:
+            raise UsageError(
+                f"The mapping {mapping} does not say which entities it feeds.",
+                "Put what it has under `entities: {SOURCE.ENTITY: …}`.",
+            )
+        if unknown := [name for name in names if name not in self.entities]:
+            raise UsageError(
+                f"The mapping {mapping} feeds {unknown[0]}, which is not among the sources that "
+                "are built.",
+                "Add its source to the var `sources`, or take it out of the mapping.",
+            )
+        return names
 
     def turn(self) -> Turn:
         """Load what is new, and build what reads it.
@@ -109,9 +130,8 @@ class Turns:
         changed: list[float] = []
         try:
             started = time.perf_counter()
-            if self.landing is not None:
-                for name in self.entities:
-                    changed += self._ingest(name, _folder(self.landing, name), turn)
+            for name, folder in self._folders.items():
+                changed += self._ingest(name, folder, turn)
             if self.feeds:
                 changed += self._ingest_topics(turn)
             if turn.files or turn.messages:
@@ -143,12 +163,14 @@ class Turns:
     def _ingest(self, name: str, folder: DataPath, turn: Turn) -> list[float]:
         """Load an entity's new files; return when each was changed, in seconds since 1970."""
         seen = dict(_files(folder))
-        files = [path for path, state in seen.items() if self._passed_over.get(path) != state]
+        files = [
+            path for path, state in seen.items() if self._passed_over.get((name, path)) != state
+        ]
         if not files:
             return []
-        report = ingest(name, files, settings=self.settings, tell=_quiet)
+        report = ingest(name, files, self.mapping, settings=self.settings, tell=_quiet)
         # What is loaded or rejected needs no second look while it stays as it is.
-        self._passed_over |= {path: seen[path] for path in files}
+        self._passed_over |= {(name, path): seen[path] for path in files}
         turn.rejected += [rejected.reason for rejected in report.rejected]
         turn.rows += report.rows
         if report.loaded:
@@ -252,6 +274,7 @@ def run_turns(
     every_seconds: float,
     *,
     feeds: Sequence[Feed] = (),
+    mapping: Path | None = None,
     most: int | None = None,
     settings: Settings | None = None,
     say: Say = print,
@@ -264,6 +287,7 @@ def run_turns(
         landing: the folder of landing files; None where there are only topics.
         every_seconds: from the start of a turn to that of the next.
         feeds: topics of Kafka.
+        mapping: for landing files of another shape, see :class:`Turns`.
         most: end after so many turns.
         settings: home and schemas; the process's own by default.
         say: called with a line for each turn that had work, and at the end.
@@ -276,7 +300,7 @@ def run_turns(
         FootfallError: another process takes turns on this home.
     """
     settings = settings or get_settings()
-    turns = Turns(landing, settings, say, feeds)
+    turns = Turns(landing, settings, say, feeds, mapping)
     done: list[Turn] = []
     failures, taken = 0, 0
     with _alone(settings.home), interrupts.asked_to_end() as asked:

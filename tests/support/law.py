@@ -418,7 +418,14 @@ def shown_items(moment: datetime, rng: random.Random) -> list[Row]:
     ]
 
 
+def event_id(_moment: datetime, rng: random.Random) -> str | None:
+    """Return the id of an event, of which few have one, so that ids meet."""
+    return rng.choice((*(None,) * 8, "m1", "m2", "m3", " "))
+
+
 DRAWN: dict[str, Callable[[datetime, random.Random], Any]] = {
+    "product.interactions.event_id": event_id,
+    "app.interactions.event_id": event_id,
     "app.users.join_date": lambda moment, rng: at(rng.choice((-400, -30, 0)), moment.time()).date(),
     "shop.impressions.ranking_id": lambda moment, rng: f"{moment.date()}-{rng.randrange(1, 6)}",
     "shop.impressions.impressions": shown_items,

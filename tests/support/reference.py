@@ -43,12 +43,19 @@ Rows = list[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Entity:
-    """A source entity: its columns as DuckDB types, time, key, and (condition, reject reason)."""
+    """A source entity: its columns as DuckDB types, time, key, and (condition, reject reason).
+
+    An ``event_id`` among its columns takes the key's place where it is more than blanks.
+    """
 
     columns: dict[str, str]
     time: str
     key: tuple[str, ...]
     rejects: tuple[tuple[str, str], ...]
+
+    @property
+    def has_event_id(self) -> bool:
+        return "event_id" in self.columns and "event_id" not in self.key
 
 
 def _entity(time: str, key: str, required: str, columns: str, *rejects: tuple[str, str]) -> Entity:
@@ -69,7 +76,8 @@ ENTITIES = {
         "event_time",
         "event_time user_id product_id interaction_type",
         "event_time user_id product_id interaction_type",
-        "event_time timestamptz; user_id varchar; product_id varchar; interaction_type varchar",
+        "event_time timestamptz; user_id varchar; product_id varchar; interaction_type varchar;"
+        "event_id varchar",
         (
             "interaction_type not in ('view', 'click', 'purchase')",
             "interaction_type_unknown",
@@ -80,7 +88,7 @@ ENTITIES = {
         "event_time user_id action_type page_id duration_ms app_version referrer",
         "event_time user_id action_type",
         "event_time timestamptz; user_id varchar; action_type varchar; page_id varchar;"
-        "duration_ms bigint; app_version varchar; referrer varchar",
+        "duration_ms bigint; app_version varchar; referrer varchar; event_id varchar",
         (
             "action_type not in ('page_view', 'edit', 'create', 'delete', 'share')",
             "action_type_unknown",
@@ -446,6 +454,13 @@ class Oracle:
                 f"coalesce({_key_part(column, entity.columns[column])}, chr(0))"
                 for column in entity.key
             )
+            key = f"md5(concat_ws(chr(31), {parts}))"
+            if entity.has_event_id:
+                blank = r"regexp_full_match(event_id, '[\s\v\x{85}\p{Z}]*')"
+                by_id = (
+                    f"md5(concat_ws(chr(31), {entity.time}::date::varchar, {_escaped('event_id')}))"
+                )
+                key = f"case when event_id is null or {blank} then {key} else {by_id} end"
             # Of rows that arrive together the one with the smallest values is kept; null is least.
             smallest = ", ".join(f"{column} nulls first" for column in entity.columns)
             self.run(
@@ -454,7 +469,7 @@ class Oracle:
                 select
                     * exclude (errors),
                     {entity.time}::date as event_date,
-                    md5(concat_ws(chr(31), {parts})) as event_key,
+                    {key} as event_key,
                     list_concat(
                         coalesce(errors, []::varchar[]),
                         list_filter([{reasons}]::varchar[], lambda reason: reason is not null)
@@ -478,6 +493,8 @@ class Oracle:
         counts = {}
         for name, entity in ENTITIES.items():
             unused = {"dt", "order_date"} | set(entity.key)
+            if entity.has_event_id:
+                unused = {"event_id"}
             values = ", ".join(column for column in entity.columns if column not in unused)
             if name == "crm.transactions":
                 values = values.replace("amount", "coalesce(amount, quantity::hugeint * price)")
@@ -1124,6 +1141,10 @@ def _key_part(column: str, kind: str) -> str:
     """Return a key column as text; an escape (27) goes before a separator, a null, an escape."""
     if kind != "varchar":
         return f"epoch_us({column})::varchar" if kind == "timestamptz" else f"{column}::varchar"
+    return _escaped(column)
+
+
+def _escaped(column: str) -> str:
     text = column
     for special in (27, 31, 0):
         text = f"replace({text}, chr({special}), concat(chr(27), chr({special})))"

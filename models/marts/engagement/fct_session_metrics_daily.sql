@@ -1,10 +1,14 @@
 {% set affected = affected_dates() %}
 {{ note_replaced_dates('event_date', affected) }}
 
+-- A user is counted by one session of the day, not as a distinct value: beside percentiles that
+-- would hold a state for each user in memory. An outlier is that session only if all are.
 with sessions as (
     select
         *,
-        {{ session_cap_seconds('duration_seconds', 'event_date') }} as cap_seconds
+        {{ session_cap_seconds('duration_seconds', 'event_date') }} as cap_seconds,
+        row_number() over (partition by user_id, event_date order by is_outlier) = 1
+            as counts_user
     from {{ ref('fct_sessions') }}
     where {{ in_dates('event_date', affected) }}
 ),
@@ -49,7 +53,7 @@ daily as (
         segment_type,
         segment_value,
         count_if(is_counted) as session_count,
-        count(distinct if(is_counted, user_id, null)) as user_count,
+        count_if(is_counted and counts_user) as user_count,
         coalesce(sum(action_count) filter (where is_counted), 0) as action_count,
         -- A sum of decimals does not depend on the order of the rows.
         sum(cast(counted_seconds as decimal(28, 12))) filter (where is_counted)

@@ -26,6 +26,15 @@ class FileFormat(str, Enum):
     json = "json"
 
 
+class Tracker(str, Enum):
+    segment = "segment"
+    snowplow = "snowplow"
+    ga4 = "ga4"
+    posthog = "posthog"
+    amplitude = "amplitude"
+    mixpanel = "mixpanel"
+
+
 class Workload(str, Enum):
     product = "product"
     training = "training"

@@ -13,6 +13,7 @@ from footfall.cli.app import app
 from footfall.cli.arguments import (
     FileFormat,
     SequenceFormat,
+    Tracker,
     Workload,
     parse_date,
     parse_feeds,
@@ -29,6 +30,7 @@ from footfall.cli.output import (
     say,
 )
 from footfall.errors import FootfallError, UsageError
+from footfall.project.contracts import load_contracts
 from footfall.settings import get_settings
 from footfall.words import count
 
@@ -83,6 +85,9 @@ def generate(
     topic: Annotated[
         list[str] | None, typer.Option(help="--stream: SOURCE.ENTITY=TOPIC; may be repeated.")
     ] = None,
+    tracker: Annotated[
+        Tracker | None, typer.Option("--as", help="product: in the form of a tracker's export.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write landing files of a workload, and `truth.json`, which describes them.
@@ -93,6 +98,8 @@ def generate(
     steady rate, as JSON in files of ten seconds or as Kafka messages.
 
     Example: `footfall generate --out /tmp/landing --days 14 --users 2000 --seed 1`
+
+    Example: `footfall generate --as segment --out /tmp/segment --days 7`
 
     Example: `footfall generate --workload training --out /tmp/landing --scale 0.02 --days 3`
 
@@ -115,6 +122,13 @@ def generate(
     from footfall.generate import TrainingPlan, estimate_training, generate_training
     from footfall.generate import generate as generate_files
 
+    if tracker is not None:
+        _refuse_options(
+            "--as",
+            {"--history-days": history_days, "--dry-run": dry_run or None},
+        )
+        _write_as(tracker, out_dir, days or 14, users or 2000, seed, start, as_json)
+        return
     if workload is Workload.training:
         _refuse_options(f"the workload {workload.value}", {"--users": users})
         if history_buckets and not history_days:
@@ -159,6 +173,21 @@ def generate(
         f"Would write to {out_dir} (approximate figures)" if dry_run else f"Written to {out_dir}"
     )
     print_result(truth, as_json, lambda: _print_truth(truth, title, columns))
+
+
+def _write_as(
+    tracker: Tracker, out_dir: Path, days: int, users: int, seed: int, start: str, as_json: bool
+) -> None:
+    from footfall.generate.trackers import generate_as
+
+    with progress_bar("generate") as progress:
+        truth = generate_as(
+            tracker.value, out_dir, days, users, seed, parse_date(start), progress=progress
+        )
+    events = f"{count(truth['events'], 'event')} in {count(truth['files'], 'file')}"
+    print_result(
+        truth, as_json, lambda: print_line(f"{out_dir}: {events} as {tracker.value} exports them.")
+    )
 
 
 def _print_truth(truth: dict[str, Any], title: str, columns: list[str]) -> None:
@@ -218,7 +247,12 @@ def _write_stream(
 
 @app.command()
 def ingest(
-    entity: Annotated[str, typer.Argument(help="SOURCE.ENTITY, e.g. product.interactions.")],
+    entity: Annotated[
+        str,
+        typer.Argument(
+            help="SOURCE.ENTITY, e.g. product.interactions; without it, all that the mapping names."
+        ),
+    ],
     paths: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs.")] = None,
     mapping: Annotated[
         Path | None, typer.Option(help="A yaml file that adapts columns and values.")
@@ -249,6 +283,8 @@ def ingest(
 
     Example: `footfall ingest app.interactions exports/ --mapping mappings/puffy_interactions.yml`
 
+    Example: `footfall ingest segment/ --mapping mappings/segment.yml`
+
     Example: `footfall ingest shop.clicks s3a://bucket/landing/clicks/`
 
     Example: `footfall ingest product.interactions --kafka 127.0.0.1:9092 --topic interactions
@@ -263,26 +299,39 @@ def ingest(
         feeds = parse_feeds(kafka, topic, entity, mapping)
         _ingest_topics(feeds, until_caught_up, every, as_json)
         return
-    if not paths:
-        raise UsageError("There is nothing to load.", "Name files or folders, or --kafka.")
-    from footfall.ingest import RejectedFile
+    from footfall.ingest import RejectedFile, mapped_entities
     from footfall.ingest import ingest as ingest_files
+
+    entities, files = [entity], paths or []
+    if mapping and entity not in load_contracts() and (mapped := mapped_entities(mapping)):
+        entities, files = mapped, [entity, *files]
+    if not files:
+        raise UsageError("There is nothing to load.", "Name files or folders, or --kafka.")
 
     def tell(rejected: RejectedFile) -> None:
         if not as_json:
             log.print(f"[red]rejected[/red] {escape(rejected.reason)}", soft_wrap=True)
 
-    with progress_bar("ingest") as progress:
-        report = ingest_files(
-            entity,
-            paths,
-            mapping=mapping,
-            file_format=file_format.value if file_format else None,
-            progress=progress,
-            tell=tell,
-        )
-    print_result(report, as_json, lambda: _print_ingested(entity, report))
-    if report.rejected:
+    reports = []
+    for name in entities:
+        with progress_bar(f"ingest {name}") as progress:
+            reports.append(
+                ingest_files(
+                    name,
+                    files,
+                    mapping=mapping,
+                    file_format=file_format.value if file_format else None,
+                    progress=progress,
+                    tell=tell,
+                )
+            )
+
+    def show() -> None:
+        for name, report in zip(entities, reports, strict=True):
+            _print_ingested(name, report)
+
+    print_result(reports if len(reports) > 1 else reports[0], as_json, show)
+    if any(report.rejected for report in reports):
         raise typer.Exit(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,6 +37,10 @@ def run(
             "FOOTFALL_LANDING."
         ),
     ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="For files of another shape: a mapping that names its entities."),
+    ] = None,
     kafka: Annotated[
         str | None, typer.Option(help="Read topics of these servers: HOST:PORT,…")
     ] = None,
@@ -59,6 +64,8 @@ def run(
 
     Example: `footfall run --landing s3a://bucket/landing --every 5m`
 
+    Example: `footfall run --landing segment/ --mapping mappings/segment.yml --every 5m`
+
     Example: `footfall run --kafka broker:9092 --topic product.interactions=clicks --every 1m`
     """
     from footfall.continuous import landing_folder, run_turns
@@ -71,10 +78,13 @@ def run(
         raise UsageError(
             "There is nothing to load from.", "Add --landing or --kafka, or set FOOTFALL_LANDING."
         )
+    if mapping and folder is None:
+        raise UsageError("--mapping is for files.", "Add --landing.")
     turns = run_turns(
         folder,
         parse_seconds(every) if every else 0.0,
         feeds=feeds,
+        mapping=mapping,
         most=None if every else 1,
         say=say,
     )

@@ -88,6 +88,9 @@ def encode(contract: Contract, columns: Columns, strings: dict[str, StringEncode
     """
     arrays = []
     for column in contract.columns:
+        if column.name == contract.message_id:
+            arrays.append(pa.nulls(row_count(columns), pa.string()))
+            continue
         values = columns[column.name]
         if column.data_type == "string":
             array = _strings(values, strings[column.name])

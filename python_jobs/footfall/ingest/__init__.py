@@ -2,7 +2,7 @@
 
 from footfall.ingest.job import ingest
 from footfall.ingest.kafka import Feed, StreamReport, Topic, ingest_topics
-from footfall.ingest.mapping import Mapping, load_mapping
+from footfall.ingest.mapping import Mapping, load_mapping, mapped_entities, read_mapping
 from footfall.ingest.report import IngestReport, LoadedFile, RejectedFile, SkippedFile
 
 __all__ = [
@@ -17,4 +17,6 @@ __all__ = [
     "ingest",
     "ingest_topics",
     "load_mapping",
+    "mapped_entities",
+    "read_mapping",
 ]

@@ -9,17 +9,35 @@ import glob
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any, cast
+from urllib.parse import unquote
 
 import pyarrow as pa
 
 from footfall.errors import UsageError, first_line
-from footfall.ingest.mapping import ColumnMapping, CsvOptions, FileFormat, Mapping
+from footfall.ingest.fields import (
+    Every,
+    Field,
+    FieldPath,
+    Step,
+    as_text,
+    type_at,
+    values_at,
+)
+from footfall.ingest.mapping import (
+    ColumnMapping,
+    CsvOptions,
+    FileFormat,
+    Mapping,
+    Rule,
+    source_path,
+)
 from footfall.ingest.types import (
     contract_type,
     converts_by_row,
@@ -51,6 +69,9 @@ SUFFIXES: dict[str, FileFormat] = {
     ".ndjson": "json",
 }
 JSON_SAMPLE_BYTES = 1 << 20
+FOLDER_VALUE = re.compile(r"([A-Za-z_]\w*)=(.*)")
+NO_FOLDER_VALUE = "__HIVE_DEFAULT_PARTITION__"
+"""What Hive calls the folder of the rows that have no value."""
 PREFIX_OF_HIDDEN = (".", "_")
 
 
@@ -60,16 +81,48 @@ class FileRejectedError(Exception):
 
 @dataclass(frozen=True)
 class PhysicalColumn:
-    """A column as the file stores it; a text file's columns are all strings."""
+    """A column as the file stores it; a text file's columns are all strings.
+
+    Attributes:
+        of_folder: whether the value stands in the name of a folder of the file, ``name=value``.
+        below: for a value within a column, the column and the way down.
+    """
 
     name: str
     type: Any
     int96: bool = False
+    of_folder: bool = False
+    below: Below | None = None
+
+    @property
+    def root(self) -> PhysicalColumn:
+        """The column that the value lies in; the column itself, if it is none within another."""
+        return self.below.root if self.below else self
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The way from the root's value down."""
+        return self.below.steps if self.below else ()
 
     @property
     def nanoseconds(self) -> bool:
         """Whether Spark can only read the column as a number of nanoseconds."""
         return bool(pa.types.is_timestamp(self.type)) and self.type.unit == "ns" and not self.int96
+
+
+@dataclass(frozen=True)
+class Below:
+    """Where a nested value lies.
+
+    Attributes:
+        root: the column it lies in.
+        steps: from the column's value down.
+        rule: number of the rule whose list the steps go through with ``[]``.
+    """
+
+    root: PhysicalColumn
+    steps: tuple[Step, ...]
+    rule: int | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +135,7 @@ class FileShape:
         json_array: one JSON array instead of a line for each row.
         delimiter: of a CSV file.
         rows: where the footer tells.
+        sample: the first objects of a JSON file.
     """
 
     file_format: FileFormat
@@ -90,18 +144,68 @@ class FileShape:
     json_array: bool = False
     delimiter: str = ","
     rows: int | None = field(default=None, compare=False)
+    sample: tuple[dict[str, Any], ...] = field(default=(), compare=False, repr=False)
+
+    def find(self, name: str, rule: int | None = None) -> PhysicalColumn | None:
+        """Return the column that a name stands for, or the value within one that a path leads to.
+
+        Args:
+            rule: number of the rule that names it.
+        """
+        present = {column.name: column for column in self.columns}
+        if name in present:
+            return present[name]
+        path = source_path(name)
+        root = present.get(path.root)
+        if root is None and not self.complete:
+            root = PhysicalColumn(path.root, pa.string())
+        if root is None:
+            return None
+        if not path.is_nested:
+            return root
+        kind = type_at(root.type, path.steps)
+        of_list = rule if path.list_path is not None else None
+        below = Below(root, path.steps, of_list)
+        return None if kind is None else PhysicalColumn(path.text, kind, below=below)
 
 
 @dataclass(frozen=True)
 class ColumnPlan:
     """Where a contract column comes from in files of one shape.
 
-    ``sources`` is empty for a constant and for a column that the file does not have.
+    ``sources`` is empty for a constant and for a column that the file does not have. ``clock`` is
+    when a message was sent and when it was received.
     """
 
     column: Column
     mapped: ColumnMapping | None
     sources: tuple[PhysicalColumn, ...]
+    clock: tuple[PhysicalColumn, PhysicalColumn] | None = None
+
+
+@dataclass(frozen=True)
+class ListPlan:
+    """A list each of whose elements becomes a row, and the fields they are chosen by."""
+
+    source: PhysicalColumn
+    where: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class RulePlan:
+    """How rows of one kind become rows of the contract, in files of one shape."""
+
+    columns: tuple[ColumnPlan, ...]
+    where: tuple[tuple[PhysicalColumn, tuple[str, ...]], ...] = ()
+    each: ListPlan | None = None
+
+    def values(self) -> Iterator[PhysicalColumn]:
+        """Yield the columns and nested values that the rule reads."""
+        for plan in self.columns:
+            yield from plan.sources
+            yield from plan.clock or ()
+        for source, _values in self.where:
+            yield source
 
 
 @dataclass(frozen=True)
@@ -115,15 +219,40 @@ class ReadPlan:
     """
 
     shape: FileShape
-    columns: tuple[ColumnPlan, ...]
-    where: tuple[PhysicalColumn, ...]
+    rules: tuple[RulePlan, ...]
     ignored: tuple[str, ...] = ()
     conversions: tuple[str, ...] = ()
 
+    @property
+    def multiplies(self) -> bool:
+        """Whether a row of a file may give several rows."""
+        return any(rule.each is not None for rule in self.rules)
+
     def used(self) -> list[PhysicalColumn]:
-        """Return the physical columns that the plan reads, each once."""
-        used = [source for plan in self.columns for source in plan.sources] + list(self.where)
-        return list({column.name: column for column in used}.values())
+        """Return the columns and nested values that the plan reads, each once."""
+        lists = [rule.each.source for rule in self.rules if rule.each]
+        return list(dict.fromkeys([*self._values(), *lists]))
+
+    def nested(self) -> list[PhysicalColumn]:
+        """Return the nested values that the plan reads, each once."""
+        return [source for source in dict.fromkeys(self._values()) if source.below is not None]
+
+    def columns(self) -> list[PhysicalColumn]:
+        """Return the columns that the plan reads, those of nested values among them, each once."""
+        return list(dict.fromkeys(source.root for source in self.used()))
+
+    def ways_below(self, root: PhysicalColumn) -> list[tuple[Step, ...]]:
+        """Return the ways from a column's value down to all that the plan reads of it."""
+        ways = [source.steps for source in self._values() if source.root == root]
+        for each in (rule.each for rule in self.rules if rule.each):
+            if each.source.root == root:
+                ways.append((*each.source.steps, Every()))
+                ways += [(*each.source.steps, Every(), Field(name)) for name in each.where]
+        return [way for way in dict.fromkeys(ways) if way]
+
+    def _values(self) -> Iterator[PhysicalColumn]:
+        for rule in self.rules:
+            yield from rule.values()
 
 
 def expand_paths(
@@ -281,6 +410,28 @@ def inspect(file: DataPath, file_format: FileFormat, options: CsvOptions) -> Fil
     Raises:
         FileRejectedError: it cannot be read, or holds no rows and no header.
     """
+    shape = _inspect(file, file_format, options)
+    present = {column.name for column in shape.columns}
+    of_folders = [
+        PhysicalColumn(name, pa.string(), of_folder=True)
+        for name in folder_values(file)
+        if name not in present
+    ]
+    return replace(shape, columns=(*shape.columns, *of_folders))
+
+
+def folder_values(file: DataPath) -> dict[str, str | None]:
+    """Return what the folders of a file say in Hive's way, ``name=value``, by name."""
+    text = file.key if isinstance(file, ObjectPath) else str(file)
+    found = (FOLDER_VALUE.fullmatch(part) for part in PurePosixPath(text).parts[:-1])
+    return {
+        match[1]: None if match[2] == NO_FOLDER_VALUE else unquote(match[2])
+        for match in found
+        if match
+    }
+
+
+def _inspect(file: DataPath, file_format: FileFormat, options: CsvOptions) -> FileShape:
     if is_hidden(file.name):
         raise FileRejectedError(
             f"{file}: Spark treats a file whose name starts with '{file.name[0]}' as a "
@@ -291,7 +442,7 @@ def inspect(file: DataPath, file_format: FileFormat, options: CsvOptions) -> Fil
             raise FileRejectedError(f"{file}: the file is empty. Have it delivered again.")
         if file_format == "parquet":
             return _inspect_parquet(file)
-        with _open(file) as content:
+        with open_text(file) as content:
             if file_format == "csv":
                 return _inspect_csv(file, content, options)
             return _inspect_json(file, content)
@@ -307,7 +458,8 @@ def _unreadable(file: DataPath, file_format: FileFormat, error: Exception) -> st
 
 
 @contextmanager
-def _open(file: DataPath) -> Iterator[IO[bytes]]:
+def open_text(file: DataPath) -> Iterator[IO[bytes]]:
+    """Open a text file to read its bytes, decompressed."""
     with file.open("rb") as content:
         if file.name.lower().endswith(".gz"):
             with gzip.open(content, "rb") as plain:
@@ -342,7 +494,7 @@ def _inspect_csv(file: DataPath, content: IO[bytes], options: CsvOptions) -> Fil
         encoding = "utf-8-sig" if options.encoding == "UTF-8" else options.encoding
         text = io.TextIOWrapper(content, encoding=encoding, newline="")
         try:
-            names = next(csv.reader(text, delimiter=delimiter, quotechar=options.quote), [])
+            names = next(csv_rows(text, delimiter, options), [])
         except csv.Error as error:
             raise FileRejectedError(
                 f"{file}: the first line is not a CSV header: {error}. "
@@ -358,6 +510,13 @@ def _inspect_csv(file: DataPath, content: IO[bytes], options: CsvOptions) -> Fil
     return FileShape("csv", columns, delimiter=delimiter)
 
 
+def csv_rows(text: Iterable[str], delimiter: str, options: CsvOptions) -> Iterator[list[str]]:
+    """Return the rows of a CSV text as lists of texts."""
+    if not options.quote:
+        return csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(text, delimiter=delimiter, quotechar=options.quote)
+
+
 def _refuse_repeated(file: DataPath, names: Sequence[str]) -> None:
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise FileRejectedError(
@@ -370,19 +529,16 @@ def _inspect_json(file: DataPath, content: IO[bytes]) -> FileShape:
     # The sample may end inside a character.
     text = raw.decode("utf-8-sig", errors="ignore").lstrip()
     is_array = text.startswith("[")
-    names: dict[str, None] = {}
-    objects = 0
-    for value in _array_elements(text) if is_array else _line_values(text):
-        if isinstance(value, dict):
-            objects += 1
-            names.update(dict.fromkeys(value))
+    values = _array_elements(text) if is_array else _line_values(text)
+    objects = tuple(value for value in values if isinstance(value, dict))
+    names = dict.fromkeys(name for value in objects for name in value)
     if not objects and text.replace(" ", "").rstrip() != "[]":
         raise FileRejectedError(
             f"{file}: neither lines of JSON objects nor a JSON array of objects. "
             "Write one object per line, or name another --format."
         )
     columns = tuple(PhysicalColumn(name, pa.string()) for name in names)
-    return FileShape("json", columns, complete=False, json_array=is_array)
+    return FileShape("json", columns, complete=False, json_array=is_array, sample=objects)
 
 
 def _line_values(text: str) -> Iterable[Any]:
@@ -413,48 +569,179 @@ def plan_read(file: DataPath, shape: FileShape, contract: Contract, mapping: Map
         FileRejectedError: a required column is missing or a column's type does not fit; the text
             names each, what was found, what was expected and the fix.
     """
-    present = {column.name: column for column in shape.columns}
-    problems: list[str] = []
-    plans = []
-    for column in contract.columns:
-        mapped = mapping.columns.get(column.name)
-        names = mapping.sources_of(column.name)
-        found = [name for name in names if name in present]
-        if column.required and names and not found:
-            problems.append(_missing(column, names, present))
-        if mapped is not None and mapped.items is not None:
-            missing = [name for name in names if name not in present]
-            if missing and found:
-                problems.append(f"column {missing[0]!r}, which {column.name} needs, is missing")
-            sources = tuple(present[name] for name in names) if not missing else ()
-        elif shape.complete:
-            sources = tuple(present[name] for name in found[:1])
-        else:
-            sources = tuple(PhysicalColumn(name, pa.string()) for name in names)
-        if shape.file_format == "parquet":
-            problems += [
-                problem for source in sources if (problem := _misfit(source, column, mapped))
-            ]
-            sources = tuple(source for source in sources if not pa.types.is_null(source.type))
-        plans.append(ColumnPlan(column, mapped, sources))
-    where = []
-    for name in mapping.where:
-        if name not in present:
-            problems.append(f"column {name!r}, by which `where` selects, is missing")
-        else:
-            where.append(present[name])
-    if problems:
+    planned = [
+        _Planner(shape, contract, rule, number).plan()
+        for number, rule in enumerate(mapping.all_rules())
+    ]
+    if problems := dict.fromkeys(problem for _rule, found in planned for problem in found):
         raise FileRejectedError(f"{file}: " + "; ".join(problems))
-    plan = ReadPlan(shape, tuple(plans), tuple(where))
-    used = {column.name for column in plan.used()}
+    plan = ReadPlan(replace(shape, sample=()), tuple(rule for rule, _problems in planned))
+    used = {column.name for column in plan.columns()}
     ignored = tuple(column.name for column in shape.columns if column.name not in used)
     return replace(plan, ignored=ignored, conversions=tuple(_conversions(plan)))
+
+
+def selects(rule: Rule, row: dict[str, Any]) -> bool:
+    """Return whether a row of a file, as a JSON object, is of the kind that a rule is for."""
+    return all(
+        any(as_text(value) in wanted for value in values_at(row, source_path(name)))
+        for name, wanted in rule.where.items()
+    )
+
+
+class _Planner:
+    """Plans one rule of a mapping for files of one shape, and notes what does not fit.
+
+    Args:
+        number: of the rule.
+    """
+
+    def __init__(self, shape: FileShape, contract: Contract, rule: Rule, number: int) -> None:
+        self.shape = shape
+        self.contract = contract
+        self.rule = rule
+        self.number = number
+        self.present = {column.name: column for column in shape.columns}
+        self.problems: list[str] = []
+        self.rows = [row for row in shape.sample if selects(rule, row)]
+
+    def plan(self) -> tuple[RulePlan, list[str]]:
+        """Return the plan, and what keeps the file from being read by it."""
+        columns = tuple(self._column(column) for column in self.contract.columns)
+        where = []
+        for name, values in self.rule.where.items():
+            source = self.shape.find(name)
+            if source is None or (not self.shape.complete and not self._in_sample(name)):
+                self.problems.append(f"column {name!r}, by which `where` selects, is missing")
+            else:
+                where.append((source, tuple(values)))
+        return RulePlan(columns, tuple(where), self._each()), self.problems
+
+    def _in_sample(self, name: str) -> bool:
+        """Return whether some object of the sample has the column of a name or path."""
+        root = name if name in self.present else source_path(name).root
+        return not self.shape.sample or root in self.present
+
+    def _path(self, name: str) -> FieldPath:
+        return FieldPath(name, name, ()) if name in self.present else source_path(name)
+
+    def _has(self, name: str) -> bool:
+        """Return whether files of the shape have what a name or path leads to."""
+        if self.shape.complete:
+            return self.shape.find(name) is not None
+        path = self._path(name)
+        if not self.shape.sample:
+            return path.root in self.present
+        return any(True for row in self.rows for _value in values_at(row, path))
+
+    def _column(self, column: Column) -> ColumnPlan:
+        mapped = self.rule.columns.get(column.name)
+        names = self.rule.sources_of(column.name)
+        found = [name for name in names if self._has(name)]
+        # Where none of the first objects is of the rule's kind, they tell nothing.
+        told = bool(self.rows) or not (self.shape.sample and self.rule.where)
+        if column.required and names and not found and told:
+            self.problems.append(_missing(column, names, self._known()))
+        sources = [self.shape.find(name, self.number) for name in names]
+        if mapped is not None and mapped.items is not None:
+            missing = [name for name in names if name not in found]
+            if missing and found:
+                self.problems.append(
+                    f"column {missing[0]!r}, which {column.name} needs, is missing"
+                )
+            sources = [] if missing else sources
+        chosen = tuple(source for source in sources if source is not None)
+        if self.shape.file_format == "parquet":
+            chosen = self._stored(chosen, column, mapped)
+        return ColumnPlan(column, mapped, chosen, self._clock(mapped))
+
+    def _stored(
+        self, sources: tuple[PhysicalColumn, ...], column: Column, mapped: ColumnMapping | None
+    ) -> tuple[PhysicalColumn, ...]:
+        for source in sources:
+            if problem := _misfit(source, column, mapped):
+                self.problems.append(problem)
+        sources = tuple(source for source in sources if not pa.types.is_null(source.type))
+        if mapped is None or mapped.items is None:
+            for other in sources[1:]:
+                if not is_same(other.type, sources[0].type):
+                    self.problems.append(
+                        f"column {other.name!r} is {other.type}, but {sources[0].name!r}, beside "
+                        f"which {column.name} names it, is {sources[0].type}. Fix: name one of them"
+                    )
+        return sources
+
+    def _clock(self, mapped: ColumnMapping | None) -> tuple[PhysicalColumn, PhysicalColumn] | None:
+        if mapped is None or mapped.clock is None:
+            return None
+        sent = self.shape.find(mapped.clock.sent, self.number)
+        received = self.shape.find(mapped.clock.received, self.number)
+        return None if sent is None or received is None else (sent, received)
+
+    def _each(self) -> ListPlan | None:
+        each = self.rule.each
+        if each is None:
+            return None
+        source = self.shape.find(each.list_)
+        if source is None or not (is_list(source.type) or is_text(source.type)):
+            kind = "is missing" if source is None else f"is {source.type}, not a list"
+            self.problems.append(f"the list {each.list_!r} of `each` {kind}")
+            return None
+        return ListPlan(source, {name: list(values) for name, values in each.where.items()})
+
+    def _known(self) -> list[str]:
+        """Return the columns, or below them the paths, that a missing one may have meant."""
+        if any(source_path(name).is_nested for name in self.rule.names()):
+            return known_paths(self.shape, self.rows or self.shape.sample)
+        return list(self.present)
+
+
+def known_paths(shape: FileShape, rows: Iterable[dict[str, Any]] = ()) -> list[str]:
+    """Return the columns of files of a shape, and in place of an object the paths of its values.
+
+    Args:
+        rows: objects of a JSON file, whose paths count.
+    """
+    found: dict[str, None] = {}
+    for row in rows:
+        found.update(dict.fromkeys(path for path, _value in leaves(row)))
+    for column in shape.columns:
+        if not found or column.of_folder or shape.complete:
+            found.update(dict.fromkeys(_stored_paths(column.name, column.type)))
+    return list(found)
+
+
+def leaves(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of a JSON object that are none themselves, with their paths.
+
+    A list of objects gives the values of each element, with ``[]`` in their paths.
+    """
+    if isinstance(value, dict) and value:
+        for name, part in value.items():
+            quoted = name if re.fullmatch(r'[^.\[\]"]+', name) else json.dumps(name)
+            yield from leaves(part, f"{above}.{quoted}" if above else quoted)
+    elif isinstance(value, list) and value and isinstance(value[0], dict) and "[]" not in above:
+        for part in value:
+            yield from leaves(part, f"{above}[]")
+    elif above:
+        yield above, value
+
+
+def _stored_paths(name: str, kind: Any) -> Iterator[str]:
+    kind = value_type(kind)
+    if pa.types.is_struct(kind):
+        for part in kind:
+            yield from _stored_paths(f"{name}.{part.name}", part.type)
+    elif is_list(kind) and pa.types.is_struct(kind.value_type) and "[]" not in name:
+        yield from _stored_paths(f"{name}[]", kind.value_type)
+    else:
+        yield name
 
 
 def _conversions(plan: ReadPlan) -> Iterable[str]:
     if plan.shape.file_format != "parquet":
         return
-    for column_plan in plan.columns:
+    for column_plan in (columns for rule in plan.rules for columns in rule.columns):
         column = column_plan.column
         if column_plan.mapped is None:
             for source in column_plan.sources:
@@ -530,7 +817,7 @@ def damage(file: DataPath, file_format: FileFormat) -> str | None:
                 for _batch in parquet.iter_batches():
                     pass
         else:
-            with _open(file) as content:
+            with open_text(file) as content:
                 while content.read(1 << 20):
                     pass
     except (OSError, EOFError, zlib.error, UnicodeError, pa.ArrowException) as error:

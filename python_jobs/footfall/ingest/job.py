@@ -428,9 +428,9 @@ class _Job:
         known = {
             entry.offer.path: entry.plan.shape.rows
             for entry in entries
-            if entry.plan.shape.rows is not None
+            if entry.plan.shape.rows is not None and not entry.plan.multiplies
         }
-        if any(entry.mapping.where and entry.offer.path not in known for entry in entries):
+        if any(entry.mapping.selects and entry.offer.path not in known for entry in entries):
             counted = rows.groupBy("_source_file").count().collect()
             known = {row["_source_file"]: row["count"] for row in counted} | known
         return known

@@ -31,7 +31,7 @@ from footfall.ingest.files import (
     ReadPlan,
     plan_read,
 )
-from footfall.ingest.mapping import Mapping, load_mapping
+from footfall.ingest.mapping import Mapping, load_mapping, source_path
 from footfall.ingest.queue import Queue
 from footfall.ingest.read import ERRORS, read_messages, ready_to_read
 from footfall.ingest.record import Batch, FileRecord, IngestRecord
@@ -180,8 +180,9 @@ def plan_of_messages(topic: str, contract: Contract, mapping: Mapping) -> ReadPl
     Raises:
         UsageError: the mapping does not fit.
     """
-    names = [name for column in contract.columns for name in mapping.sources_of(column.name)]
-    present = dict.fromkeys([*names, *mapping.where])
+    own = {column.name for column in contract.columns}
+    named = (name for rule in mapping.all_rules() for name in rule.names())
+    present = dict.fromkeys([*own, *(source_path(name).root for name in named)])
     columns = tuple(PhysicalColumn(name, pa.string()) for name in present)
     try:
         return plan_read(Path(topic), FileShape("json", columns, complete=False), contract, mapping)

@@ -12,6 +12,23 @@ A mapping is a YAML file::
       app_version: {constant: web}
 
 A contract column that ``columns`` does not mention is taken by its own name where the file has it.
+A name may be a path into nested values (:mod:`footfall.ingest.fields`). Where the rows of a file
+are of several kinds, ``rules`` says for each kind what ``where``, ``each`` and ``columns`` would
+say; where a file feeds several entities, ``entities`` has a mapping for each::
+
+    entities:
+      product.interactions:
+        columns:
+          event_time: timestamp
+          user_id: [userId, anonymousId]     # in each row the first that is there
+        rules:                               # the first whose `where` fits the row
+          - where: {event: Product Viewed}
+            columns: {product_id: properties.product_id, interaction_type: {constant: view}}
+          - where: {event: Order Completed}
+            each: properties.products        # a row for each element
+            columns:
+              product_id: "properties.products[].product_id"
+              interaction_type: {constant: purchase}
 """
 
 from __future__ import annotations
@@ -37,6 +54,7 @@ from pydantic import (
 )
 
 from footfall.errors import UsageError
+from footfall.ingest.fields import FieldPath, conflict, parse_path
 from footfall.ingest.types import contract_type, is_list
 from footfall.project.contracts import Contract
 
@@ -93,11 +111,27 @@ class ItemsMapping(_Strict):
         return [name for name in (self.shown, self.clicked, self.labelled) if name is not None]
 
 
+class ClockMapping(_Strict):
+    """By how much a device's clock is wrong: the time of receipt less the time of sending.
+
+    A tracker that stamps its messages with both documents this rule; what is left is the way
+    through the network. A row that lacks one of the two keeps its time.
+
+    Attributes:
+        sent: when the device sent the message, by its own clock.
+        received: when the server received it.
+    """
+
+    sent: Text
+    received: Text
+
+
 class ColumnMapping(_Strict):
     """Where one contract column comes from.
 
     Attributes:
-        from_: names of the source column (``from`` in the file); the first present one wins.
+        from_: names of the source column (``from`` in the file), or paths. Of several, each row
+            takes the first that it has; a blank text counts as absent then.
         unit: what a number or text means as a time: s, ms or us since 1970, or iso text.
         zone: whose wall clock a time without an offset shows, and whose day a date is.
         values: source value → contract value; a value not listed is an error of its row.
@@ -105,6 +139,7 @@ class ColumnMapping(_Strict):
         strip_prefix: text to take off an id, exactly: ``U13740`` with ``U`` gives 13740. An id
             without it, or with leading zeros behind it, is an error of its row, so that two ids
             never become one.
+        clock: see :class:`ClockMapping`.
         items: see :class:`ItemsMapping`.
     """
 
@@ -114,6 +149,7 @@ class ColumnMapping(_Strict):
     values: dict[Text, Text] | None = None
     constant: Text | None = None
     strip_prefix: str = ""
+    clock: ClockMapping | None = None
     items: ItemsMapping | None = None
 
     @field_validator("zone")
@@ -143,12 +179,13 @@ class CsvOptions(_Strict):
     """How a CSV file is written.
 
     Attributes:
+        quote: what stands around a value that holds the delimiter; empty, if nothing does.
         columns: the columns' names, for a file without a header line.
         multiline: false where no value holds a line break; large files are then read in parallel.
     """
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
+    quote: Annotated[str, Field(max_length=1)] = '"'
     encoding: Literal["UTF-8", "ISO-8859-1", "UTF-16"] = "UTF-8"
     columns: list[str] | None = None
     multiline: bool = True
@@ -158,14 +195,40 @@ def _column(value: Any) -> Any:
     return {"from": value} if isinstance(value, (str, list)) else value
 
 
-class Mapping(_Strict):
-    """A mapping file; empty, it takes every contract column by its own name."""
+def _each(value: Any) -> Any:
+    return {"list": value} if isinstance(value, str) else value
 
-    description: str = ""
-    format: FileFormat | None = None
-    csv: CsvOptions = CsvOptions()
+
+class EachMapping(_Strict):
+    """A list of objects, each of which becomes a row.
+
+    A row of the file whose list is empty gives no row; one without the list gives one, in which
+    what should come from an element is null.
+
+    Attributes:
+        list_: path of the list (``list`` in the file).
+        where: fields of the elements, and the values of one of which they must have.
+    """
+
+    list_: Text = Field(alias="list")
     where: dict[str, TextList] = {}
-    columns: dict[str, Annotated[ColumnMapping, BeforeValidator(_column)]] = {}
+
+
+Columns = dict[str, Annotated[ColumnMapping, BeforeValidator(_column)]]
+
+
+class Rule(_Strict):
+    """How rows of one kind become rows of the contract.
+
+    Attributes:
+        where: columns or paths, and the texts of one of which they must have.
+        each: see :class:`EachMapping`.
+        columns: where contract columns come from.
+    """
+
+    where: dict[str, TextList] = {}
+    each: Annotated[EachMapping | None, BeforeValidator(_each)] = None
+    columns: Columns = {}
 
     def sources_of(self, column: str) -> list[str]:
         """Return the source columns that a contract column may come from."""
@@ -176,17 +239,152 @@ class Mapping(_Strict):
             return []
         return mapped.items.sources if mapped.items else mapped.from_ or [column]
 
+    def names(self) -> list[str]:
+        """Return all source columns and paths that the rule names."""
+        names = list(self.where)
+        for column, mapped in self.columns.items():
+            names += self.sources_of(column)
+            if mapped.clock:
+                names += [mapped.clock.sent, mapped.clock.received]
+        if self.each:
+            names += [self.each.list_]
+            names += [f"{self.each.list_}[].{name}" for name in self.each.where]
+        return names
+
+    @model_validator(mode="after")
+    def _paths_agree(self) -> Rule:
+        if problem := self.problem():
+            raise ValueError(problem)
+        return self
+
+    def problem(self) -> str | None:
+        """Return what the rule's paths say that no row can be made of."""
+        paths = [source_path(name) for name in self.names()]
+        this = self.each.list_ if self.each else None
+        for path in paths:
+            if path.list_path is not None and path.list_path != this:
+                return f"{path.text!r} reads the elements of a list; add `each: {path.list_path}`"
+        return conflict(path for path in paths if path.text != this)
+
+
+class Mapping(Rule):
+    """A mapping for one entity; empty, it takes every contract column by its own name.
+
+    Attributes:
+        format: of the files, where their names do not tell it.
+        csv: how CSV files are written.
+        rules: for rows of several kinds; each row goes by the first whose ``where`` fits it.
+            ``where`` and ``columns`` beside them hold for all of them.
+    """
+
+    description: str = ""
+    format: FileFormat | None = None
+    csv: CsvOptions = CsvOptions()
+    rules: Annotated[list[Rule], Field(max_length=100)] = []
+
+    def problem(self) -> str | None:
+        """Return what the rules say that no row can be made of."""
+        if not self.rules:
+            return super().problem()
+        if self.each:
+            return "`each` belongs into a rule, where there are `rules`"
+        problems = ((number, rule.problem()) for number, rule in enumerate(self.all_rules()))
+        return next((f"rules.{number}: {text}" for number, text in problems if text), None)
+
+    def all_rules(self) -> list[Rule]:
+        """Return the rules, each with what holds for all of them."""
+        return [
+            # What they say together is validated by the mapping.
+            Rule.model_construct(
+                where=self.where | rule.where, each=rule.each, columns=self.columns | rule.columns
+            )
+            for rule in self.rules or [Rule.model_construct(each=self.each)]
+        ]
+
+    @property
+    def selects(self) -> bool:
+        """Whether a row of a file may give no row, or several."""
+        return bool(self.where or self.rules or self.each)
+
     def canonical(self) -> str:
         """Return the mapping as JSON, the same for equal mappings."""
         return self.model_dump_json(by_alias=True, exclude_defaults=True)
+
+
+class MappingFile(Mapping):
+    """A mapping file: one mapping, or one for each of several entities.
+
+    Attributes:
+        entities: mappings by ``source.entity``; ``format`` and ``csv`` beside them hold for all.
+    """
+
+    entities: dict[str, Mapping] = {}
+
+    @model_validator(mode="after")
+    def _one_place(self) -> MappingFile:
+        if self.entities and (self.columns or self.where or self.rules or self.each):
+            raise ValueError(
+                "`entities` has the mappings; put `columns`, `where`, `each` and `rules` into them"
+            )
+        return self
+
+    def mapping_of(self, entity: str) -> Mapping:
+        """Return the mapping for an entity; the one that there is, where none is named.
+
+        Raises:
+            KeyError: the file has mappings for other entities only.
+        """
+        if not self.entities:
+            return Mapping(**{name: getattr(self, name) for name in Mapping.model_fields})
+        shared = {
+            name: getattr(self, name)
+            for name in ("description", "format", "csv")
+            if name not in self.entities[entity].model_fields_set
+        }
+        return self.entities[entity].model_copy(update=shared)
+
+
+def source_path(name: str) -> FieldPath:
+    """Return a source's name as a path; a name that is none is that of a column, as it stands."""
+    try:
+        return parse_path(name)
+    except ValueError:
+        return FieldPath(name, name, ())
 
 
 def load_mapping(file: Path, contract: Contract) -> Mapping:
     """Read a mapping file and check it against the contract it is meant for.
 
     Raises:
-        UsageError: the file cannot be read, or says something that a mapping cannot mean; the
-            message names the file and the key.
+        UsageError: the file cannot be read, says something that a mapping cannot mean, or maps
+            other entities; the message names the file and the key.
+    """
+    found = read_mapping(file)
+    if found.entities and contract.name not in found.entities:
+        raise UsageError(
+            f"The mapping {file} has none for {contract.name}.",
+            f"It has mappings for {', '.join(found.entities)}.",
+        )
+    mapping = found.mapping_of(contract.name)
+    if problems := list(contract_problems(mapping, contract)):
+        raise _does_not_fit(file, contract.name, problems)
+    return mapping
+
+
+def mapped_entities(file: Path) -> list[str]:
+    """Return the entities that a mapping file names; none where it has a mapping for just one.
+
+    Raises:
+        UsageError: see :func:`read_mapping`.
+    """
+    return list(read_mapping(file).entities)
+
+
+def read_mapping(file: Path) -> MappingFile:
+    """Read a mapping file.
+
+    Raises:
+        UsageError: the file cannot be read, or says something that a mapping cannot mean.
     """
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -208,20 +406,19 @@ def load_mapping(file: Path, contract: Contract) -> Mapping:
             "Write `columns:` and below it one line for each contract column.",
         )
     try:
-        mapping = Mapping.model_validate(content)
+        return MappingFile.model_validate(content)
     except ValidationError as error:
         problems = [
             f"{_key(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors()
         ]
-    else:
-        problems = list(contract_problems(mapping, contract))
-        if not problems:
-            return mapping
-    raise UsageError(
-        f"The mapping {file} does not fit {contract.name}:"
-        + "".join(f"\n  - {problem}" for problem in problems),
-        "Fix the keys named above.",
+        raise _does_not_fit(file, "the form of a mapping", problems) from error
+
+
+def _does_not_fit(file: Path, what: str, problems: list[str]) -> UsageError:
+    listed = "".join(f"\n  - {problem}" for problem in problems)
+    return UsageError(
+        f"The mapping {file} does not fit {what}:{listed}", "Fix the keys named above."
     )
 
 
@@ -232,9 +429,15 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 def contract_problems(mapping: Mapping, contract: Contract) -> Iterator[str]:
     """Yield what a mapping says that its contract does not allow, with the key."""
+    yield from _rule_problems(mapping, contract, "")
+    for number, rule in enumerate(mapping.rules):
+        yield from _rule_problems(rule, contract, f"rules.{number}.")
+
+
+def _rule_problems(rule: Rule, contract: Contract, above: str) -> Iterator[str]:
     contract_columns = {column.name: column for column in contract.columns}
-    for name, mapped in mapping.columns.items():
-        key = f"columns.{name}"
+    for name, mapped in rule.columns.items():
+        key = f"{above}columns.{name}"
         if name not in contract_columns:
             close = difflib.get_close_matches(name, contract_columns, n=1)
             known = ", ".join(contract_columns)
@@ -245,6 +448,8 @@ def contract_problems(mapping: Mapping, contract: Contract) -> Iterator[str]:
         kind = contract_type(column.data_type)
         if mapped.unit and not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
             yield f"{key}.unit: only for a timestamp or a date; {name} is {column.data_type}"
+        if mapped.clock and not pa.types.is_timestamp(kind):
+            yield f"{key}.clock: only for a timestamp; {name} is {column.data_type}"
         if mapped.strip_prefix and not pa.types.is_integer(kind):
             yield f"{key}.strip_prefix: only for an integer id; {name} is {column.data_type}"
         if mapped.items and not _holds_items(kind):

@@ -7,8 +7,8 @@ columns are renamed to ``c0``, ``c1``, … before any expression is built.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,13 +16,20 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from footfall.ingest.files import ColumnPlan, PhysicalColumn, ReadPlan
+from footfall.ingest.fields import Every, elements_with, json_type, stored_type, value_of
+from footfall.ingest.files import (
+    NO_FOLDER_VALUE,
+    ColumnPlan,
+    ListPlan,
+    PhysicalColumn,
+    ReadPlan,
+    RulePlan,
+)
 from footfall.ingest.mapping import ColumnMapping, ItemsMapping, Mapping
 from footfall.ingest.types import (
     contract_type,
     is_list,
     is_text,
-    spark_read_type,
     spark_text_type,
 )
 from footfall.object_store import DataPath
@@ -37,8 +44,11 @@ SOURCE_FILE = "_source_file"
 ERRORS = "_ingest_errors"
 KAFKA = "_kafka"
 SELECTED = "_selected"
+RULE = "_rule"
+ELEMENT = "_element"
 UNREADABLE_ROW = "__footfall_unreadable_row"
 SHOWN_CHARACTERS = 100
+NO_CHARACTER = "\0"
 
 SECONDS_FROM, SECONDS_TO = -62_135_596_800, 253_402_300_799
 """0001-01-01 and 9999-12-31 23:59:59: outside them a number is no time."""
@@ -47,6 +57,8 @@ UNITS_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
 DATE_TEXT = r"^\s*\d{4}-\d{1,2}-\d{1,2}\s*$"
 TIME_TEXT = r"^\s*\d{4}-\d{1,2}-\d{1,2}([T ].*)?$"
 LOCAL_TIME_TEXT = r"^\s*\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{1,2}(:\d{1,2}([.]\d+)?)?)?\s*$"
+NOT_BLANK = r"\S"
+CONTAINER_TEXT = r"^\s*[\[{]"
 INTEGER_TEXT = r"^\s*[+-]?\d+(\.0*)?\s*$"
 
 SESSION_CONF = {
@@ -55,6 +67,10 @@ SESSION_CONF = {
     "spark.sql.legacy.parquet.nanosAsLong": "true",
 }
 """What the session that reads must have set."""
+
+
+Names = dict[PhysicalColumn, str]
+"""What the columns and nested values of a file are called: ``c0``, ``n0``, …"""
 
 
 @dataclass(frozen=True)
@@ -86,8 +102,8 @@ def read_files(
     Beside them: ``_source_file``, ``_ingest_errors`` (null where all was well) and ``_selected``
     (whether ``where`` of the mapping takes the row). The session needs :data:`SESSION_CONF`.
     """
-    raw, position = _read_raw(spark, files, plan, mapping)
-    return _converted(raw, position, plan, contract, mapping)
+    raw, names = _read_raw(spark, files, plan, mapping)
+    return _converted(raw, names, plan, contract)
 
 
 def read_messages(
@@ -101,8 +117,8 @@ def read_messages(
     Args:
         messages: as Spark's source reads them.
     """
-    used = plan.used()
-    position = {column.name: f"c{index}" for index, column in enumerate(used)}
+    used = plan.columns()
+    names = {column: f"c{index}" for index, column in enumerate(used)}
     fields = [StructField(column.name, StringType()) for column in used]
     schema = StructType([*fields, StructField(UNREADABLE_ROW, StringType())])
     text = F.col("value").cast("string")
@@ -118,7 +134,7 @@ def read_messages(
     )
     offset = F.concat_ws("/", F.col("topic"), F.col("partition"), F.col("offset"))
     raw = parsed.select(
-        *(F.col("parsed").getField(name).alias(new) for name, new in position.items()),
+        *(F.col("parsed").getField(column.name).alias(name) for column, name in names.items()),
         UNREADABLE_ROW,
         F.concat(F.lit("kafka:"), offset).alias(SOURCE_FILE),
         F.struct(
@@ -128,51 +144,145 @@ def read_messages(
             F.when(F.col(UNREADABLE_ROW).isNotNull(), F.col("value")).alias("value"),
         ).alias(KAFKA),
     )
-    return _converted(raw, position, plan, contract, mapping, (KAFKA,))
+    return _converted(raw, names, plan, contract, (KAFKA,))
 
 
 def _converted(
     raw: DataFrame,
-    position: dict[str, str],
+    names: Names,
     plan: ReadPlan,
     contract: Contract,
-    mapping: Mapping,
     beside: Sequence[str] = (),
 ) -> DataFrame:
-    """Return source columns, which are called by their position, in the contract's columns."""
+    """Return source columns, which are called by position, in the contract's columns."""
+    rows, names = _flattened(raw, names, plan)
     columns = []
     problems = []
-    if UNREADABLE_ROW in raw.columns:
+    if UNREADABLE_ROW in rows.columns:
         unreadable_row = F.col(UNREADABLE_ROW)
         problems.append(
             F.when(unreadable_row.isNotNull(), _problem("row_unreadable", unreadable_row))
         )
-    for column_plan in plan.columns:
-        name = column_plan.column.name
-        value = _contract_value(column_plan, plan, position)
-        columns.append(value.value.alias(name))
+    for number, column in enumerate(contract.columns):
+        value = _by_rule(plan, number, names, column.name == contract.message_id)
+        columns.append(value.value.alias(column.name))
         if value.unmapped is not None:
-            problems.append(F.when(value.unmapped, _problem(f"{name}_unmapped", value.source)))
-        problems.append(F.when(value.unreadable, _problem(f"{name}_unreadable", value.source)))
+            problem = _problem(f"{column.name}_unmapped", value.source)
+            problems.append(F.when(value.unmapped, problem))
+        problems.append(
+            F.when(value.unreadable, _problem(f"{column.name}_unreadable", value.source))
+        )
     found = F.array_compact(F.array(*problems))
-    return raw.select(
+    selected = F.lit(True) if RULE not in rows.columns else F.col(RULE).isNotNull()
+    if UNREADABLE_ROW in rows.columns:
+        # It does not tell whether it would have been selected.
+        selected = selected | F.col(UNREADABLE_ROW).isNotNull()
+    return rows.select(
         *columns,
         F.col(SOURCE_FILE),
         *beside,
         F.when(F.size(found) > 0, found).alias(ERRORS),
-        _selected(plan, mapping, position).alias(SELECTED),
+        selected.alias(SELECTED),
     )
 
 
-def _selected(plan: ReadPlan, mapping: Mapping, position: dict[str, str]) -> Column:
+def _by_rule(plan: ReadPlan, number: int, names: Names, is_message_id: bool) -> _Value:
+    """Return a contract column, by its number, of each row as the row's rule says.
+
+    Args:
+        is_message_id: the id of a message counts the elements of its list, if each becomes a row.
+    """
+    plans = [rule.columns[number] for rule in plan.rules]
+    values = [_contract_value(column, plan, names) for column in plans]
+    if is_message_id and plan.multiplies:
+        values = [
+            replace(value, value=F.concat(value.value, F.lit("/"), F.col(ELEMENT)))
+            if rule.each
+            else value
+            for value, rule in zip(values, plan.rules, strict=True)
+        ]
+    if len(values) == 1 or (not is_message_id and all(column == plans[0] for column in plans)):
+        return values[0]
+
+    def pick(parts: Sequence[Column]) -> Column:
+        cases = [F.when(F.col(RULE) == rule, part) for rule, part in enumerate(parts)]
+        return F.coalesce(*cases)
+
+    def picked(parts: Sequence[Column]) -> Column:
+        return F.coalesce(pick(parts), F.lit(False))
+
+    unmapped = [F.lit(False) if value.unmapped is None else value.unmapped for value in values]
+    return _Value(
+        pick([value.value for value in values]),
+        pick([value.source for value in values]),
+        picked([value.unreadable for value in values]),
+        picked(unmapped) if any(value.unmapped is not None for value in values) else None,
+    )
+
+
+def _flattened(raw: DataFrame, names: Names, plan: ReadPlan) -> tuple[DataFrame, Names]:
+    """Add each row's rule and the nested values; where a rule says so, a row for each element."""
+    parsed: dict[PhysicalColumn, Column] = {}
+    for root, name in names.items():
+        if ways := plan.ways_below(root):
+            column = F.col(name)
+            parsed[root] = F.from_json(column, json_type(ways)) if is_text(root.type) else column
+    rows = raw.select("*", *(parsed[root].alias(f"{names[root]}_parsed") for root in parsed))
+    roots = {root: F.col(f"{names[root]}_parsed") for root in parsed}
+
+    def plain(source: PhysicalColumn) -> Column:
+        return value_of(roots[source.root], source.steps) if source.below else F.col(names[source])
+
+    if len(plan.rules) > 1 or plan.rules[0].where:
+        cases = [F.when(_fits(rule, plain), number) for number, rule in enumerate(plan.rules)]
+        rows = rows.withColumn(RULE, F.coalesce(*cases))
+    elif plan.multiplies:
+        rows = rows.withColumn(RULE, F.lit(0))
+    lists: dict[int, str] = {}
+    if plan.multiplies:
+        for number, rule in enumerate(plan.rules):
+            if rule.each:
+                lists[number] = f"_list{number}"
+                rows = rows.withColumn(lists[number], _elements(rule.each, roots))
+        rows = _row_for_each(rows, lists)
+    nested = {source: f"n{index}" for index, source in enumerate(plan.nested())}
+    values = []
+    for source, name in nested.items():
+        assert source.below is not None
+        if source.below.rule is not None:
+            element = F.get(F.col(lists[source.below.rule]), F.col(ELEMENT))
+            below = source.steps[source.steps.index(Every()) + 1 :]
+            values.append(value_of(element, below).alias(name))
+        else:
+            values.append(plain(source).alias(name))
+    return rows.select("*", *values), names | nested
+
+
+def _fits(rule: RulePlan, value: Callable[[PhysicalColumn], Column]) -> Column:
     conditions = [
-        F.coalesce(
-            F.col(position[source.name]).cast("string").isin(mapping.where[source.name]),
-            F.lit(False),
-        )
-        for source in plan.where
+        F.coalesce(value(source).cast("string").isin(list(wanted)), F.lit(False))
+        for source, wanted in rule.where
     ]
     return reduce(lambda left, right: left & right, conditions, F.lit(True))
+
+
+def _elements(each: ListPlan, roots: dict[PhysicalColumn, Column]) -> Column:
+    elements = value_of(roots[each.source.root], each.source.steps)
+    return elements_with(elements, each.where) if each.where else elements
+
+
+def _row_for_each(rows: DataFrame, lists: dict[int, str]) -> DataFrame:
+    """Give each element of a row's list a row, with its position; without one, none is selected."""
+    cases = [
+        F.when(F.col(RULE) == number, F.coalesce(F.array_size(name), F.lit(1)))
+        for number, name in lists.items()
+    ]
+    size = F.coalesce(*cases, F.lit(1))
+    positions = F.when(size > 0, F.sequence(F.lit(0), size - 1)).otherwise(
+        F.array().cast("array<int>")
+    )
+    rows = rows.select("*", F.explode_outer(positions).alias(ELEMENT))
+    return rows.withColumn(RULE, F.when(F.col(ELEMENT).isNotNull(), F.col(RULE)))
 
 
 def _problem(label: str, source: Column) -> Column:
@@ -181,13 +291,14 @@ def _problem(label: str, source: Column) -> Column:
 
 def _read_raw(
     spark: SparkSession, files: Sequence[DataPath], plan: ReadPlan, mapping: Mapping
-) -> tuple[DataFrame, dict[str, str]]:
+) -> tuple[DataFrame, Names]:
     """Return the files' used columns as ``c0``, ``c1``, … and each source column's new name."""
     shape = plan.shape
     paths = [literal_pattern(file) for file in files]
-    used = plan.used() if shape.file_format != "csv" else list(shape.columns)
-    position = {column.name: f"c{index}" for index, column in enumerate(used)}
-    text = [StructField(position[column.name], StringType()) for column in used]
+    chosen = plan.columns() if shape.file_format != "csv" else list(shape.columns)
+    used = [column for column in chosen if not column.of_folder]
+    names = {column: f"c{index}" for index, column in enumerate(used)}
+    text = [StructField(names[column], StringType()) for column in used]
     unreadable_row = StructField(UNREADABLE_ROW, StringType())
     reader = spark.read
     if shape.file_format == "csv":
@@ -196,10 +307,12 @@ def _read_raw(
             reader.schema(StructType([*text, unreadable_row]))
             .option("header", mapping.csv.columns is None)
             .option("sep", shape.delimiter)
-            .option("quote", mapping.csv.quote)
-            .option("escape", mapping.csv.quote)
+            .option("quote", mapping.csv.quote or NO_CHARACTER)
+            .option("escape", mapping.csv.quote or NO_CHARACTER)
             .option("encoding", mapping.csv.encoding)
             .option("multiLine", mapping.csv.multiline)
+            # A line that is cut off goes unnoticed if only its first columns are parsed.
+            .option("columnPruning", False)
             .option("mode", "PERMISSIVE")
             .option("columnNameOfCorruptRecord", UNREADABLE_ROW)
             .csv(paths)
@@ -215,14 +328,28 @@ def _read_raw(
         )
     else:
         fields = [
-            StructField(column.name, spark_read_type(column.type, column.int96)) for column in used
+            StructField(
+                column.name, stored_type(column.type, plan.ways_below(column), column.int96)
+            )
+            for column in used
         ]
         frame = reader.schema(StructType(fields)).parquet(*paths)
     frame = frame.select("*", _source_file())
-    names = [position[column.name] for column in used]
-    if shape.file_format != "parquet":
-        names.append(UNREADABLE_ROW)
-    return frame.toDF(*names, SOURCE_FILE), position
+    unreadable = [UNREADABLE_ROW] if shape.file_format != "parquet" else []
+    frame = frame.toDF(*names.values(), *unreadable, SOURCE_FILE)
+    of_folder = {
+        column: f"f{index}" for index, column in enumerate(plan.columns()) if column.of_folder
+    }
+    values = [_folder_value(column.name).alias(name) for column, name in of_folder.items()]
+    return frame.select("*", *values), names | of_folder
+
+
+def _folder_value(name: str) -> Column:
+    """Return what the last folder ``name=value`` of a row's file says."""
+    pattern = rf"^.*/{re.escape(name)}=([^/]*)/.*$"
+    text = F.regexp_extract(SOURCE_FILE, pattern, 1)
+    missing = ~F.col(SOURCE_FILE).rlike(pattern) | (text == NO_FOLDER_VALUE)
+    return F.when(~missing, F.url_decode(F.replace(text, F.lit("+"), F.lit("%2B"))))
 
 
 def _source_file() -> Column:
@@ -232,7 +359,7 @@ def _source_file() -> Column:
     return F.url_decode(F.replace(uri, F.lit("+"), F.lit("%2B"))).alias(SOURCE_FILE)
 
 
-def _contract_value(plan: ColumnPlan, read: ReadPlan, position: dict[str, str]) -> _Value:
+def _contract_value(plan: ColumnPlan, read: ReadPlan, names: Names) -> _Value:
     target = contract_type(plan.column.data_type)
     never, nothing = F.lit(False), F.lit(None).cast("string")
     mapped = plan.mapped or ColumnMapping()
@@ -241,10 +368,12 @@ def _contract_value(plan: ColumnPlan, read: ReadPlan, position: dict[str, str]) 
         return _Value(constant, nothing, never)
     if not plan.sources:
         return _Value(F.lit(None).cast(plan.column.data_type), nothing, never)
-    columns = [F.col(position[source.name]) for source in plan.sources]
+    columns = [F.col(names[source]) for source in plan.sources]
     if mapped.items is not None:
         return _items(mapped.items, columns, plan.sources, target)
     source = plan.sources[0]
+    if len(columns) > 1 and is_text(source.type):
+        columns = [F.when(column.rlike(NOT_BLANK), column) for column in columns]
     column = columns[0] if len(columns) == 1 else F.coalesce(*columns)
     if read.shape.file_format == "csv" or (
         read.shape.file_format == "json" and not pa.types.is_string(target)
@@ -268,7 +397,33 @@ def _contract_value(plan: ColumnPlan, read: ReadPlan, position: dict[str, str]) 
         value = _from_text(column, target, mapped)
     else:
         value = _from_typed(column, source, target, mapped)
+    is_json = read.shape.file_format == "json" or source.below is not None
+    if is_json and is_text(source.type) and pa.types.is_string(target):
+        value = F.when(~_is_container(column), value)
+    if plan.clock:
+        value = _by_servers_clock(value, [_time(part, names, mapped) for part in plan.clock])
     return _Value(value, shown, present & value.isNull(), unmapped)
+
+
+def _is_container(text: Column) -> Column:
+    """Return whether a text is a JSON list or object, which stands where a value should."""
+    return F.coalesce(
+        F.when(text.rlike(CONTAINER_TEXT), F.try_parse_json(text).isNotNull()), F.lit(False)
+    )
+
+
+def _time(source: PhysicalColumn, names: Names, mapped: ColumnMapping) -> Column:
+    column, target = F.col(names[source]), pa.timestamp("us", tz="UTC")
+    if is_text(source.type):
+        return _from_text(column, target, mapped)
+    return _from_typed(column, source, target, mapped)
+
+
+def _by_servers_clock(value: Column, clock: Sequence[Column]) -> Column:
+    """Return a device's time plus what its clock was behind when it sent the message."""
+    sent, received = clock
+    behind = F.unix_micros(received) - F.unix_micros(sent)
+    return F.coalesce(F.timestamp_micros(F.unix_micros(value) + behind), value)
 
 
 def _spark_name(target: Any) -> str:

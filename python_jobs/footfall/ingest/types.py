@@ -201,6 +201,8 @@ def spark_read_type(kind: Any, int96: bool = False) -> DataType:
         return spark.StructType(
             [spark.StructField(field.name, spark_read_type(field.type)) for field in kind]
         )
+    if pa.types.is_map(kind):
+        return spark.MapType(spark_read_type(kind.key_type), spark_read_type(kind.item_type))
     if pa.types.is_timestamp(kind):
         if int96:
             return spark.TimestampType()

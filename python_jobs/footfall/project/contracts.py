@@ -52,6 +52,7 @@ class Contract(BaseModel):
     description: str
     event_time: str
     key: list[str]
+    message_id: str | None = None
     owner: str
     columns: list[Column]
 
@@ -112,6 +113,7 @@ def _parse_table(source: str, table: dict[str, Any]) -> Contract:
         description=table["description"],
         event_time=meta["event_time"],
         key=meta["key"],
+        message_id=meta.get("message_id"),
         owner=meta["owner"],
         columns=columns,
     )

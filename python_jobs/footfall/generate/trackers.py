@@ -1,0 +1,349 @@
+"""The simulated shop's interactions as a tracker would export them: ``generate --as segment``.
+
+Each tracker's events lie in ``<out>/events/dt=<day of arrival>``, as lines of JSON (Snowplow: of
+tab-separated values). A few lines are cut off, as a broken upload would leave them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, get_args
+
+import pyarrow.parquet as pq
+
+from footfall.generate.run import Progress, generate, prepare_folder, write_truth
+from footfall.ingest import read_mapping
+from footfall.settings import get_settings
+
+Tracker = Literal["segment", "snowplow", "ga4", "posthog", "amplitude", "mixpanel"]
+TRACKERS: tuple[Tracker, ...] = get_args(Tracker)
+EVENTS_FOLDER = "events"
+CUT_OFF_EVERY = 400
+"""Of so many lines one is cut off."""
+
+ROWS_AT_A_TIME = 50_000
+PRODUCT_EVENTS = {
+    "view": "Product Viewed",
+    "click": "Product Clicked",
+    "purchase": "Order Completed",
+}
+"""Segment's Ecommerce Spec v2, whose names the product analytics tools recommend, too."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened, before it takes a tracker's form.
+
+    Attributes:
+        kind: view, click, purchase, page, or a name that no mapping knows.
+        time: when it happened, UTC; None where the row lost it.
+        user: who acted; None where the row lost it.
+        products: the products of a view, a click or a purchase.
+    """
+
+    kind: str
+    time: datetime | None
+    user: str | None
+    products: tuple[str | None, ...] = ()
+    page: str | None = None
+    version: str | None = None
+    referrer: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The same for an event that is delivered twice."""
+        text = repr((self.kind, self.time, self.user, self.products, self.page, self.referrer))
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+    @property
+    def iso(self) -> str | None:
+        """The time as trackers write it, to the microsecond."""
+        return self.time.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if self.time else None
+
+
+def _events(folder: Path, name: str) -> Iterator[Event]:
+    """Yield the events of a landing file of product or app interactions.
+
+    Two purchases of a user that follow each other within an hour are one order.
+    """
+    waiting: Event | None = None
+    for batch in pq.ParquetFile(folder / name).iter_batches(ROWS_AT_A_TIME):
+        for row in batch.to_pylist():
+            if "action_type" in row:
+                kind = "page" if row["action_type"] == "page_view" else str(row["action_type"])
+                yield Event(
+                    kind,
+                    row["event_time"],
+                    row["user_id"],
+                    page=row["page_id"],
+                    version=row["app_version"],
+                    referrer=row["referrer"],
+                )
+                continue
+            event = Event(
+                str(row["interaction_type"]),
+                row["event_time"],
+                row["user_id"],
+                (row["product_id"],),
+            )
+            if waiting is not None and _same_order(waiting, event):
+                yield Event(
+                    "purchase", waiting.time, waiting.user, waiting.products + event.products
+                )
+                waiting = None
+                continue
+            if waiting is not None:
+                yield waiting
+            waiting = event if event.kind == "purchase" else None
+            if waiting is None:
+                yield event
+    if waiting is not None:
+        yield waiting
+
+
+def _same_order(first: Event, second: Event) -> bool:
+    if second.kind != "purchase" or not first.user or first.user != second.user:
+        return False
+    if first.time is None or second.time is None or first.time.date() != second.time.date():
+        return False
+    return first.products != second.products and second.time - first.time < timedelta(hours=1)
+
+
+def _segment(event: Event) -> Row:
+    row: Row = {
+        "messageId": event.id,
+        "anonymousId": f"anon-{event.user}" if event.user else None,
+        "userId": event.user,
+        "timestamp": event.iso,
+        "context": {"library": {"name": "analytics.js"}, "app": {"version": event.version}},
+    }
+    if event.kind == "page":
+        properties = {"path": event.page, "referrer": event.referrer}
+        return row | {"type": "page", "name": "Page", "properties": properties}
+    return row | {"type": "track"} | _ecommerce("event", "properties", event)
+
+
+def _ecommerce(name: str, properties: str, event: Event) -> Row:
+    """Return an event's name and properties by Segment's Ecommerce Spec."""
+    if event.kind == "purchase":
+        products = [{"product_id": product, "quantity": 1} for product in event.products]
+        return {name: PRODUCT_EVENTS["purchase"], properties: {"products": products}}
+    product = {"product_id": event.products[0]} if event.products else {"page": event.page}
+    return {name: PRODUCT_EVENTS.get(event.kind, event.kind), properties: product}
+
+
+def _ga4(event: Event) -> Row:
+    names = {"view": "view_item", "click": "select_item", "page": "page_view"}
+    micros = None
+    if event.time is not None:
+        micros = round(
+            (event.time - datetime(1970, 1, 1, tzinfo=timezone.utc)) / timedelta(microseconds=1)
+        )
+    params = [
+        {"key": "ga_session_id", "value": {"int_value": 1}},
+        {"key": "page_location", "value": {"string_value": event.page}},
+        {"key": "page_referrer", "value": {"string_value": event.referrer}},
+    ]
+    return {
+        "event_timestamp": micros,
+        "event_name": names.get(event.kind, event.kind),
+        "event_params": params if event.kind == "page" else params[:1],
+        "user_id": None,
+        "user_pseudo_id": event.user,
+        "app_info": {"version": event.version},
+        "items": [{"item_id": product, "quantity": 1} for product in event.products],
+    }
+
+
+def _posthog(event: Event) -> Row:
+    row: Row = {"uuid": event.id, "distinct_id": event.user, "timestamp": event.iso}
+    if event.kind == "page":
+        properties = {
+            "$pathname": event.page,
+            "$referrer": event.referrer,
+            "$app_version": event.version,
+        }
+        return row | {"event": "$pageview", "properties": properties}
+    return row | _ecommerce("event", "properties", event)
+
+
+def _amplitude(event: Event) -> Row:
+    time = event.time and event.time.strftime("%Y-%m-%d %H:%M:%S.%f")
+    row: Row = {
+        "$insert_id": event.id,
+        "user_id": event.user,
+        "device_id": f"device-{event.user}" if event.user else None,
+        "event_time": time,
+        "version_name": event.version,
+    }
+    if event.kind == "page":
+        properties = {"[Amplitude] Page Path": event.page, "referrer": event.referrer}
+        return row | {"event_type": "[Amplitude] Page Viewed", "event_properties": properties}
+    return row | _ecommerce("event_type", "event_properties", event)
+
+
+def _mixpanel(event: Event) -> Row:
+    seconds = event.time and int(event.time.timestamp())
+    common = {"time": seconds, "distinct_id": event.user, "$insert_id": event.id}
+    if event.kind == "page":
+        properties = {
+            "current_url_path": event.page,
+            "$referrer": event.referrer,
+            "$app_version_string": event.version,
+        }
+        return {"event": "$mp_web_page_view", "properties": common | properties}
+    named = _ecommerce("event", "properties", event)
+    return named | {"properties": common | named["properties"]}
+
+
+_IGLU = "iglu:com.snowplowanalytics.snowplow"
+
+
+def _snowplow(event: Event) -> Row:
+    time = event.time and event.time.strftime("%Y-%m-%d %H:%M:%S.%f")
+    row: Row = {
+        "app_id": "shop",
+        "platform": "web",
+        "collector_tstamp": time,
+        "derived_tstamp": time,
+        "event_id": event.id,
+        "user_id": event.user,
+        "domain_userid": f"domain-{event.user}" if event.user else None,
+    }
+    if event.kind == "page":
+        names = {"page_urlpath": event.page, "page_referrer": event.referrer}
+        return row | {"event": "page_view", "event_name": "page_view"} | names
+    kinds = {"view": "product_view", "click": "list_click", "purchase": "transaction"}
+    action = {
+        "schema": f"{_IGLU}.ecommerce/snowplow_ecommerce_action/jsonschema/1-0-2",
+        "data": {"type": kinds.get(event.kind, event.kind)},
+    }
+    page = {"schema": f"{_IGLU}/web_page/jsonschema/1-0-0", "data": {"id": event.id}}
+    schema = f"{_IGLU}.ecommerce/product/jsonschema/1-0-0"
+    products = [{"schema": schema, "data": {"id": product}} for product in event.products]
+    return row | {
+        "event": "unstruct",
+        "event_name": "snowplow_ecommerce_action",
+        "unstruct_event": json.dumps(
+            {"schema": f"{_IGLU}/unstruct_event/jsonschema/1-0-0", "data": action}
+        ),
+        "contexts": json.dumps(
+            {"schema": f"{_IGLU}/contexts/jsonschema/1-0-1", "data": [page, *products]}
+        ),
+    }
+
+
+FORMS: dict[Tracker, Callable[[Event], Row]] = {
+    "segment": _segment,
+    "snowplow": _snowplow,
+    "ga4": _ga4,
+    "posthog": _posthog,
+    "amplitude": _amplitude,
+    "mixpanel": _mixpanel,
+}
+
+
+def tracker_mapping(tracker: Tracker) -> Path:
+    """Return the mapping file of a tracker's export."""
+    return get_settings().package_dir / "mappings" / f"{tracker}.yml"
+
+
+@dataclass
+class _Truth:
+    """What is true of the events that were written."""
+
+    events: int = 0
+    cut_off: int = 0
+    files: int = 0
+    kinds: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+def generate_as(
+    tracker: Tracker,
+    out: Path,
+    days: int,
+    users: int,
+    seed: int,
+    start: date = date(2025, 8, 1),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write the simulated interactions of product and app as a tracker's export.
+
+    Duplicates, late rows and rows that lack a value are those of :func:`generate`; besides, a line
+    in :data:`CUT_OFF_EVERY` is cut off.
+
+    Args:
+        tracker: whose form the events take.
+        out: a new or empty folder.
+        days: how many days to simulate, at least 1.
+        users: how many users there are by the end, at least 1.
+        seed: of all random numbers.
+        start: the first day, UTC.
+        progress: called with days done, days in all, and what was done.
+
+    Returns:
+        The truth: ``events``, ``cut_off`` lines, ``files``, and ``kinds``, the events of each kind.
+
+    Raises:
+        UsageError: an argument is out of range, or ``out`` is not empty.
+    """
+    prepare_folder(out, overwrite=False)
+    truth = _Truth()
+    with TemporaryDirectory(prefix="footfall-") as temporary:
+        plain = Path(temporary) / "landing"
+        generate(plain, days, users, seed, start, progress=progress)
+        for day in range(days):
+            _write_day(tracker, plain, out, start + timedelta(days=day), truth)
+    told = {
+        "tracker": tracker,
+        "seed": seed,
+        "start": start.isoformat(),
+        "days": days,
+        "users": users,
+        "files": truth.files,
+        "events": truth.events,
+        "cut_off": truth.cut_off,
+        "kinds": dict(sorted(truth.kinds.items())),
+    }
+    write_truth(out, told)
+    return told
+
+
+def _write_day(tracker: Tracker, plain: Path, out: Path, day: date, truth: _Truth) -> None:
+    folder = out / EVENTS_FOLDER / f"dt={day}"
+    columns = read_mapping(tracker_mapping(tracker)).csv.columns
+    name = "events.tsv.gz" if columns else "events.jsonl.gz"
+    folder.mkdir(parents=True)
+    fresh = folder / f".{name}"
+    with gzip.open(fresh, "wt", encoding="utf-8", compresslevel=1) as lines:
+        for source in ("product", "app"):
+            landed = plain / source / "interactions"
+            file = f"interactions-{day}.parquet"
+            for event in _events(landed, file) if (landed / file).exists() else ():
+                line = _line(FORMS[tracker](event), columns)
+                truth.events += 1
+                truth.kinds[event.kind] += 1
+                if truth.events % CUT_OFF_EVERY == 0:
+                    line = line[: len(line) // 2]
+                    truth.cut_off += 1
+                lines.write(line + "\n")
+    shutil.move(fresh, folder / name)
+    truth.files += 1
+
+
+def _line(row: Row, columns: list[str] | None) -> str:
+    if columns is None:
+        return json.dumps(row, separators=(",", ":"))
+    # Nothing is quoted: a tab in a value would begin the next one.
+    return "\t".join((row.get(name) or "").replace("\t", " ") for name in columns)

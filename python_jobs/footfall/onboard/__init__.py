@@ -1,0 +1,16 @@
+"""Other people's files: a mapping is suggested, checked on a sample, and tried."""
+
+from footfall.onboard.check import MappingCheck, check_mapping
+from footfall.onboard.suggest import Finding, Suggestion, suggest_mapping
+from footfall.onboard.trial import Trial, trial_home, try_files
+
+__all__ = [
+    "Finding",
+    "MappingCheck",
+    "Suggestion",
+    "Trial",
+    "check_mapping",
+    "suggest_mapping",
+    "trial_home",
+    "try_files",
+]

@@ -1,0 +1,194 @@
+"""Files through a mapping into a home of its own: what of them was accepted, and what was not."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+from pyspark.sql import functions as F
+
+from footfall.errors import FootfallError, UsageError
+from footfall.ingest import IngestReport, ingest, read_mapping
+from footfall.project.contracts import get_contract
+from footfall.project.dbt import run_dbt
+from footfall.settings import get_settings
+from footfall.spark.session import get_session
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MOST_EXAMPLES = 3
+Progress = Callable[[int, int, str], None]
+
+
+class Rejects(BaseModel):
+    """Rows that were quarantined for one reason.
+
+    Attributes:
+        reason: a rule of the contract, or a value that the mapping could not read.
+        rows: how many.
+        examples: some of the values, where the reason has them.
+    """
+
+    reason: str
+    rows: int
+    examples: list[str] = []
+
+
+class EntityResult(BaseModel):
+    """What became of the files' rows in one entity.
+
+    Attributes:
+        entity: ``source.entity``.
+        files: that were loaded.
+        rows: that the mapping made of the files.
+        not_selected: that its ``where`` and its rules pass over.
+        accepted: that reached staging.
+        duplicates: repetitions of an accepted one.
+        quarantined: that break a rule.
+        rejects: of the quarantined rows, by reason.
+        rejected_files: with the reason.
+        unused: columns of the files that the mapping does not use.
+    """
+
+    entity: str
+    files: int = 0
+    rows: int = 0
+    not_selected: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    rejects: list[Rejects] = []
+    rejected_files: list[str] = []
+    unused: list[str] = []
+
+
+@contextmanager
+def own_home(home: Path) -> Iterator[Path]:
+    """Let footfall and dbt keep all they write in a home of its own; Java and jars stay shared.
+
+    It is for a process that has not started Spark.
+    """
+    changed = {
+        "FOOTFALL_CACHE": str(get_settings().cache),
+        "FOOTFALL_HOME": str(home),
+        "DBT_TARGET_PATH": str(home / "target"),
+        "DBT_LOG_PATH": str(home / "logs"),
+    }
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
+    get_settings.cache_clear()
+    try:
+        yield home
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        get_settings.cache_clear()
+
+
+def entities_of(mapping: Path, entity: str | None) -> list[str]:
+    """Return the entities that a mapping file feeds.
+
+    Args:
+        entity: the one to take; needed where the file does not name its entities.
+
+    Raises:
+        UsageError: the file names none, nor does the caller.
+    """
+    named = list(read_mapping(mapping).entities)
+    if entity is not None:
+        return [entity]
+    if not named:
+        raise UsageError(
+            f"The mapping {mapping} does not say which entity it feeds.",
+            "Add --entity SOURCE.ENTITY, for example --entity product.interactions.",
+        )
+    return named
+
+
+def load_all(
+    entities: Sequence[str], paths: Sequence[str], mapping: Path, file_format: str | None
+) -> list[IngestReport]:
+    """Load the files into each entity."""
+    return [ingest(name, paths, mapping=mapping, file_format=file_format) for name in entities]
+
+
+def build(entities: Sequence[str], selected: Sequence[str] = (), tests: bool = False) -> None:
+    """Build what the entities' sources feed, or the selected models of it.
+
+    The rows of each load are reconciled in any case.
+    """
+    sources = sorted({get_contract(name).source for name in entities})
+    chosen = ["--select", *selected] if selected else []
+    left_out = [] if tests else ["--exclude-resource-type", "unit_test", "test"]
+    run_dbt("build", *chosen, *left_out, "--vars", json.dumps({"sources": sources}), quiet=True)
+
+
+def results(reports: Sequence[IngestReport]) -> list[EntityResult]:
+    """Return what became of the rows, once staging and the tables of quality are built.
+
+    Raises:
+        FootfallError: a row is unaccounted for.
+    """
+    spark = get_session()
+    found = [_result(spark, report) for report in reports]
+    for result in found:
+        known = result.accepted + result.duplicates + result.quarantined + result.not_selected
+        if known != result.rows:
+            raise FootfallError(
+                f"{result.entity}: of {result.rows:,} rows {result.rows - known:,} are unaccounted "
+                "for.",
+                "This is a defect of footfall: please report it, with the mapping.",
+            )
+    return found
+
+
+def _result(spark: SparkSession, report: IngestReport) -> EntityResult:
+    quality = get_settings().schema_of("quality")
+    figures = (
+        spark.table(f"{quality}.dq_load_reconciliation")
+        .where(F.col("source") == report.source)
+        .agg(*(F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in _FIGURES))
+        .first()
+    )
+    assert figures is not None
+    reason = F.explode("reject_reasons").alias("reason")
+    named = spark.table(f"{quality}.dq_quarantine").where(F.col("source") == report.source)
+    kind, value = F.split_part("reason", F.lit(":"), F.lit(1)), F.col("reason")
+    rejects = (
+        named.select(reason)
+        .groupBy(kind.alias("kind"))
+        .agg(F.count("*").alias("rows"), F.collect_set(value).alias("values"))
+        .orderBy(F.desc("rows"), "kind")
+        .collect()
+    )
+    return EntityResult(
+        entity=report.source,
+        files=len(report.loaded),
+        rows=report.rows + report.rows_not_selected,
+        not_selected=report.rows_not_selected,
+        accepted=figures["accepted"],
+        duplicates=figures["duplicates"],
+        quarantined=figures["quarantined"],
+        rejects=[
+            Rejects(
+                reason=row["kind"],
+                rows=row["rows"],
+                examples=sorted(text for text in row["values"] if ":" in text)[:MOST_EXAMPLES],
+            )
+            for row in rejects
+        ],
+        rejected_files=[file.reason for file in report.rejected],
+        unused=report.ignored_columns,
+    )
+
+
+_FIGURES = ("accepted", "duplicates", "quarantined")

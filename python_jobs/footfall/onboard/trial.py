@@ -1,0 +1,147 @@
+"""One command from somebody's own file to a dashboard, in a home of its own: ``footfall try``."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from footfall.errors import FootfallError, UsageError
+from footfall.onboard.load import (
+    EntityResult,
+    Progress,
+    build,
+    entities_of,
+    load_all,
+    own_home,
+    results,
+)
+from footfall.project.tables import TableStatus, table_status
+from footfall.report import build_dashboard
+from footfall.settings import get_settings
+from footfall.spark.session import get_session
+
+HOMES = "try"
+KEPT_FILES = ("mapping.yml", "dashboard.html")
+
+
+class Trial(BaseModel):
+    """What a trial built.
+
+    Attributes:
+        home: its folder; without tables unless they were kept.
+        mapping: the mapping that was used.
+        dashboard: the page.
+        kept: whether the home has its tables still.
+        results: by entity, what became of the rows.
+        tables: that were built.
+        seconds: of each step.
+    """
+
+    home: Path
+    mapping: Path
+    dashboard: Path
+    kept: bool
+    results: list[EntityResult]
+    tables: list[TableStatus]
+    seconds: dict[str, float]
+
+
+def trial_home(path: str, overwrite: bool = False) -> Path:
+    """Return a folder for the trial of a file, in ``<home>/try``; a former trial's is emptied.
+
+    Args:
+        path: the file, folder or glob to try.
+        overwrite: replace tables that a former trial kept.
+
+    Raises:
+        UsageError: a former trial's tables were kept there.
+    """
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(path.rstrip("/")).name.split(".")[0]).strip("-")
+    home = get_settings().home / HOMES / (name or "events")
+    if (home / "warehouse").exists() and not overwrite:
+        raise UsageError(
+            f"{home} has the tables of a trial that was kept.",
+            f"Go on from there with FOOTFALL_HOME={home}, or add --overwrite.",
+        )
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    return home
+
+
+def try_files(
+    path: str,
+    mapping: Path,
+    home: Path,
+    entity: str | None = None,
+    file_format: str | None = None,
+    *,
+    keep: bool = False,
+    progress: Progress | None = None,
+) -> Trial:
+    """Load files through a mapping, build the marts that they feed, and write the dashboard.
+
+    Args:
+        path: a file, a folder or a glob.
+        mapping: the mapping file; it is copied into the home.
+        home: an empty folder, see :func:`trial_home`.
+        entity: ``source.entity``, where the mapping does not name its entities.
+        file_format: parquet, csv or json; by default what the files' names tell.
+        keep: leave the tables in the home.
+        progress: called with steps done, steps in all, and what is being done.
+
+    Raises:
+        UsageError: the mapping, the path or the entity is not usable.
+        FootfallError: no file or no row was accepted, or Spark failed.
+    """
+    used, dashboard = (home / name for name in KEPT_FILES)
+    shutil.copyfile(mapping, used)
+    entities = entities_of(used, entity)
+    trial = Trial(
+        home=home, mapping=used, dashboard=dashboard, kept=keep, results=[], tables=[], seconds={}
+    )
+
+    @contextmanager
+    def timed(name: str, number: int) -> Iterator[None]:
+        if progress:
+            progress(number, 4, name)
+        started = time.perf_counter()
+        yield
+        trial.seconds[name] = time.perf_counter() - started
+
+    with own_home(home):
+        with timed("start Spark", 0):
+            get_session()
+        with timed("load", 1):
+            reports = load_all(entities, [path], used, file_format)
+        if not any(report.loaded for report in reports):
+            reasons = [file.reason for report in reports for file in report.rejected]
+            raise FootfallError(
+                "No file was loaded: " + " ".join(dict.fromkeys(reasons)),
+                f"Correct {used}, and pass it with --mapping.",
+            )
+        with timed("build", 2):
+            build(entities)
+        with timed("dashboard", 3):
+            trial.results = results(reports)
+            build_dashboard(dashboard, get_session(), get_settings())
+            trial.tables = table_status(get_session(), get_settings())
+    if not keep:
+        _forget(home)
+    return trial
+
+
+def _forget(home: Path) -> None:
+    """Remove all that a trial wrote but the mapping and the dashboard."""
+    for path in home.iterdir():
+        if path.name in KEPT_FILES:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,90 @@
+"""A tracker's raw files in ten loads: users, sessions and products as DuckDB counts them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from footfall.generate.trackers import TRACKERS, Tracker, generate_as
+from support.data_sets import DataSet
+from support.thorough import only_thorough
+from support.trackers import raw_events, valid
+
+pytestmark = only_thorough
+
+DAYS, USERS = 10, 150
+BUILT_AFTER = (4, 10)
+SOURCES = ("--vars", json.dumps({"sources": ["product", "app"]}))
+MODELS = (
+    "--select",
+    "+fct_active_users_daily",
+    "+fct_user_product_daily",
+    "dq_load_reconciliation",
+)
+
+DAILY = """
+    select cast(moment as date) as day, count(distinct who) as users
+    from (select moment, who from pages union all select moment, who from products) group by day
+"""
+SESSIONS = """
+    select who, cast(moment as date) as day, count(*) filter (is_first) as sessions, count(*) as actions
+    from (
+        select *, coalesce(
+            moment >= interval 30 minutes
+                + lag(moment) over (partition by who, cast(moment as date) order by moment),
+            true
+        ) as is_first
+        from (select moment, who from pages union all select moment, who from products)
+    )
+    group by who, day
+"""
+PAIRS = """
+    select who, product, cast(moment as date) as day, count(*) filter (kind = 'view') as views,
+        count(*) filter (kind = 'click') as clicks,
+        count(*) filter (kind = 'purchase') as purchases
+    from products group by who, product, day
+"""
+
+
+@pytest.mark.parametrize("tracker", TRACKERS)
+def test_users_sessions_and_products_are_those_of_the_raw_files(
+    tracker: Tracker, data_set: Callable[[str], DataSet], tmp_path: Path
+) -> None:
+    generate_as(tracker, tmp_path / "out", DAYS, USERS, 17)
+    files = tmp_path / "out" / "events"
+    data = data_set(f"as_{tracker}")
+    for number, day in enumerate(sorted(files.iterdir()), start=1):
+        for name in ("product.interactions", "app.interactions"):
+            data.ingest(name, day, mapping=tracker)
+        if number in BUILT_AFTER:
+            data.build(*SOURCES, *MODELS)
+    raw = raw_events(tracker, files)
+    for view in ("products", "pages"):
+        raw.execute(f"create table valid_{view} as {valid(view)}")
+        raw.execute(f"drop view {view}")
+        raw.execute(f"alter table valid_{view} rename to {view}")
+
+    def built(query: str) -> set[tuple[object, ...]]:
+        silver_gold = {layer: data.settings.schema_of(layer) for layer in ("gold", "quality")}
+        return {tuple(row) for row in data.spark.sql(query.format(**silver_gold)).collect()}
+
+    def counted(query: str) -> set[tuple[object, ...]]:
+        return set(raw.sql(query).fetchall())
+
+    daily = counted(DAILY)
+    assert len(daily) == DAYS
+    assert daily == built(
+        "select metric_date, dau from {gold}.fct_active_users_daily "
+        "where definition = 'basic' and segment_type = 'all'"
+    )
+    assert counted(SESSIONS) == built(
+        "select user_id, event_date, count(*), sum(action_count) from {gold}.fct_sessions "
+        "group by user_id, event_date"
+    )
+    assert counted(PAIRS) == built(
+        "select user_id, product_id, event_date, view_count, click_count, purchase_count "
+        "from {gold}.fct_user_product_daily"
+    )
