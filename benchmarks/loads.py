@@ -9,10 +9,10 @@ counts the files of bronze and of the record of files before that load.
 
 from __future__ import annotations
 
+import hashlib
 import json as jsonlib
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Annotated
@@ -83,8 +83,10 @@ def repeat(name: str, loads: int) -> None:
     spark, settings = get_session(), get_settings()
     bronze = get_contract(name).bronze_table(settings)
     record = f"{settings.schema_of('quality')}.dq_ingested_files"
-    [manifest] = Queue(settings.ingest_dir / name).manifests.glob("*.json")
-    offer = Offer(**jsonlib.loads(manifest.read_text()))
+    [((path, size, modified_ns), sha256)] = (
+        Queue(settings.ingest_dir / name).known_content().items()
+    )
+    offer = Offer(path, sha256, size, modified_ns, "parquet", "{}")
     merged = loads - loads % COMPACT_AFTER
     small = range(max(merged, 2), loads + 1)
     steps = [(2, merged)] if merged > 1 else []
@@ -114,7 +116,7 @@ def queue_files(name: str, loads: range, first: Offer) -> None:
     """Put the files of loads into the queue, as their offers did."""
     queue = Queue(get_settings().ingest_dir / name)
     for number in loads:
-        content = sha256(f"{first.sha256}{number}".encode()).hexdigest()
+        content = hashlib.sha256(f"{first.sha256}{number}".encode()).hexdigest()
         queue.put(replace(first, path=f"{first.path}{number}", sha256=content), again=False)
 
 

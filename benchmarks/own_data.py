@@ -8,7 +8,6 @@ scale. At last a folder of 100,000 files that are all loaded already is offered 
 
 from __future__ import annotations
 
-import json as jsonlib
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -116,8 +115,8 @@ def offered_again(files: int) -> list[Row]:
         name = "product.interactions"
         ingest(name, [str(first)])
         queue = Queue(get_settings().ingest_dir / name)
-        [manifest] = queue.manifests.glob("*.json")
-        offered = [Offer(**jsonlib.loads(manifest.read_text()))]
+        [((path, size, modified_ns), content)] = queue.known_content().items()
+        offered = [Offer(path, content, size, modified_ns, "csv", "{}")]
         for number in range(1, files):
             file = landing / f"{number}.csv"
             file.write_text(f"{header}2025-03-01T00:00:00Z,u{number},p,view\n")
@@ -134,7 +133,9 @@ def offered_again(files: int) -> list[Row]:
             queue.put(offered[-1], again=False)
         # As many loads would take an hour; what they leave for the next call is written as they do.
         settled = Settled(get_settings(), get_contract(name), queue)
-        settled.note([offer.sha256 for offer in offered], [])
+        contents = [offer.sha256 for offer in offered]
+        queue.settle(contents)
+        settled.note(contents, [])
 
         def again() -> Work:
             return Work(rows=len(ingest(name, [str(landing)]).skipped))

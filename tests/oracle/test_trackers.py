@@ -1,4 +1,4 @@
-"""A tracker's raw files in ten loads: users, sessions and products as DuckDB counts them."""
+"""Ten loads of a tracker's raw files: users, sessions and products as DuckDB counts them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ DAILY = """
     from (select moment, who from pages union all select moment, who from products) group by day
 """
 SESSIONS = """
-    select who, cast(moment as date) as day, count(*) filter (is_first) as sessions, count(*) as actions
+    select who, cast(moment as date) as day, count(*) filter (is_first) as sessions,
+        count(*) as actions
     from (
         select *, coalesce(
             moment >= interval 30 minutes

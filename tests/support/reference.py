@@ -554,7 +554,8 @@ class Oracle:
         """Return the rows that staging must hold."""
         extra = " replace (coalesce(amount, quantity * price)::decimal(18, 2) as amount)"
         replaced = extra if name == "crm.transactions" else ""
-        query = f"select * exclude (load){replaced} from accepted_{_view(name)}"
+        left_out = "load, event_id" if ENTITIES[name].has_event_id else "load"
+        query = f"select * exclude ({left_out}){replaced} from accepted_{_view(name)}"
         return self.connection.sql(query).to_arrow_table()
 
     # ---------- engagement

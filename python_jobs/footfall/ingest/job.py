@@ -234,6 +234,7 @@ class _Job:
         settled = self.record.sha_loaded | (self.record.sha_rejected - set(self.offers))
         if self.queue.sha_queued() - settled:
             self._stream()
+            self.queue.settle(self.record.sha_loaded | self.record.sha_rejected)
         self.record.compact()
         self._finish()
         return self.report

@@ -1,7 +1,9 @@
 """The queue: a manifest for each accepted file, and the lock that lets one call at a time work.
 
 Spark's file source reads each manifest once and remembers it in its checkpoint. A manifest is named
-by its file's SHA-256, so that the same content is queued once wherever it lies.
+by its file's SHA-256, so that the same content is queued once wherever it lies. Once its file was
+loaded or rejected, a manifest becomes a line of one file beside the checkpoint's own: Spark lists
+the folder at each load.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ import json
 import os
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 from footfall.checksum import sha256_of
@@ -57,8 +60,11 @@ class Queue:
         self.folder = folder
         self.manifests = folder / "queue"
         self.checkpoint = folder / "checkpoint"
+        # It says what the checkpoint has read, and is dropped with it.
+        self.settled = self.checkpoint / "settled.jsonl"
         self.manifests.mkdir(parents=True, exist_ok=True)
         self._known: dict[tuple[str, int, int], str] | None = None
+        self._done: list[dict[str, Any]] | None = None
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -85,7 +91,10 @@ class Queue:
         """
         numbered = (f"{offer.sha256}-{number}.json" for number in count(1))
         names = chain([f"{offer.sha256}.json"], numbered)
-        name = next(name for name in names if not (self.manifests / name).exists())
+        done = {line["name"] for line in self._settled()}
+        name = next(
+            name for name in names if name not in done and not (self.manifests / name).exists()
+        )
         if name != f"{offer.sha256}.json" and not again:
             return
         fresh = self.manifests / f".{name}.{os.getpid()}"
@@ -95,7 +104,50 @@ class Queue:
 
     def sha_queued(self) -> set[str]:
         """Return the files that ever were queued."""
-        return {file.name[:64] for file in self.manifests.glob("[0-9a-f]*.json")}
+        waiting = {file.name[:64] for file in self._waiting()}
+        return waiting | {line["name"][:64] for line in self._settled()}
+
+    def settle(self, done: Collection[str]) -> None:
+        """Take the manifests of files that were loaded or rejected out of the queue.
+
+        It is for the end of a stream: one that was cut off begins with the manifests of the
+        micro-batch that it had in hand.
+
+        Args:
+            done: SHA-256 of the files.
+        """
+        manifests = [file for file in self._waiting() if file.name[:64] in done]
+        if not manifests:
+            return
+        kept = ("path", "sha256", "bytes", "modified_ns")
+        with self.settled.open("a", encoding="utf-8") as lines:
+            for manifest in manifests:
+                offer = json.loads(manifest.read_text())
+                told = {"name": manifest.name} | {name: offer[name] for name in kept}
+                # A line begins with its break: one that a crash cut off stays alone.
+                lines.write("\n" + json.dumps(told))
+            lines.flush()
+            os.fsync(lines.fileno())
+        for manifest in manifests:
+            manifest.unlink()
+        self._known = self._done = None
+
+    def _waiting(self) -> Iterator[Path]:
+        return self.manifests.glob("[0-9a-f]*.json")
+
+    def _settled(self) -> list[dict[str, Any]]:
+        if self._done is None:
+            self._done = list(self._read_settled())
+        return self._done
+
+    def _read_settled(self) -> Iterator[dict[str, Any]]:
+        try:
+            lines = self.settled.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            with suppress(json.JSONDecodeError):
+                yield json.loads(line)
 
     def known_content(self) -> dict[tuple[str, int, int], str]:
         """Return the SHA-256 of queued files by path, size and time of change.
@@ -107,9 +159,11 @@ class Queue:
         return self._known
 
     def _read_known(self) -> dict[tuple[str, int, int], str]:
-        manifests = (json.loads(file.read_text()) for file in self.manifests.glob("[0-9a-f]*.json"))
-        offers = (Offer(**manifest) for manifest in manifests)
-        return {(offer.path, offer.bytes, offer.modified_ns): offer.sha256 for offer in offers}
+        waiting = (json.loads(file.read_text()) for file in self._waiting())
+        return {
+            (offer["path"], offer["bytes"], offer["modified_ns"]): offer["sha256"]
+            for offer in chain(self._settled(), waiting)
+        }
 
     def query_id(self) -> str:
         """Return the id that Spark gave the checkpoint: a new checkpoint has a new one.
@@ -142,13 +196,13 @@ class Queue:
         Args:
             rejected: SHA-256 of the files that must not be tried again unless they are offered.
         """
-        for manifest in self.manifests.glob("[0-9a-f]*.json"):
+        for manifest in self._waiting():
             if manifest.name[:64] in rejected:
                 manifest.unlink()
         self._drop_checkpoint()
 
     def _drop_checkpoint(self) -> None:
-        self._known = None
+        self._known = self._done = None
         # Renamed first: a kill must not leave half a checkpoint.
         dropped = self.folder / "checkpoint.dropped"
         shutil.rmtree(dropped, ignore_errors=True)

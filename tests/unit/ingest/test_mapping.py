@@ -375,6 +375,36 @@ def test_a_file_is_queued_once_and_again_only_after_a_rejection(tmp_path: Path) 
     assert queue.sha_queued() == set()
 
 
+def test_what_was_loaded_leaves_the_queue_and_stays_known(tmp_path: Path) -> None:
+    queue = Queue(tmp_path / "state")
+    loaded, waiting, rejected = (
+        Offer(f"/data/{name}.csv", name * 64, 1, 1, "csv", "{}") for name in "abc"
+    )
+    for offer in (loaded, waiting, rejected):
+        queue.put(offer, again=False)
+    queue.checkpoint.mkdir()
+    queue.settle({loaded.sha256, rejected.sha256})
+    with queue.settled.open("a") as lines:
+        lines.write('\n{"name": "cut o')
+
+    def queued() -> list[str]:
+        return sorted(file.name for file in queue.manifests.iterdir())
+
+    assert queued() == [f"{waiting.sha256}.json"]
+    again = Queue(tmp_path / "state")
+    assert again.sha_queued() == {loaded.sha256, waiting.sha256, rejected.sha256}
+    assert set(again.known_content().values()) == again.sha_queued()
+    again.put(loaded, again=False)
+    assert queued() == [f"{waiting.sha256}.json"]
+    again.put(rejected, again=True)
+    assert queued() == [f"{waiting.sha256}.json", f"{rejected.sha256}-1.json"]
+    again.settle({waiting.sha256, rejected.sha256})
+    assert queued() == []
+    assert len(again.known_content()) == 3
+    again.forget()
+    assert again.sha_queued() == set()
+
+
 def test_a_source_takes_one_ingest_at_a_time(tmp_path: Path) -> None:
     with (
         Queue(tmp_path).lock("shop.clicks"),
