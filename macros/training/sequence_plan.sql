@@ -13,7 +13,7 @@
     {%- if not footfall.plans_run() or not written.changed -%}
         {{ return(plan) }}
     {%- endif -%}
-    {%- if not written.whole and actions.ranges -%}
+    {%- if not written.whole and actions.ranges and actions.dates -%}
         {%- set customers = footfall.customers_of_loads(actions) -%}
         {%- set repaired = footfall.query_dates(
             'select distinct built.dt from ' ~ this ~ ' as built inner join (' ~ customers

@@ -48,6 +48,7 @@ def shop_events(folder: Path) -> Path:
     return file
 
 
+@only_thorough
 def test_try_goes_from_a_file_to_a_dashboard(tmp_path: Path) -> None:
     home = tmp_path / "home"
     tried = footfall(home, "try", str(shop_events(tmp_path)), "--keep", "--json")

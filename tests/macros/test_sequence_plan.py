@@ -185,6 +185,13 @@ def test_late_actions_of_nobody_who_was_shown_something_later_repair_nothing(
     assert plan["written"]["loads"] == {"shop.clicks": 2}
 
 
+def test_new_loads_without_an_accepted_action_repair_nothing(sequences: Plan) -> None:
+    rejected = NOTHING | {"changed": True, "ranges": {"shop.clicks": (1, 2)}}
+    plan = sequences(change("2025-03-18"), rejected, ("2025-03-11",))
+    assert (plan["repaired"], plan["written"]["dates"]) == ([], ["2025-03-18"])
+    assert not plan["late_customers"]
+
+
 def test_a_backfill_of_actions_rewrites_all_days_after_them(sequences: Plan) -> None:
     plan = sequences(change("2025-03-12", is_new=False), change("2025-03-12", is_new=False),
                      ("2025-03-13", "2025-03-18"))  # fmt: skip
