@@ -47,7 +47,8 @@ PLAIN = f"""
         ) as event_time,
         'user ' || hash(i, 1) % 50000 as user_id,
         'product ' || cast(power(hash(i, 2) % 10000 / 10000.0, 3) * 5000 as int) as product_id,
-        ['view', 'view', 'view', 'click', 'purchase'][cast(1 + hash(i, 3) % 5 as bigint)] as event_type
+        ['view', 'view', 'view', 'click', 'purchase'][cast(1 + hash(i, 3) % 5 as bigint)]
+            as event_type
     from range({{rows}}) as t(i)
 """
 
