@@ -16,6 +16,7 @@ import pytest
 from footfall.continuous import Turns
 from footfall.errors import UsageError
 from footfall.generate import generate
+from footfall.generate.trackers import EVENTS_FOLDER, generate_as, tracker_mapping
 from footfall.project.turns import RECORD, Turn, last_turn
 from footfall.settings import Settings
 from support.main_job import environment, finished, start
@@ -50,6 +51,22 @@ def test_a_folder_without_an_entity_is_refused(what: str, tmp_path: Path) -> Non
         Turns(landing, Settings(home=tmp_path / "home"))
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("columns: {user_id: u}", "does not say which entities it feeds"),
+        ("entities: {ads.clicks: {}}", "feeds ads.clicks"),
+    ],
+)
+def test_a_mapping_of_a_landing_folder_names_entities_that_are_built(
+    text: str, problem: str, tmp_path: Path
+) -> None:
+    mapping = tmp_path / "mapping.yml"
+    mapping.write_text(text)
+    with pytest.raises(UsageError, match=problem):
+        Turns(tmp_path, Settings(home=tmp_path / "home"), mapping=mapping)
+
+
 def test_an_idle_turn_leaves_no_record_and_passes_over_hidden_files(tmp_path: Path) -> None:
     (tmp_path / "product" / "interactions").mkdir(parents=True)
     turns = Turns(tmp_path, Settings(home=tmp_path / "home"), say=lambda _line: None)
@@ -76,6 +93,21 @@ def test_the_newest_turn_is_read_back_and_told_in_a_line(tmp_path: Path) -> None
         "2025-08-01 10:00:00 UTC  2 files, 3,000 rows (2,000 rows/s), 0 files rejected, "
         "22 nodes built in 20 s, lag 62 s"
     )
+
+
+@only_thorough
+@pytest.mark.timeout(1800)
+def test_turns_take_files_of_another_shape_into_all_entities_that_the_mapping_names(
+    tmp_path: Path,
+) -> None:
+    landing, home = tmp_path / "landing", tmp_path / "home"
+    truth = generate_as("segment", landing, 2, 40, 5)
+    mapped = ("--mapping", str(tracker_mapping("segment")))
+    finished(footfall_run(home, landing / EVENTS_FOLDER, *mapped))
+    [turn] = turns_of(home)
+    assert turn["files"] == {"product.interactions": 2, "app.interactions": 2}
+    assert int(str(turn["rows"])) > truth["events"] / 2
+    assert "Nothing new." in finished(footfall_run(home, landing / EVENTS_FOLDER, *mapped))
 
 
 @only_thorough

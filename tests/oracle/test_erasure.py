@@ -156,7 +156,8 @@ def _add_newest_day(person: Landing) -> None:
 def _add_two_people_keys(person: Landing, others: Landing) -> None:
     """A transaction was delivered for the person, and later for others on other days.
 
-    The last of them lies on a day that no table can hold.
+    The last of them lies on a day that no table can hold. An event, too, came under its id for the
+    person first, and for somebody else on the same day.
     """
 
     def paid(customer: int, day: date, price: int) -> pa.Table:
@@ -166,8 +167,16 @@ def _add_two_people_keys(person: Landing, others: Landing) -> None:
             transaction_time=at(day), transaction_status="completed",
         )  # fmt: skip
 
+    def seen(user: str, hour: int) -> pa.Table:
+        return one_row(
+            "product.interactions", event_time=at(START, hour), user_id=user, product_id="p1",
+            interaction_type="view", event_id="shared",
+        )  # fmt: skip
+
     person.write(1, "crm.transactions", "first.parquet", paid(CUSTOMER, START, 10))
+    person.write(1, "product.interactions", "first.parquet", seen(USER, 8))
     for landing in (person, others):
+        landing.write(2, "product.interactions", "later.parquet", seen("somebody", 9))
         later = pa.concat_tables(
             [
                 paid(SOMEBODY, START - timedelta(days=40), 20),
