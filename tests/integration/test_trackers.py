@@ -85,7 +85,7 @@ def test_bronze_holds_what_the_raw_files_say(
         assert load(name, tracker_mapping(tracker), files).rows == 0
 
 
-def test_a_row_takes_the_first_rule_that_fits_and_a_row_for_each_element(
+def test_a_row_is_of_the_first_kind_that_fits_and_each_element_becomes_one(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     mapping = write_mapping(
@@ -93,7 +93,7 @@ def test_a_row_takes_the_first_rule_that_fits_and_a_row_for_each_element(
         """
         columns: {event_time: at, user_id: [user.id, device], event_id: id}
         where: {v: 2}
-        rules:
+        kinds:
           - where: {name: [seen]}
             columns: {product_id: what.id, interaction_type: {constant: view}}
           - where: {name: [seen, ordered]}

@@ -360,7 +360,7 @@ def _print_ingested(entity: str, report: IngestReport) -> None:
     )
     if report.rows_not_selected:
         left_out = count(report.rows_not_selected, "row")
-        print_line(f"{left_out} left out: the mapping's `where` does not select them.")
+        print_line(f"{left_out} left out: the mapping does not select them.")
     if report.ignored_columns:
         print_line(f"Columns that nothing uses: {', '.join(report.ignored_columns)}.")
     if report.conversions:

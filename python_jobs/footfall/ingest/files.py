@@ -35,7 +35,7 @@ from footfall.ingest.mapping import (
     CsvOptions,
     FileFormat,
     Mapping,
-    Rule,
+    RowKind,
     source_path,
 )
 from footfall.ingest.types import (
@@ -117,12 +117,12 @@ class Below:
     Attributes:
         root: the column it lies in.
         steps: from the column's value down.
-        rule: number of the rule whose list the steps go through with ``[]``.
+        row_kind: number of the kind of row whose list the steps go through with ``[]``.
     """
 
     root: PhysicalColumn
     steps: tuple[Step, ...]
-    rule: int | None = None
+    row_kind: int | None = None
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,11 @@ class FileShape:
     rows: int | None = field(default=None, compare=False)
     sample: tuple[dict[str, Any], ...] = field(default=(), compare=False, repr=False)
 
-    def find(self, name: str, rule: int | None = None) -> PhysicalColumn | None:
+    def find(self, name: str, row_kind: int | None = None) -> PhysicalColumn | None:
         """Return the column that a name stands for, or the value within one that a path leads to.
 
         Args:
-            rule: number of the rule that names it.
+            row_kind: number of the kind of row that names it.
         """
         present = {column.name: column for column in self.columns}
         if name in present:
@@ -164,7 +164,7 @@ class FileShape:
         if not path.is_nested:
             return root
         kind = type_at(root.type, path.steps)
-        of_list = rule if path.list_path is not None else None
+        of_list = row_kind if path.list_path is not None else None
         below = Below(root, path.steps, of_list)
         return None if kind is None else PhysicalColumn(path.text, kind, below=below)
 
@@ -192,7 +192,7 @@ class ListPlan:
 
 
 @dataclass(frozen=True)
-class RulePlan:
+class KindPlan:
     """How rows of one kind become rows of the contract, in files of one shape."""
 
     columns: tuple[ColumnPlan, ...]
@@ -200,7 +200,7 @@ class RulePlan:
     each: ListPlan | None = None
 
     def values(self) -> Iterator[PhysicalColumn]:
-        """Yield the columns and nested values that the rule reads."""
+        """Yield the columns and nested values that rows of the kind need."""
         for plan in self.columns:
             yield from plan.sources
             yield from plan.clock or ()
@@ -219,18 +219,18 @@ class ReadPlan:
     """
 
     shape: FileShape
-    rules: tuple[RulePlan, ...]
+    kinds: tuple[KindPlan, ...]
     ignored: tuple[str, ...] = ()
     conversions: tuple[str, ...] = ()
 
     @property
     def multiplies(self) -> bool:
         """Whether a row of a file may give several rows."""
-        return any(rule.each is not None for rule in self.rules)
+        return any(row_kind.each is not None for row_kind in self.kinds)
 
     def used(self) -> list[PhysicalColumn]:
         """Return the columns and nested values that the plan reads, each once."""
-        lists = [rule.each.source for rule in self.rules if rule.each]
+        lists = [row_kind.each.source for row_kind in self.kinds if row_kind.each]
         return list(dict.fromkeys([*self._values(), *lists]))
 
     def nested(self) -> list[PhysicalColumn]:
@@ -244,15 +244,15 @@ class ReadPlan:
     def ways_below(self, root: PhysicalColumn) -> list[tuple[Step, ...]]:
         """Return the ways from a column's value down to all that the plan reads of it."""
         ways = [source.steps for source in self._values() if source.root == root]
-        for each in (rule.each for rule in self.rules if rule.each):
+        for each in (row_kind.each for row_kind in self.kinds if row_kind.each):
             if each.source.root == root:
                 ways.append((*each.source.steps, Every()))
                 ways += [(*each.source.steps, Every(), Field(name)) for name in each.where]
         return [way for way in dict.fromkeys(ways) if way]
 
     def _values(self) -> Iterator[PhysicalColumn]:
-        for rule in self.rules:
-            yield from rule.values()
+        for row_kind in self.kinds:
+            yield from row_kind.values()
 
 
 def expand_paths(
@@ -570,52 +570,54 @@ def plan_read(file: DataPath, shape: FileShape, contract: Contract, mapping: Map
             names each, what was found, what was expected and the fix.
     """
     planned = [
-        _Planner(shape, contract, rule, number).plan()
-        for number, rule in enumerate(mapping.all_rules())
+        _Planner(shape, contract, row_kind, number).plan()
+        for number, row_kind in enumerate(mapping.all_kinds())
     ]
-    if problems := dict.fromkeys(problem for _rule, found in planned for problem in found):
+    if problems := dict.fromkeys(problem for _kind, found in planned for problem in found):
         raise FileRejectedError(f"{file}: " + "; ".join(problems))
-    plan = ReadPlan(replace(shape, sample=()), tuple(rule for rule, _problems in planned))
+    plan = ReadPlan(replace(shape, sample=()), tuple(row_kind for row_kind, _problems in planned))
     used = {column.name for column in plan.columns()}
     ignored = tuple(column.name for column in shape.columns if column.name not in used)
     return replace(plan, ignored=ignored, conversions=tuple(_conversions(plan)))
 
 
-def selects(rule: Rule, row: dict[str, Any]) -> bool:
-    """Return whether a row of a file, as a JSON object, is of the kind that a rule is for."""
+def selects(row_kind: RowKind, row: dict[str, Any]) -> bool:
+    """Return whether a row of a file, as a JSON object, is of a kind."""
     return all(
         any(as_text(value) in wanted for value in values_at(row, source_path(name)))
-        for name, wanted in rule.where.items()
+        for name, wanted in row_kind.where.items()
     )
 
 
 class _Planner:
-    """Plans one rule of a mapping for files of one shape, and notes what does not fit.
+    """Plans one kind of row of a mapping for files of one shape, and notes what does not fit.
 
     Args:
-        number: of the rule.
+        number: of the kind.
     """
 
-    def __init__(self, shape: FileShape, contract: Contract, rule: Rule, number: int) -> None:
+    def __init__(
+        self, shape: FileShape, contract: Contract, row_kind: RowKind, number: int
+    ) -> None:
         self.shape = shape
         self.contract = contract
-        self.rule = rule
+        self.row_kind = row_kind
         self.number = number
         self.present = {column.name: column for column in shape.columns}
         self.problems: list[str] = []
-        self.rows = [row for row in shape.sample if selects(rule, row)]
+        self.rows = [row for row in shape.sample if selects(row_kind, row)]
 
-    def plan(self) -> tuple[RulePlan, list[str]]:
+    def plan(self) -> tuple[KindPlan, list[str]]:
         """Return the plan, and what keeps the file from being read by it."""
         columns = tuple(self._column(column) for column in self.contract.columns)
         where = []
-        for name, values in self.rule.where.items():
+        for name, values in self.row_kind.where.items():
             source = self.shape.find(name)
             if source is None or (not self.shape.complete and not self._in_sample(name)):
                 self.problems.append(f"column {name!r}, by which `where` selects, is missing")
             else:
                 where.append((source, tuple(values)))
-        return RulePlan(columns, tuple(where), self._each()), self.problems
+        return KindPlan(columns, tuple(where), self._each()), self.problems
 
     def _in_sample(self, name: str) -> bool:
         """Return whether some object of the sample has the column of a name or path."""
@@ -635,11 +637,11 @@ class _Planner:
         return any(True for row in self.rows for _value in values_at(row, path))
 
     def _column(self, column: Column) -> ColumnPlan:
-        mapped = self.rule.columns.get(column.name)
-        names = self.rule.sources_of(column.name)
+        mapped = self.row_kind.columns.get(column.name)
+        names = self.row_kind.sources_of(column.name)
         found = [name for name in names if self._has(name)]
-        # Where none of the first objects is of the rule's kind, they tell nothing.
-        told = bool(self.rows) or not (self.shape.sample and self.rule.where)
+        # Where none of the first objects is of the kind, they tell nothing.
+        told = bool(self.rows) or not (self.shape.sample and self.row_kind.where)
         if column.required and names and not found and told:
             self.problems.append(_missing(column, names, self._known()))
         sources = [self.shape.find(name, self.number) for name in names]
@@ -679,7 +681,7 @@ class _Planner:
         return None if sent is None or received is None else (sent, received)
 
     def _each(self) -> ListPlan | None:
-        each = self.rule.each
+        each = self.row_kind.each
         if each is None:
             return None
         source = self.shape.find(each.list_)
@@ -691,7 +693,7 @@ class _Planner:
 
     def _known(self) -> list[str]:
         """Return the columns, or below them the paths, that a missing one may have meant."""
-        if any(source_path(name).is_nested for name in self.rule.names()):
+        if any(source_path(name).is_nested for name in self.row_kind.names()):
             return known_paths(self.shape, self.rows or self.shape.sample)
         return list(self.present)
 
@@ -741,7 +743,7 @@ def _stored_paths(name: str, kind: Any) -> Iterator[str]:
 def _conversions(plan: ReadPlan) -> Iterable[str]:
     if plan.shape.file_format != "parquet":
         return
-    for column_plan in (columns for rule in plan.rules for columns in rule.columns):
+    for column_plan in (columns for row_kind in plan.kinds for columns in row_kind.columns):
         column = column_plan.column
         if column_plan.mapped is None:
             for source in column_plan.sources:

@@ -181,7 +181,7 @@ def plan_of_messages(topic: str, contract: Contract, mapping: Mapping) -> ReadPl
         UsageError: the mapping does not fit.
     """
     own = {column.name for column in contract.columns}
-    named = (name for rule in mapping.all_rules() for name in rule.names())
+    named = (name for row_kind in mapping.all_kinds() for name in row_kind.names())
     present = dict.fromkeys([*own, *(source_path(name).root for name in named)])
     columns = tuple(PhysicalColumn(name, pa.string()) for name in present)
     try:

@@ -13,7 +13,7 @@ A mapping is a YAML file::
 
 A contract column that ``columns`` does not mention is taken by its own name where the file has it.
 A name may be a path into nested values (:mod:`footfall.ingest.fields`). Where the rows of a file
-are of several kinds, ``rules`` says for each kind what ``where``, ``each`` and ``columns`` would
+are of several kinds, ``kinds`` says for each kind what ``where``, ``each`` and ``columns`` would
 say; where a file feeds several entities, ``entities`` has a mapping for each::
 
     entities:
@@ -21,7 +21,7 @@ say; where a file feeds several entities, ``entities`` has a mapping for each::
         columns:
           event_time: timestamp
           user_id: [userId, anonymousId]     # in each row the first that is there
-        rules:                               # the first whose `where` fits the row
+        kinds:                               # the first whose `where` fits the row
           - where: {event: Product Viewed}
             columns: {product_id: properties.product_id, interaction_type: {constant: view}}
           - where: {event: Order Completed}
@@ -217,7 +217,7 @@ class EachMapping(_Strict):
 Columns = dict[str, Annotated[ColumnMapping, BeforeValidator(_column)]]
 
 
-class Rule(_Strict):
+class RowKind(_Strict):
     """How rows of one kind become rows of the contract.
 
     Attributes:
@@ -240,7 +240,7 @@ class Rule(_Strict):
         return mapped.items.sources if mapped.items else mapped.from_ or [column]
 
     def names(self) -> list[str]:
-        """Return all source columns and paths that the rule names."""
+        """Return all source columns and paths that the kind names."""
         names = list(self.where)
         for column, mapped in self.columns.items():
             names += self.sources_of(column)
@@ -252,13 +252,13 @@ class Rule(_Strict):
         return names
 
     @model_validator(mode="after")
-    def _paths_agree(self) -> Rule:
+    def _paths_agree(self) -> RowKind:
         if problem := self.problem():
             raise ValueError(problem)
         return self
 
     def problem(self) -> str | None:
-        """Return what the rule's paths say that no row can be made of."""
+        """Return what the kind's paths say that no row can be made of."""
         paths = [source_path(name) for name in self.names()]
         this = self.each.list_ if self.each else None
         for path in paths:
@@ -267,44 +267,48 @@ class Rule(_Strict):
         return conflict(path for path in paths if path.text != this)
 
 
-class Mapping(Rule):
+class Mapping(RowKind):
     """A mapping for one entity; empty, it takes every contract column by its own name.
 
     Attributes:
         format: of the files, where their names do not tell it.
         csv: how CSV files are written.
-        rules: for rows of several kinds; each row goes by the first whose ``where`` fits it.
+        kinds: for rows of several kinds; each row goes by the first whose ``where`` fits it.
             ``where`` and ``columns`` beside them hold for all of them.
     """
 
     description: str = ""
     format: FileFormat | None = None
     csv: CsvOptions = CsvOptions()
-    rules: Annotated[list[Rule], Field(max_length=100)] = []
+    kinds: Annotated[list[RowKind], Field(max_length=100)] = []
 
     def problem(self) -> str | None:
-        """Return what the rules say that no row can be made of."""
-        if not self.rules:
+        """Return what the kinds say that no row can be made of."""
+        if not self.kinds:
             return super().problem()
         if self.each:
-            return "`each` belongs into a rule, where there are `rules`"
-        problems = ((number, rule.problem()) for number, rule in enumerate(self.all_rules()))
-        return next((f"rules.{number}: {text}" for number, text in problems if text), None)
+            return "`each` belongs into a kind, where there are `kinds`"
+        problems = (
+            (number, row_kind.problem()) for number, row_kind in enumerate(self.all_kinds())
+        )
+        return next((f"kinds.{number}: {text}" for number, text in problems if text), None)
 
-    def all_rules(self) -> list[Rule]:
-        """Return the rules, each with what holds for all of them."""
+    def all_kinds(self) -> list[RowKind]:
+        """Return the kinds, each with what holds for all of them."""
         return [
             # What they say together is validated by the mapping.
-            Rule.model_construct(
-                where=self.where | rule.where, each=rule.each, columns=self.columns | rule.columns
+            RowKind.model_construct(
+                where=self.where | row_kind.where,
+                each=row_kind.each,
+                columns=self.columns | row_kind.columns,
             )
-            for rule in self.rules or [Rule.model_construct(each=self.each)]
+            for row_kind in self.kinds or [RowKind.model_construct(each=self.each)]
         ]
 
     @property
     def selects(self) -> bool:
         """Whether a row of a file may give no row, or several."""
-        return bool(self.where or self.rules or self.each)
+        return bool(self.where or self.kinds or self.each)
 
     def canonical(self) -> str:
         """Return the mapping as JSON, the same for equal mappings."""
@@ -322,9 +326,9 @@ class MappingFile(Mapping):
 
     @model_validator(mode="after")
     def _one_place(self) -> MappingFile:
-        if self.entities and (self.columns or self.where or self.rules or self.each):
+        if self.entities and (self.columns or self.where or self.kinds or self.each):
             raise ValueError(
-                "`entities` has the mappings; put `columns`, `where`, `each` and `rules` into them"
+                "`entities` has the mappings; put `columns`, `where`, `each` and `kinds` into them"
             )
         return self
 
@@ -429,14 +433,14 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 def contract_problems(mapping: Mapping, contract: Contract) -> Iterator[str]:
     """Yield what a mapping says that its contract does not allow, with the key."""
-    yield from _rule_problems(mapping, contract, "")
-    for number, rule in enumerate(mapping.rules):
-        yield from _rule_problems(rule, contract, f"rules.{number}.")
+    yield from _kind_problems(mapping, contract, "")
+    for number, row_kind in enumerate(mapping.kinds):
+        yield from _kind_problems(row_kind, contract, f"kinds.{number}.")
 
 
-def _rule_problems(rule: Rule, contract: Contract, above: str) -> Iterator[str]:
+def _kind_problems(row_kind: RowKind, contract: Contract, above: str) -> Iterator[str]:
     contract_columns = {column.name: column for column in contract.columns}
-    for name, mapped in rule.columns.items():
+    for name, mapped in row_kind.columns.items():
         key = f"{above}columns.{name}"
         if name not in contract_columns:
             close = difflib.get_close_matches(name, contract_columns, n=1)

@@ -20,10 +20,10 @@ from footfall.ingest.fields import Every, elements_with, json_type, stored_type,
 from footfall.ingest.files import (
     NO_FOLDER_VALUE,
     ColumnPlan,
+    KindPlan,
     ListPlan,
     PhysicalColumn,
     ReadPlan,
-    RulePlan,
 )
 from footfall.ingest.mapping import ColumnMapping, ItemsMapping, Mapping
 from footfall.ingest.types import (
@@ -44,7 +44,7 @@ SOURCE_FILE = "_source_file"
 ERRORS = "_ingest_errors"
 KAFKA = "_kafka"
 SELECTED = "_selected"
-RULE = "_rule"
+ROW_KIND = "_row_kind"
 ELEMENT = "_element"
 UNREADABLE_ROW = "__footfall_unreadable_row"
 SHOWN_CHARACTERS = 100
@@ -164,7 +164,7 @@ def _converted(
             F.when(unreadable_row.isNotNull(), _problem("row_unreadable", unreadable_row))
         )
     for number, column in enumerate(contract.columns):
-        value = _by_rule(plan, number, names, column.name == contract.message_id)
+        value = _by_kind(plan, number, names, column.name == contract.message_id)
         columns.append(value.value.alias(column.name))
         if value.unmapped is not None:
             problem = _problem(f"{column.name}_unmapped", value.source)
@@ -173,7 +173,7 @@ def _converted(
             F.when(value.unreadable, _problem(f"{column.name}_unreadable", value.source))
         )
     found = F.array_compact(F.array(*problems))
-    selected = F.lit(True) if RULE not in rows.columns else F.col(RULE).isNotNull()
+    selected = F.lit(True) if ROW_KIND not in rows.columns else F.col(ROW_KIND).isNotNull()
     if UNREADABLE_ROW in rows.columns:
         # It does not tell whether it would have been selected.
         selected = selected | F.col(UNREADABLE_ROW).isNotNull()
@@ -186,26 +186,26 @@ def _converted(
     )
 
 
-def _by_rule(plan: ReadPlan, number: int, names: Names, is_message_id: bool) -> _Value:
-    """Return a contract column, by its number, of each row as the row's rule says.
+def _by_kind(plan: ReadPlan, number: int, names: Names, is_message_id: bool) -> _Value:
+    """Return a contract column, by its number, of each row as the row's kind says.
 
     Args:
         is_message_id: the id of a message counts the elements of its list, if each becomes a row.
     """
-    plans = [rule.columns[number] for rule in plan.rules]
+    plans = [row_kind.columns[number] for row_kind in plan.kinds]
     values = [_contract_value(column, plan, names) for column in plans]
     if is_message_id and plan.multiplies:
         values = [
             replace(value, value=F.concat(value.value, F.lit("/"), F.col(ELEMENT)))
-            if rule.each
+            if row_kind.each
             else value
-            for value, rule in zip(values, plan.rules, strict=True)
+            for value, row_kind in zip(values, plan.kinds, strict=True)
         ]
     if len(values) == 1 or (not is_message_id and all(column == plans[0] for column in plans)):
         return values[0]
 
     def pick(parts: Sequence[Column]) -> Column:
-        cases = [F.when(F.col(RULE) == rule, part) for rule, part in enumerate(parts)]
+        cases = [F.when(F.col(ROW_KIND) == row_kind, part) for row_kind, part in enumerate(parts)]
         return F.coalesce(*cases)
 
     def picked(parts: Sequence[Column]) -> Column:
@@ -221,7 +221,7 @@ def _by_rule(plan: ReadPlan, number: int, names: Names, is_message_id: bool) -> 
 
 
 def _flattened(raw: DataFrame, names: Names, plan: ReadPlan) -> tuple[DataFrame, Names]:
-    """Add each row's rule and the nested values; where a rule says so, a row for each element."""
+    """Add each row's kind and the nested values; where its kind says so, a row for each element."""
     parsed: dict[PhysicalColumn, Column] = {}
     for root, name in names.items():
         if ways := plan.ways_below(root):
@@ -233,24 +233,26 @@ def _flattened(raw: DataFrame, names: Names, plan: ReadPlan) -> tuple[DataFrame,
     def plain(source: PhysicalColumn) -> Column:
         return value_of(roots[source.root], source.steps) if source.below else F.col(names[source])
 
-    if len(plan.rules) > 1 or plan.rules[0].where:
-        cases = [F.when(_fits(rule, plain), number) for number, rule in enumerate(plan.rules)]
-        rows = rows.withColumn(RULE, F.coalesce(*cases))
+    if len(plan.kinds) > 1 or plan.kinds[0].where:
+        cases = [
+            F.when(_fits(row_kind, plain), number) for number, row_kind in enumerate(plan.kinds)
+        ]
+        rows = rows.withColumn(ROW_KIND, F.coalesce(*cases))
     elif plan.multiplies:
-        rows = rows.withColumn(RULE, F.lit(0))
+        rows = rows.withColumn(ROW_KIND, F.lit(0))
     lists: dict[int, str] = {}
     if plan.multiplies:
-        for number, rule in enumerate(plan.rules):
-            if rule.each:
+        for number, row_kind in enumerate(plan.kinds):
+            if row_kind.each:
                 lists[number] = f"_list{number}"
-                rows = rows.withColumn(lists[number], _elements(rule.each, roots))
+                rows = rows.withColumn(lists[number], _elements(row_kind.each, roots))
         rows = _row_for_each(rows, lists)
     nested = {source: f"n{index}" for index, source in enumerate(plan.nested())}
     values = []
     for source, name in nested.items():
         assert source.below is not None
-        if source.below.rule is not None:
-            element = F.get(F.col(lists[source.below.rule]), F.col(ELEMENT))
+        if source.below.row_kind is not None:
+            element = F.get(F.col(lists[source.below.row_kind]), F.col(ELEMENT))
             below = source.steps[source.steps.index(Every()) + 1 :]
             values.append(value_of(element, below).alias(name))
         else:
@@ -258,10 +260,10 @@ def _flattened(raw: DataFrame, names: Names, plan: ReadPlan) -> tuple[DataFrame,
     return rows.select("*", *values), names | nested
 
 
-def _fits(rule: RulePlan, value: Callable[[PhysicalColumn], Column]) -> Column:
+def _fits(row_kind: KindPlan, value: Callable[[PhysicalColumn], Column]) -> Column:
     conditions = [
         F.coalesce(value(source).cast("string").isin(list(wanted)), F.lit(False))
-        for source, wanted in rule.where
+        for source, wanted in row_kind.where
     ]
     return reduce(lambda left, right: left & right, conditions, F.lit(True))
 
@@ -274,7 +276,7 @@ def _elements(each: ListPlan, roots: dict[PhysicalColumn, Column]) -> Column:
 def _row_for_each(rows: DataFrame, lists: dict[int, str]) -> DataFrame:
     """Give each element of a row's list a row, with its position; without one, none is selected."""
     cases = [
-        F.when(F.col(RULE) == number, F.coalesce(F.array_size(name), F.lit(1)))
+        F.when(F.col(ROW_KIND) == number, F.coalesce(F.array_size(name), F.lit(1)))
         for number, name in lists.items()
     ]
     size = F.coalesce(*cases, F.lit(1))
@@ -282,7 +284,7 @@ def _row_for_each(rows: DataFrame, lists: dict[int, str]) -> DataFrame:
         F.array().cast("array<int>")
     )
     rows = rows.select("*", F.explode_outer(positions).alias(ELEMENT))
-    return rows.withColumn(RULE, F.when(F.col(ELEMENT).isNotNull(), F.col(RULE)))
+    return rows.withColumn(ROW_KIND, F.when(F.col(ELEMENT).isNotNull(), F.col(ROW_KIND)))
 
 
 def _problem(label: str, source: Column) -> Column:

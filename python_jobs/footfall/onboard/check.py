@@ -175,10 +175,10 @@ def _shown(
 def _selected(
     file: DataPath, shape: FileShape, mapping: Mapping
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the numbers and values of the first rows that some rule of the mapping is for."""
-    rules = mapping.all_rules()
+    """Yield the numbers and values of the first rows that the mapping has a kind for."""
+    kinds = mapping.all_kinds()
     for number, row in enumerate(islice(sample_rows(file, shape, mapping.csv), SAMPLE_ROWS)):
-        if any(selects(rule, row) for rule in rules):
+        if any(selects(row_kind, row) for row_kind in kinds):
             yield number, row
 
 

@@ -47,7 +47,7 @@ class EntityResult(BaseModel):
         entity: ``source.entity``.
         files: that were loaded.
         rows: that the mapping made of the files.
-        not_selected: that its ``where`` and its rules pass over.
+        not_selected: that are of no kind that the mapping takes.
         accepted: that reached staging.
         duplicates: repetitions of an accepted one.
         quarantined: that break a rule.

@@ -286,13 +286,13 @@ def test_a_missing_required_column_is_refused_with_a_near_name(tmp_path: Path) -
 def test_a_missing_optional_column_is_null_and_unused_columns_are_named(tmp_path: Path) -> None:
     plan = plan_of(clicks(tmp_path, extra=pa.array(["x"])), "shop.clicks")
     assert plan.ignored == ("extra",)
-    assert [column.column.name for column in plan.rules[0].columns if not column.sources] == ["dt"]
+    assert [column.column.name for column in plan.kinds[0].columns if not column.sources] == ["dt"]
 
 
 def test_of_several_names_all_that_the_file_has_are_read(tmp_path: Path) -> None:
     file = clicks(tmp_path, b=pa.array([1]), c=pa.array([1]))
     plan = plan_of(file, "shop.clicks", {"columns": {"customer_id": ["a", "b", "c"]}})
-    chosen = {column.column.name: column.sources for column in plan.rules[0].columns}["customer_id"]
+    chosen = {column.column.name: column.sources for column in plan.kinds[0].columns}["customer_id"]
     assert [source.name for source in chosen] == ["b", "c"]
     assert set(plan.ignored) == {"customer_id"}
 

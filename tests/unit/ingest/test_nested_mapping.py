@@ -1,4 +1,4 @@
-"""Mappings with paths, rules, lists and folder values: what is planned and what is refused."""
+"""Mappings with paths, kinds, lists and folder values: what is planned and what is refused."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def plan_of(folder: Path, mapping: dict[str, Any], *rows: dict[str, Any]) -> Rea
     return plan_read(file, inspect(file, "json", columns.csv), INTERACTIONS, columns)
 
 
-def sources(plan: ReadPlan, rule: int = 0) -> dict[str, list[str]]:
+def sources(plan: ReadPlan, row_kind: int = 0) -> dict[str, list[str]]:
     return {
         column.column.name: [source.name for source in column.sources]
-        for column in plan.rules[rule].columns
+        for column in plan.kinds[row_kind].columns
     }
 
 
@@ -88,11 +88,11 @@ def test_a_path_that_leads_nowhere_is_named_with_those_that_are_there(tmp_path: 
 
 
 def test_rows_of_another_kind_say_nothing_about_a_rule(tmp_path: Path) -> None:
-    rules = [
+    kinds = [
         {"where": {"kind": "view"}, "columns": {"product_id": "what.id"}},
         {"where": {"kind": "buy"}, "columns": {"product_id": "order.id"}},
     ]
-    mapping = {"columns": COLUMNS, "rules": rules}
+    mapping = {"columns": COLUMNS, "kinds": kinds}
     assert sources(plan_of(tmp_path, mapping, ROW), 1)["product_id"] == ["order.id"]
     with pytest.raises(FileRejectedError, match=r"'order\.id'"):
         plan_of(tmp_path, mapping, ROW, ROW | {"kind": "buy"})
@@ -102,8 +102,8 @@ def test_the_elements_of_a_list_need_the_list(tmp_path: Path) -> None:
     columns = COLUMNS | {"product_id": "items[].id"}
     with pytest.raises(ValueError, match="add `each: items`"):
         Mapping.model_validate({"columns": columns})
-    with pytest.raises(ValueError, match=r"rules\.0: 'items\[\]\.id'"):
-        Mapping.model_validate({"columns": columns, "rules": [{"where": {"kind": "buy"}}]})
+    with pytest.raises(ValueError, match=r"kinds\.0: 'items\[\]\.id'"):
+        Mapping.model_validate({"columns": columns, "kinds": [{"where": {"kind": "buy"}}]})
     plan = plan_of(tmp_path, {"columns": columns, "each": "items"}, ROW | {"items": [{"id": "p"}]})
     assert plan.multiplies
     assert not plan_of(tmp_path, {"columns": COLUMNS}, ROW).multiplies
@@ -159,9 +159,9 @@ def test_folders_give_values_unless_the_file_has_the_column(tmp_path: Path) -> N
         ("entities: {product.interactions: {}}\ncolumns: {}\nwhere: {a: b}", "put `columns`"),
         ("columns: {user_id: {from: a, clock: {sent: s, received: r}}}", "only for a timestamp"),
         ("columns: {user_id: a.b, product_id: a.b.c}", "'a.b' is read as a value"),
-        ("each: items\nrules: [{where: {a: b}}]", "`each` belongs into a rule"),
-        ("rules: [{columns: {user: a}}]", "rules.0.columns.user: product.interactions has no"),
-        ("rules: [{columns: {interaction_type: {constant: look}}}]", "'look' is not one of"),
+        ("each: items\nkinds: [{where: {a: b}}]", "`each` belongs into a kind"),
+        ("kinds: [{columns: {user: a}}]", "kinds.0.columns.user: product.interactions has no"),
+        ("kinds: [{columns: {interaction_type: {constant: look}}}]", "'look' is not one of"),
     ],
 )
 def test_what_a_mapping_cannot_mean_is_refused(text: str, problem: str, tmp_path: Path) -> None:
