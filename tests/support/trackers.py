@@ -164,5 +164,6 @@ def raw_events(tracker: Tracker, files: Path) -> duckdb.DuckDBPyConnection:
 
 def valid(view: str) -> str:
     """Return a query for the rows of a view that break no rule, each once."""
-    what = "trim(product) <> '' and" if view == "products" else ""
-    return f"select distinct * from {view} where {what} moment is not null and trim(who) <> ''"
+    ids = ("who", "product") if view == "products" else ("who",)
+    known = " and ".join(rf"regexp_matches({name}, '\S')" for name in ids)
+    return f"select distinct * from {view} where moment is not null and {known}"
