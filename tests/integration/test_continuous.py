@@ -16,7 +16,8 @@ import pytest
 from footfall.continuous import Turns
 from footfall.errors import UsageError
 from footfall.generate import generate
-from footfall.generate.trackers import EVENTS_FOLDER, generate_as, tracker_mapping
+from footfall.generate.trackers import EVENTS_FOLDER, generate_as
+from footfall.ingest import shipped_mapping
 from footfall.project.turns import RECORD, Turn, last_turn
 from footfall.settings import Settings
 from support.main_job import environment, finished, start
@@ -102,7 +103,7 @@ def test_turns_take_files_of_another_shape_into_all_entities_that_the_mapping_na
 ) -> None:
     landing, home = tmp_path / "landing", tmp_path / "home"
     truth = generate_as("segment", landing, 2, 40, 5)
-    mapped = ("--mapping", str(tracker_mapping("segment")))
+    mapped = ("--mapping", str(shipped_mapping("segment")))
     finished(footfall_run(home, landing / EVENTS_FOLDER, *mapped))
     [turn] = turns_of(home)
     assert turn["files"] == {"product.interactions": 2, "app.interactions": 2}

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from footfall.generate.trackers import generate_as, tracker_mapping
+from footfall.generate.trackers import generate_as
+from footfall.ingest import shipped_mapping
 from support.answer import Answer
 from support.thorough import only_thorough
 from support.trackers import raw_events, valid
@@ -91,7 +92,7 @@ def test_what_the_file_does_not_tell_is_asked_for(tmp_path: Path) -> None:
 def test_a_mapping_is_checked_on_a_sample(tmp_path: Path) -> None:
     truth = generate_as("segment", tmp_path / "out", 1, 60, 5)
     files = tmp_path / "out" / "events"
-    mapping = tracker_mapping("segment")
+    mapping = shipped_mapping("segment")
     checked = footfall(tmp_path / "home", "check-mapping", str(mapping), str(files), "--json")
     assert checked.exit_code == 0, checked.err
     found = json.loads(checked.out)

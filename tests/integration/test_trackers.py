@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from footfall.generate.trackers import TRACKERS, Tracker, generate_as, tracker_mapping
-from footfall.ingest import IngestReport, ingest
+from footfall.generate.trackers import TRACKERS, Tracker, generate_as
+from footfall.ingest import IngestReport, ingest, shipped_mapping
 from footfall.project.contracts import get_contract
 from footfall.settings import get_settings
 from support.thorough import only_thorough
@@ -73,7 +73,7 @@ def test_bronze_holds_what_the_raw_files_say(
         (PRODUCT, "products", ("user_id", EVENT, "interaction_type", "product_id")),
         (APP, "pages", ("user_id", EVENT, "page_id")),
     ):
-        report = load(name, tracker_mapping(tracker), files)
+        report = load(name, shipped_mapping(tracker), files)
         rows = bronze(
             spark, name, "unix_micros(event_time)", *columns, "if(_ingest_errors is null, 0, 1)"
         )
@@ -82,7 +82,7 @@ def test_bronze_holds_what_the_raw_files_say(
         expected = raw.sql(f"select epoch_us(moment), * exclude (moment) from {view}").fetchall()
         assert len(expected) > 100
         assert Counter(row[:-1] for row in rows if row[-1] == 0) == Counter(expected)
-        assert load(name, tracker_mapping(tracker), files).rows == 0
+        assert load(name, shipped_mapping(tracker), files).rows == 0
 
 
 def test_a_row_is_of_the_first_kind_that_fits_and_each_element_becomes_one(

@@ -30,7 +30,6 @@ from footfall.cli.output import (
     say,
 )
 from footfall.errors import FootfallError, UsageError
-from footfall.project.contracts import load_contracts
 from footfall.settings import get_settings
 from footfall.words import count
 
@@ -301,6 +300,7 @@ def ingest(
         return
     from footfall.ingest import RejectedFile, mapped_entities
     from footfall.ingest import ingest as ingest_files
+    from footfall.project.contracts import load_contracts
 
     entities, files = [entity], paths or []
     if mapping and entity not in load_contracts() and (mapped := mapped_entities(mapping)):

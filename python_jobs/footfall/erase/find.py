@@ -208,17 +208,19 @@ def _plan_successors(spark: SparkSession, settings: Settings, holding: Holding, 
     column = contract.identifier_of(holding.identifier.space)
     assert column is not None
     staging = contract.staging_table(settings)
-    by_values = column.name not in contract.key
-    if not (by_values or contract.message_id) or not spark.catalog.tableExists(staging):
+    if not spark.catalog.tableExists(staging):
         return
     bronze = spark.table(holding.table)
     is_persons = holding.is_persons()
     types = {column.name: column.data_type for column in contract.columns}
     day = _event_date(contract.event_time, types[contract.event_time])
-    parts = {key: F.col(key) for key in contract.key} if by_values else {"day": day}
-    if contract.message_id and not by_values:
-        parts["id"] = F.col(contract.message_id)
+    if column.name not in contract.key:
+        parts = {key: F.col(key) for key in contract.key}
+    elif contract.message_id:
+        parts = {"day": day, "id": F.col(contract.message_id)}
         bronze = bronze.where(parts["id"].isNotNull())
+    else:
+        return
     keys = bronze.where(is_persons).select(
         *(part.alias(f"_{name}") for name, part in parts.items())
     )

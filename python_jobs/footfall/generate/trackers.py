@@ -9,9 +9,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -21,8 +20,7 @@ from typing import Any, Literal, get_args
 import pyarrow.parquet as pq
 
 from footfall.generate.run import Progress, generate, prepare_folder, write_truth
-from footfall.ingest import read_mapping
-from footfall.settings import get_settings
+from footfall.ingest import read_mapping, shipped_mapping
 
 Tracker = Literal["segment", "snowplow", "ga4", "posthog", "amplitude", "mixpanel"]
 TRACKERS: tuple[Tracker, ...] = get_args(Tracker)
@@ -72,13 +70,13 @@ class Event:
         return self.time.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if self.time else None
 
 
-def _events(folder: Path, name: str) -> Iterator[Event]:
+def _events(file: Path) -> Iterator[Event]:
     """Yield the events of a landing file of product or app interactions.
 
     Two purchases of a user that follow each other within an hour are one order.
     """
     waiting: Event | None = None
-    for batch in pq.ParquetFile(folder / name).iter_batches(ROWS_AT_A_TIME):
+    for batch in pq.ParquetFile(file).iter_batches(ROWS_AT_A_TIME):
         for row in batch.to_pylist():
             if "action_type" in row:
                 kind = "page" if row["action_type"] == "page_view" else str(row["action_type"])
@@ -254,11 +252,6 @@ FORMS: dict[Tracker, Callable[[Event], Row]] = {
 }
 
 
-def tracker_mapping(tracker: Tracker) -> Path:
-    """Return the mapping file of a tracker's export."""
-    return get_settings().package_dir / "mappings" / f"{tracker}.yml"
-
-
 @dataclass
 class _Truth:
     """What is true of the events that were written."""
@@ -299,12 +292,16 @@ def generate_as(
         UsageError: an argument is out of range, or ``out`` is not empty.
     """
     prepare_folder(out, overwrite=False)
+    # Of Snowplow's lines; the others are JSON.
+    columns = read_mapping(shipped_mapping(tracker)).csv.columns
     truth = _Truth()
     with TemporaryDirectory(prefix="footfall-") as temporary:
         plain = Path(temporary) / "landing"
         generate(plain, days, users, seed, start, progress=progress)
         for day in range(days):
-            _write_day(tracker, plain, out, start + timedelta(days=day), truth)
+            arrival = start + timedelta(days=day)
+            folder = out / EVENTS_FOLDER / f"dt={arrival}"
+            _write_day(FORMS[tracker], columns, _events_of(plain, arrival), folder, truth)
     told = {
         "tracker": tracker,
         "seed": seed,
@@ -320,25 +317,34 @@ def generate_as(
     return told
 
 
-def _write_day(tracker: Tracker, plain: Path, out: Path, day: date, truth: _Truth) -> None:
-    folder = out / EVENTS_FOLDER / f"dt={day}"
-    columns = read_mapping(tracker_mapping(tracker)).csv.columns
+def _events_of(plain: Path, day: date) -> Iterator[Event]:
+    """Yield the events that arrived on a day."""
+    for source in ("product", "app"):
+        file = plain / source / "interactions" / f"interactions-{day}.parquet"
+        if file.exists():
+            yield from _events(file)
+
+
+def _write_day(
+    form: Callable[[Event], Row],
+    columns: list[str] | None,
+    events: Iterable[Event],
+    folder: Path,
+    truth: _Truth,
+) -> None:
     name = "events.tsv.gz" if columns else "events.jsonl.gz"
     folder.mkdir(parents=True)
     fresh = folder / f".{name}"
     with gzip.open(fresh, "wt", encoding="utf-8", compresslevel=1) as lines:
-        for source in ("product", "app"):
-            landed = plain / source / "interactions"
-            file = f"interactions-{day}.parquet"
-            for event in _events(landed, file) if (landed / file).exists() else ():
-                line = _line(FORMS[tracker](event), columns)
-                truth.events += 1
-                truth.kinds[event.kind] += 1
-                if truth.events % CUT_OFF_EVERY == 0:
-                    line = line[: len(line) // 2]
-                    truth.cut_off += 1
-                lines.write(line + "\n")
-    shutil.move(fresh, folder / name)
+        for event in events:
+            line = _line(form(event), columns)
+            truth.events += 1
+            truth.kinds[event.kind] += 1
+            if truth.events % CUT_OFF_EVERY == 0:
+                line = line[: len(line) // 2]
+                truth.cut_off += 1
+            lines.write(line + "\n")
+    fresh.replace(folder / name)
     truth.files += 1
 
 

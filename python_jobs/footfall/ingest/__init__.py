@@ -2,7 +2,13 @@
 
 from footfall.ingest.job import ingest
 from footfall.ingest.kafka import Feed, StreamReport, Topic, ingest_topics
-from footfall.ingest.mapping import Mapping, load_mapping, mapped_entities, read_mapping
+from footfall.ingest.mapping import (
+    Mapping,
+    load_mapping,
+    mapped_entities,
+    read_mapping,
+    shipped_mapping,
+)
 from footfall.ingest.report import IngestReport, LoadedFile, RejectedFile, SkippedFile
 
 __all__ = [
@@ -19,4 +25,5 @@ __all__ = [
     "load_mapping",
     "mapped_entities",
     "read_mapping",
+    "shipped_mapping",
 ]

@@ -273,11 +273,11 @@ def _pruned(kind: Any, used: _Used) -> Any:
     return kind
 
 
-def value_of(column: Column, steps: Sequence[Step], position: Column | None = None) -> Column:
-    """Return the value that steps lead to from a parsed or stored column.
+def value_of(column: Column, steps: Sequence[Step]) -> Column:
+    """Return the value that steps lead to from a parsed or stored column, or from an element.
 
     Args:
-        position: of the element that the row is made of, for a path with ``[]``.
+        steps: without a ``[]``: the caller goes on from the element that a row is made of.
     """
     from pyspark.sql import functions as F
 
@@ -286,11 +286,9 @@ def value_of(column: Column, steps: Sequence[Step], position: Column | None = No
             column = column.getItem(step.name)
         elif isinstance(step, Element):
             column = F.get(column, F.lit(step.position))
-        elif isinstance(step, Chosen):
-            column = F.get(elements_with(column, {step.name: [step.value]}), F.lit(0))
         else:
-            assert position is not None
-            column = F.get(column, position)
+            assert isinstance(step, Chosen)
+            column = F.get(elements_with(column, {step.name: [step.value]}), F.lit(0))
     return column
 
 

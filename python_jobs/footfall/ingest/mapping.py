@@ -57,6 +57,7 @@ from footfall.errors import UsageError
 from footfall.ingest.fields import FieldPath, conflict, parse_path
 from footfall.ingest.types import contract_type, is_list
 from footfall.project.contracts import Contract
+from footfall.settings import get_settings
 
 FileFormat = Literal["parquet", "csv", "json"]
 
@@ -373,6 +374,11 @@ def load_mapping(file: Path, contract: Contract) -> Mapping:
     if problems := list(contract_problems(mapping, contract)):
         raise _does_not_fit(file, contract.name, problems)
     return mapping
+
+
+def shipped_mapping(name: str) -> Path:
+    """Return a mapping file that comes with footfall, for example that of ``segment``."""
+    return get_settings().package_dir / "mappings" / f"{name}.yml"
 
 
 def mapped_entities(file: Path) -> list[str]:

@@ -64,7 +64,7 @@ class Queue:
         self.settled = self.checkpoint / "settled.jsonl"
         self.manifests.mkdir(parents=True, exist_ok=True)
         self._known: dict[tuple[str, int, int], str] | None = None
-        self._done: list[dict[str, Any]] | None = None
+        self._done: dict[str, dict[str, Any]] | None = None
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -91,7 +91,7 @@ class Queue:
         """
         numbered = (f"{offer.sha256}-{number}.json" for number in count(1))
         names = chain([f"{offer.sha256}.json"], numbered)
-        done = {line["name"] for line in self._settled()}
+        done = self._settled()
         name = next(
             name for name in names if name not in done and not (self.manifests / name).exists()
         )
@@ -105,7 +105,7 @@ class Queue:
     def sha_queued(self) -> set[str]:
         """Return the files that ever were queued."""
         waiting = {file.name[:64] for file in self._waiting()}
-        return waiting | {line["name"][:64] for line in self._settled()}
+        return waiting | {name[:64] for name in self._settled()}
 
     def settle(self, done: Collection[str]) -> None:
         """Take the manifests of files that were loaded or rejected out of the queue.
@@ -135,9 +135,10 @@ class Queue:
     def _waiting(self) -> Iterator[Path]:
         return self.manifests.glob("[0-9a-f]*.json")
 
-    def _settled(self) -> list[dict[str, Any]]:
+    def _settled(self) -> dict[str, dict[str, Any]]:
+        """Return what is left of the manifests that were taken out, by their names."""
         if self._done is None:
-            self._done = list(self._read_settled())
+            self._done = {line["name"]: line for line in self._read_settled()}
         return self._done
 
     def _read_settled(self) -> Iterator[dict[str, Any]]:
@@ -162,7 +163,7 @@ class Queue:
         waiting = (json.loads(file.read_text()) for file in self._waiting())
         return {
             (offer["path"], offer["bytes"], offer["modified_ns"]): offer["sha256"]
-            for offer in chain(self._settled(), waiting)
+            for offer in chain(self._settled().values(), waiting)
         }
 
     def query_id(self) -> str:

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
-from footfall.errors import FootfallError
 from footfall.ingest.files import (
     FileRejectedError,
     FileShape,
@@ -103,12 +102,6 @@ def check_mapping(
     with _temporary_home() as folder:
         reports = load_all(entities, paths, mapping, file_format)
         tell(1, 3, "loaded")
-        if not any(report.loaded for report in reports):
-            reasons = [file.reason for report in reports for file in report.rejected]
-            raise FootfallError(
-                "No file of the sample fits the mapping: " + " ".join(dict.fromkeys(reasons)),
-                "Correct the mapping.",
-            )
         sources = {contract.source for contract in contracts}
         known = load_contracts().values()
         staged = [contract.staging_model for contract in known if contract.source in sources]

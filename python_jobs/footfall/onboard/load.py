@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pyspark.sql import functions as F
 
 from footfall.errors import FootfallError, UsageError
-from footfall.ingest import IngestReport, ingest, read_mapping
+from footfall.ingest import IngestReport, ingest, mapped_entities
 from footfall.project.contracts import get_contract
 from footfall.project.dbt import run_dbt
 from footfall.settings import get_settings
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MOST_EXAMPLES = 3
+FIGURES = ("accepted", "duplicates", "quarantined")
 Progress = Callable[[int, int, str], None]
 
 
@@ -103,10 +104,9 @@ def entities_of(mapping: Path, entity: str | None) -> list[str]:
     Raises:
         UsageError: the file names none, nor does the caller.
     """
-    named = list(read_mapping(mapping).entities)
     if entity is not None:
         return [entity]
-    if not named:
+    if not (named := mapped_entities(mapping)):
         raise UsageError(
             f"The mapping {mapping} does not say which entity it feeds.",
             "Add --entity SOURCE.ENTITY, for example --entity product.interactions.",
@@ -117,18 +117,26 @@ def entities_of(mapping: Path, entity: str | None) -> list[str]:
 def load_all(
     entities: Sequence[str], paths: Sequence[str], mapping: Path, file_format: str | None
 ) -> list[IngestReport]:
-    """Load the files into each entity."""
-    return [ingest(name, paths, mapping=mapping, file_format=file_format) for name in entities]
+    """Load the files into each entity.
 
-
-def build(entities: Sequence[str], selected: Sequence[str] = (), tests: bool = False) -> None:
-    """Build what the entities' sources feed, or the selected models of it.
-
-    The rows of each load are reconciled in any case.
+    Raises:
+        FootfallError: none was loaded.
     """
+    reports = [ingest(name, paths, mapping=mapping, file_format=file_format) for name in entities]
+    if not any(report.loaded for report in reports):
+        reasons = dict.fromkeys(file.reason for report in reports for file in report.rejected)
+        raise FootfallError(
+            f"No file fits the mapping: {' '.join(reasons)}",
+            f"Correct {mapping}, and run the command again with it.",
+        )
+    return reports
+
+
+def build(entities: Sequence[str], selected: Sequence[str] = ()) -> None:
+    """Build what the entities' sources feed, or the selected models of it, without tests."""
     sources = sorted({get_contract(name).source for name in entities})
     chosen = ["--select", *selected] if selected else []
-    left_out = [] if tests else ["--exclude-resource-type", "unit_test", "test"]
+    left_out = ("--exclude-resource-type", "unit_test", "test")
     run_dbt("build", *chosen, *left_out, "--vars", json.dumps({"sources": sources}), quiet=True)
 
 
@@ -156,7 +164,7 @@ def _result(spark: SparkSession, report: IngestReport) -> EntityResult:
     figures = (
         spark.table(f"{quality}.dq_load_reconciliation")
         .where(F.col("source") == report.source)
-        .agg(*(F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in _FIGURES))
+        .agg(*(F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in FIGURES))
         .first()
     )
     assert figures is not None
@@ -189,6 +197,3 @@ def _result(spark: SparkSession, report: IngestReport) -> EntityResult:
         rejected_files=[file.reason for file in report.rejected],
         unused=report.ignored_columns,
     )
-
-
-_FIGURES = ("accepted", "duplicates", "quarantined")

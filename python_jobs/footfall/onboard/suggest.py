@@ -32,10 +32,15 @@ from footfall.ingest.files import (
     known_paths,
     open_text,
 )
-from footfall.ingest.mapping import CsvOptions, FileFormat, read_mapping, source_path
+from footfall.ingest.mapping import (
+    CsvOptions,
+    FileFormat,
+    read_mapping,
+    shipped_mapping,
+    source_path,
+)
 from footfall.object_store import DataPath, open_parquet
 from footfall.project.contracts import Contract, get_contract
-from footfall.settings import get_settings
 
 SAMPLE_ROWS = 2000
 FILL_IN = "FILL_IN"
@@ -218,7 +223,7 @@ def _csv_options(file: DataPath, file_format: FileFormat) -> CsvOptions:
         return CsvOptions()
     with open_text(file) as content:
         line = content.readline(1 << 20).decode("utf-8-sig", errors="replace").rstrip("\r\n")
-    snowplow = read_mapping(_mappings() / "snowplow.yml").csv
+    snowplow = read_mapping(shipped_mapping("snowplow")).csv
     if snowplow.columns and line.count("\t") == len(snowplow.columns) - 1:
         return snowplow
     counts = Counter({mark: line.count(mark) for mark in (",", "\t", ";", "|")})
@@ -233,12 +238,8 @@ def _has_quotes(file: DataPath) -> bool:
         return any(b'"' in chunk for chunk in iter(lambda: content.read(1 << 20), b""))
 
 
-def _mappings() -> Path:
-    return get_settings().package_dir / "mappings"
-
-
 def _shipped(tracker: str) -> Suggestion:
-    file = _mappings() / f"{tracker}.yml"
+    file = shipped_mapping(tracker)
     why = f"the columns that only an export of {tracker} has together are there"
     return Suggestion(
         entities=list(read_mapping(file).entities),
@@ -365,7 +366,7 @@ def _guessed(
         entities=[entity],
         tracker=None,
         mapping=None,
-        text=_text(entity, findings, shape, options),
+        text=_text(entity, findings, options),
         findings=findings,
         unused=[column.name for column in columns if column.name not in used],
     )
@@ -474,9 +475,9 @@ def _by_own_name(
             yield Finding(column.name, same.name, "likely", f"the same name; {_filled(same)}")
 
 
-def _text(entity: str, findings: list[Finding], shape: FileShape, options: CsvOptions) -> str:
+def _text(entity: str, findings: list[Finding], options: CsvOptions) -> str:
     lines = ["description: Suggested from a sample; check it before it is used."]
-    if shape.file_format == "csv" and (written := options.model_dump(exclude_defaults=True)):
+    if written := options.model_dump(exclude_defaults=True):
         lines.append(f"csv: {json.dumps(written)}")
     lines += ["entities:", f"  {entity}:", "    columns:"]
     for finding in findings:

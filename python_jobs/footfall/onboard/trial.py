@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from footfall.errors import FootfallError, UsageError
+from footfall.errors import UsageError
 from footfall.onboard.load import (
     EntityResult,
     Progress,
@@ -119,12 +119,6 @@ def try_files(
             get_session()
         with timed("load", 1):
             reports = load_all(entities, [path], used, file_format)
-        if not any(report.loaded for report in reports):
-            reasons = [file.reason for report in reports for file in report.rejected]
-            raise FootfallError(
-                "No file was loaded: " + " ".join(dict.fromkeys(reasons)),
-                f"Correct {used}, and pass it with --mapping.",
-            )
         with timed("build", 2):
             build(entities)
         with timed("dashboard", 3):

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from footfall.errors import UsageError
-from footfall.generate.trackers import TRACKERS, tracker_mapping
+from footfall.generate.trackers import TRACKERS
+from footfall.ingest import shipped_mapping
 from footfall.ingest.files import (
     FileRejectedError,
     ReadPlan,
@@ -56,7 +57,7 @@ def write_mapping(folder: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("tracker", TRACKERS)
 def test_each_tracker_has_a_mapping_for_products_and_pages(tracker: Any) -> None:
-    file = tracker_mapping(tracker)
+    file = shipped_mapping(tracker)
     assert mapped_entities(file) == ["product.interactions", "app.interactions"]
     for name in mapped_entities(file):
         mapping = load_mapping(file, get_contract(name))

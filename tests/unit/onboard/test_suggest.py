@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from footfall.errors import UsageError
-from footfall.generate.trackers import TRACKERS, generate_as, tracker_mapping
-from footfall.ingest import load_mapping
+from footfall.generate.trackers import TRACKERS, generate_as
+from footfall.ingest import load_mapping, shipped_mapping
 from footfall.onboard.suggest import FILL_IN, Suggestion, suggest_mapping, time_of
 from footfall.project.contracts import get_contract
 
@@ -41,7 +41,7 @@ def test_an_export_of_a_tracker_is_recognised(tracker: Any, tmp_path: Path) -> N
     generate_as(tracker, tmp_path / "out", 1, 40, 3)
     found = suggest_mapping(str(tmp_path / "out" / "events"))
     assert found.tracker == tracker
-    assert found.mapping == tracker_mapping(tracker)
+    assert found.mapping == shipped_mapping(tracker)
     assert found.is_complete
 
 
