@@ -18,7 +18,10 @@
             from_relation, target, run.replace_where if run else incremental_predicates
         ) }}
     {%- elif strategy == 'merge' and config.get('merge_update_columns') == [] -%}
-        {{ footfall.insert_new_sql(from_relation, target, unique_key, run.merge_dates if run else none) }}
+        {{ footfall.insert_new_sql(
+            from_relation, target, unique_key,
+            dates=run.merge_dates if run else none, replaced=run.dates if run else none,
+        ) }}
     {%- else -%}
         {{ dbt.dbt_spark_get_incremental_sql(
             strategy, from_relation, target, existing, unique_key, incremental_predicates

@@ -2,9 +2,15 @@
     {%- set loads = footfall.new_loads([(source_name, entity)]) -%}
     {%- set contract = footfall.source_contract(source_name, entity) -%}
     {%- set dates = footfall.batch_dates(source_name, entity, loads) -%}
+    {%- set bounds = loads.ranges.get(source_name ~ '.' ~ entity) -%}
+    {%- set lost = footfall.lost_dates(source_name ~ '.' ~ entity, bounds) if bounds and dates is not none else [] -%}
+    {%- if lost -%}
+        {%- set dates = (dates + lost) | unique | sort -%}
+    {%- endif -%}
     {{ footfall.note_run(
         loads.loads,
         loads.changed,
+        dates=lost or none,
         merge_dates=dates,
         optimize_where=footfall.in_dates('event_date', {'dates': dates}) | trim if dates else none,
     ) }}
@@ -17,7 +23,7 @@
                 order by _load_id
                     {%- if contract %}, struct({{ contract.columns | list | join(', ') }}){% endif %}
             ) as arrival
-        from ({{ footfall.classified_rows(source_name, entity, loads) }})
+        from ({{ footfall.classified_rows(source_name, entity, loads, lost) }})
         where is_valid
     )
     where arrival = 1

@@ -5,13 +5,11 @@
     {%- if not footfall.plans_run() or not is_incremental() or not loads.changed -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set contract = footfall.source_contract(source_name, entity) -%}
-    {%- set staging = footfall.model_node('stg_' ~ source_name ~ '__' ~ entity) -%}
-    {%- set event_time = contract.config.meta.event_time -%}
-    {%- if event_time not in contract.config.meta.key
-        or 'event_date' not in (staging.config.partition_by or []) -%}
+    {%- if not footfall.staged_by_day(source_name, entity) -%}
         {{ return(none) }}
     {%- endif -%}
+    {%- set contract = footfall.source_contract(source_name, entity) -%}
+    {%- set event_time = contract.config.meta.event_time -%}
     {%- set plausible = [event_time ~ ' is not null'] -%}
     {%- for condition, reason in footfall.time_checks(contract) -%}
         {%- do plausible.append('not coalesce(' ~ condition ~ ', false)') -%}
@@ -22,6 +20,16 @@
         ~ footfall.in_loads('_load_id', loads, source_name ~ '.' ~ entity)
         ~ ' and ' ~ plausible | join(' and ')
     )) }}
+{% endmacro %}
+
+
+{% macro staged_by_day(source_name, entity) %}
+    {%- set contract = footfall.source_contract(source_name, entity) -%}
+    {%- set staging = footfall.model_node('stg_' ~ source_name ~ '__' ~ entity) -%}
+    {{ return(
+        contract.config.meta.event_time in contract.config.meta.key
+        and 'event_date' in (staging.config.partition_by or [])
+    ) }}
 {% endmacro %}
 
 

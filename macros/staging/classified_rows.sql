@@ -1,4 +1,4 @@
-{% macro classified_rows(source_name, entity, loads) %}
+{% macro classified_rows(source_name, entity, loads, whole_dates=[]) %}
     {%- set bronze = source(source_name, entity) -%}
     {%- set contract = footfall.source_contract(source_name, entity) -%}
     {%- if contract %}
@@ -15,6 +15,16 @@
         _ingested_at,
         _source_file
     from {{ bronze }}
-    where {{ footfall.in_loads('_load_id', loads, source_name ~ '.' ~ entity) }}
+    {%- set name = source_name ~ '.' ~ entity %}
+    where {{ footfall.in_loads('_load_id', loads, name) }}
+        {%- if whole_dates %}
+        or (
+            _load_id <= {{ loads.ranges[name][1] }}
+            and {{ footfall.in_dates(
+                footfall.event_date(event_time, contract.columns[event_time].data_type) | trim,
+                {'whole': false, 'dates': whole_dates}
+            ) }}
+        )
+        {%- endif %}
     {%- endif %}
 {%- endmacro %}

@@ -12,7 +12,7 @@
             {%- endif -%}
             {%- if node.identifier not in existing[schema | string] -%}
                 {%- do run_query(footfall.empty_source_sql(node)) -%}
-            {%- else -%}
+            {%- elif not footfall.adoption_of(node) -%}
                 {%- do footfall.add_missing_columns(node) -%}
             {%- endif -%}
         {%- endfor -%}

@@ -1,6 +1,6 @@
 {{ config(partition_by=['source']) }}
 
-{% set loads = new_loads(source_entities()) %}
+{% set loads = loads_to_account(source_entities()) %}
 {{ note_replaced_loads(loads) }}
 
 {% for source_name, entity in loads.entities %}

@@ -53,8 +53,13 @@
         {%- set bounds = change.ranges[name] -%}
         {%- do loads.append('_load_id > ' ~ bounds[0] ~ ' and _load_id <= ' ~ bounds[1]) -%}
     {%- endfor -%}
-    {{ return(footfall.query_dates(
+    {%- set dates = [] -%}
+    {%- do dates.extend(footfall.query_dates(
         'select distinct event_date from ' ~ staging.relation_name
         ~ ' where ' ~ loads | join(' or ')
-    )) }}
+    )) -%}
+    {%- for name in footfall.entities_of(staging) if name in change.ranges -%}
+        {%- do dates.extend(footfall.lost_dates(name, change.ranges[name])) -%}
+    {%- endfor -%}
+    {{ return(dates) }}
 {% endmacro %}

@@ -72,14 +72,17 @@
 
 
 {% macro rules_checksum(contract) %}
-    {#- Of the checks as they are rendered: a rule that changes here changes it too. -#}
+    {#- Of the checks as they are rendered: a rule that changes here changes it too. So does another
+        table that is adopted, or another mapping of it. -#}
     {%- set types = {} -%}
     {%- for column in contract.columns.values()
         if column.config.meta or column.name in contract.config.meta.key -%}
         {%- do types.update({column.name: column.data_type}) -%}
     {%- endfor -%}
+    {%- set adoption = footfall.adoption_of(contract) if footfall.plans_run() else none -%}
     {{ return(local_md5(tojson(
-        [contract.config.meta.event_time, footfall.event_key(contract), types, footfall.reject_checks(contract)],
+        [contract.config.meta.event_time, footfall.event_key(contract), types, footfall.reject_checks(contract)]
+        + ([adoption.signature] if adoption else []),
         sort_keys=true
     ))[:12]) }}
 {% endmacro %}

@@ -4,8 +4,9 @@
     {%- set queries = [] -%}
     {%- for source_name, entity in entities if source_name ~ '.' ~ entity not in pinned -%}
         {%- set bronze = footfall.source_contract(source_name, entity) -%}
-        {%- set log = footfall.delta_log_of(bronze) -%}
-        {%- set newest = log.largest('_load_id') if log else none -%}
+        {%- set adopted = footfall.run_state().get('adopted', {}).get(source_name ~ '.' ~ entity) -%}
+        {%- set log = none if adopted else footfall.delta_log_of(bronze) -%}
+        {%- set newest = adopted.newest if adopted else log.largest('_load_id') if log else none -%}
         {%- if newest is not none -%}
             {%- do pinned.update({source_name ~ '.' ~ entity: newest}) -%}
         {%- else -%}

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from footfall.erase.person import Identifier, Sought, holds, in_poison, mentions
+from footfall.errors import FootfallError
 from footfall.ingest.read import ERRORS, KAFKA
+from footfall.project.adopted import adoptions
 from footfall.project.contracts import Column as ContractColumn
-from footfall.project.contracts import Contract, load_contracts
+from footfall.project.contracts import Contract, get_contract, load_contracts
 from footfall.project.dbt import project_vars
 from footfall.project.tables import list_tables
 from footfall.settings import Settings
@@ -87,6 +89,32 @@ def holdings(
         for identifier in identifiers
         if (holding := _holding(spark, settings, identifier, layer, table))
     ]
+
+
+def require_none_adopted(
+    spark: SparkSession, settings: Settings, identifiers: Sequence[Identifier]
+) -> None:
+    """Refuse to erase a person whose rows lie in a table of somebody else's.
+
+    Raises:
+        FootfallError: an adopted table holds such rows.
+    """
+    for name, adoption in adoptions(spark, settings).items():
+        contract = get_contract(name)
+        rows = spark.table(contract.bronze_table(settings))
+        types = {item.name: item.dataType.simpleString() for item in rows.schema.fields}
+        for identifier in identifiers:
+            column = contract.identifier_of(identifier.space)
+            if column is None:
+                continue
+            condition = _in_bronze(column.name, types)(identifier.literals())
+            if not rows.where(F.coalesce(condition, F.lit(False))).isEmpty():
+                raise FootfallError(
+                    f"The person has rows in {adoption.table}, which {name} is read from, and which "
+                    "footfall does not write to.",
+                    "Delete them there and run `dbt build`, which takes them out of all tables; "
+                    "then call this again for what is left.",
+                )
 
 
 def _holding(

@@ -14,7 +14,15 @@ from delta.tables import DeltaTable
 from pydantic import BaseModel
 from pyspark.sql import functions as F
 
-from footfall.erase.find import Found, Holding, Plan, holdings, look, plan_of
+from footfall.erase.find import (
+    Found,
+    Holding,
+    Plan,
+    holdings,
+    look,
+    plan_of,
+    require_none_adopted,
+)
 from footfall.erase.person import Identifier, identifiers_of, joined
 from footfall.erase.purge import purge_tables, sweep_tmp
 from footfall.erase.rebuild import rebuild
@@ -90,10 +98,12 @@ def erase(
 
     Raises:
         UsageError: no id, no reason, or a reason that names an id.
-        FootfallError: nothing was found, an ingest is running, or dbt failed.
+        FootfallError: nothing was found, an adopted table holds the person's rows, an ingest is
+            running, or dbt failed.
     """
     settings = settings or get_settings()
     identifiers = require_request(user, customer, None if dry_run else reason)
+    require_none_adopted(spark, settings, identifiers)
     if dry_run:
         plan = _dry_run(spark, settings, identifiers)
         return _report(plan, state="found")

@@ -194,6 +194,15 @@ def type_at(kind: Any, steps: Sequence[Step]) -> Any:
     return type_at(item, rest)
 
 
+def text_within(kind: Any, steps: Sequence[Step]) -> bool:
+    """Return whether steps go on below a text that lies within a stored column."""
+    return any(
+        is_text(found)
+        for found in (type_at(kind, steps[:depth]) for depth in range(1, len(steps)))
+        if found is not None
+    ) and not is_text(kind)
+
+
 @dataclass
 class _Used:
     """What paths use of a value: some of its fields, its elements, or itself."""

@@ -27,6 +27,7 @@ from footfall.ingest.fields import (
     FieldPath,
     Step,
     as_text,
+    text_within,
     type_at,
     values_at,
 )
@@ -661,7 +662,12 @@ class _Planner:
         self, sources: tuple[PhysicalColumn, ...], column: Column, mapped: ColumnMapping | None
     ) -> tuple[PhysicalColumn, ...]:
         for source in sources:
-            if problem := _misfit(source, column, mapped):
+            if text_within(source.root.type, source.steps):
+                self.problems.append(
+                    f"the path {source.name!r} goes on below a text within an object; only a column "
+                    "that is itself a text is read as JSON"
+                )
+            elif problem := _misfit(source, column, mapped):
                 self.problems.append(problem)
         sources = tuple(source for source in sources if not pa.types.is_null(source.type))
         if mapped is None or mapped.items is None:

@@ -103,7 +103,7 @@ def read_files(
     (whether ``where`` of the mapping takes the row). The session needs :data:`SESSION_CONF`.
     """
     raw, names = _read_raw(spark, files, plan, mapping)
-    return _converted(raw, names, plan, contract)
+    return convert_rows(raw, names, plan, contract)
 
 
 def read_messages(
@@ -144,17 +144,23 @@ def read_messages(
             F.when(F.col(UNREADABLE_ROW).isNotNull(), F.col("value")).alias("value"),
         ).alias(KAFKA),
     )
-    return _converted(raw, names, plan, contract, (KAFKA,))
+    return convert_rows(raw, names, plan, contract, (KAFKA,))
 
 
-def _converted(
+def convert_rows(
     raw: DataFrame,
     names: Names,
     plan: ReadPlan,
     contract: Contract,
     beside: Sequence[str] = (),
 ) -> DataFrame:
-    """Return source columns, which are called by position, in the contract's columns."""
+    """Return source columns, which are called by position, in the contract's columns.
+
+    Args:
+        raw: the source columns by these names, and ``_source_file``.
+        names: what each source column is called.
+        beside: further columns of ``raw`` to keep.
+    """
     rows, names = _flattened(raw, names, plan)
     columns = []
     problems = []

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from footfall.home.checks import was_written
 from footfall.ingest.read import SELECTED
+from footfall.project.adopted import require_not_adopted
 from footfall.project.contracts import Contract
 from footfall.project.records import INGESTED_FILES, record_table
 from footfall.settings import Settings
@@ -90,6 +91,8 @@ class IngestRecord:
                     spark,
                     f"create table if not exists {self.bronze} ({contract.ddl()}) using delta",
                 )
+            else:
+                require_not_adopted(spark, settings, contract)
             if not spark.catalog.tableExists(self.table):
                 self._remove_what_was_never_registered(self.table)
                 files.create(spark, settings)

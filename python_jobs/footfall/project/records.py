@@ -20,6 +20,8 @@ DECLARED = Path("models") / "quality" / "_quality__sources.yml"
 INGESTED_FILES = "dq_ingested_files"
 BACKFILLS = "dq_backfills"
 ERASURES = "dq_erasures"
+ADOPTED_COMMITS = "dq_adopted_commits"
+ADOPTED_DAYS = "dq_adopted_days"
 
 
 class RecordColumn(BaseModel):
@@ -72,7 +74,7 @@ def _declared(project_dir: Path) -> dict[str, RecordTable]:
 
 
 def record_table(name: str) -> RecordTable:
-    """Return one of the three tables by its name."""
+    """Return one of the tables by its name."""
     return _declared(get_settings().package_dir)[name]
 
 

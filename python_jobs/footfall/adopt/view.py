@@ -1,0 +1,214 @@
+"""The view that shows the rows of an adopted table as those of a bronze table.
+
+Ingestion's own expressions convert the columns (:mod:`footfall.ingest.read`). Spark keeps a view as
+text, so each step of its analysed plan is written as a SELECT around the one before, and the text
+is taken only if Spark finds that it means the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from pyspark.errors import AnalysisException, ParseException
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import ArrayType, StructType
+
+from footfall.errors import FootfallError, UsageError
+from footfall.ingest.fields import json_type
+from footfall.ingest.files import (
+    FileRejectedError,
+    FileShape,
+    PhysicalColumn,
+    ReadPlan,
+    plan_read,
+)
+from footfall.ingest.mapping import Mapping
+from footfall.ingest.read import ERRORS, SELECTED, SOURCE_FILE, convert_rows
+from footfall.ingest.types import is_text
+from footfall.project.adopted import Adoption
+from footfall.project.contracts import Contract
+from footfall.project.records import ADOPTED_COMMITS, record_table
+from footfall.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import DataType
+
+LOAD, ROW = "_load_id", "_row_id"
+
+
+def plan_table(spark: SparkSession, table: str, contract: Contract, mapping: Mapping) -> ReadPlan:
+    """Decide which columns of a table become the contract's.
+
+    Raises:
+        UsageError: a required column is missing, or one has a type that does not fit.
+    """
+    columns = tuple(
+        PhysicalColumn(field.name, field.type)
+        for field in to_arrow_schema(spark.table(table).schema)
+    )
+    # What a Delta table stores is what a Parquet file does.
+    shape = FileShape("parquet", columns)
+    try:
+        return plan_read(_label(table), shape, contract, mapping)
+    except FileRejectedError as error:
+        raise UsageError(
+            str(error), "Correct the mapping, or name another one by --mapping."
+        ) from None
+
+
+def _label(table: str) -> Any:
+    return f"the table {table}"
+
+
+def rows_sql(spark: SparkSession, table: str, plan: ReadPlan, contract: Contract) -> str:
+    """Return the SELECT of a table's rows in the contract's columns.
+
+    Beside them: ``_load_id``, ``_row_id``, ``_source_file``, ``_ingest_errors``, ``_selected``.
+
+    Args:
+        spark: with what reading needs set.
+        table: as it stands in SQL; it has row tracking.
+
+    Raises:
+        UsageError: the mapping needs what a view cannot hold.
+    """
+    names = {column: f"c{index}" for index, column in enumerate(plan.columns())}
+    commit = F.col("_metadata.row_commit_version")
+    source = F.concat(F.lit(f"{table.replace('`', '')}@"), commit)
+    columns = [F.col(_quoted(column.name)).alias(name) for column, name in names.items()]
+    raw = spark.table(table).select(
+        *columns,
+        source.alias(SOURCE_FILE),
+        (commit + F.lit(1)).cast("bigint").alias(LOAD),
+        F.col("_metadata.row_id").alias(ROW),
+    )
+    # Analysed, the metadata of Delta's files no longer reads as SQL.
+    first = ",\n    ".join(
+        [
+            *(f"{_quoted(column.name)} as {name}" for column, name in names.items()),
+            f"concat({_text(table.replace('`', '') + '@')}, _metadata.row_commit_version)"
+            f" as {SOURCE_FILE}",
+            f"cast(_metadata.row_commit_version + 1 as bigint) as {LOAD}",
+            f"_metadata.row_id as {ROW}",
+        ]
+    )
+    text = f"select\n    {first}\nfrom {table}"
+    parsed = {
+        f"{name}_parsed": json_type(plan.ways_below(column))
+        for column, name in names.items()
+        if plan.ways_below(column) and is_text(column.type)
+    }
+    rows = convert_rows(raw, names, plan, contract, (LOAD, ROW))
+    for number, project in enumerate(_steps(rows, raw)):
+        listed = ",\n    ".join(_column(expression, parsed) for expression in project)
+        text = f"select\n    {listed}\nfrom (\n{text}\n) as step{number}"
+    if not _means(spark, text, rows):
+        raise _not_in_a_view()
+    return text
+
+
+def _not_in_a_view() -> UsageError:
+    return UsageError(
+        "The mapping needs what a view cannot hold: a list whose elements become rows, or one from "
+        "which an element is chosen by a field.",
+        "Ingest files of the table, or give the table's owner a view to make of it.",
+    )
+
+
+def _steps(rows: DataFrame, raw: DataFrame) -> Iterator[list[Any]]:
+    """Return the columns of each projection between two frames, the innermost first."""
+    plan = rows._jdf.queryExecution().analyzed()
+    inner = raw._jdf.queryExecution().analyzed()
+    found = []
+    while not plan.fastEquals(inner):
+        if plan.nodeName() != "Project":
+            raise _not_in_a_view()
+        listed = plan.projectList()
+        found.append([listed.apply(index) for index in range(listed.size())])
+        plan = plan.child()
+    return reversed(found)
+
+
+def _column(expression: Any, parsed: dict[str, ArrayType | StructType]) -> str:
+    name = str(expression.name())
+    if name in parsed and expression.nodeName() == "Alias":
+        # Written by Spark, it lacks the schema.
+        return f"from_json({name.removesuffix('_parsed')}, {_text(_ddl(parsed[name]))}) as {name}"
+    return str(expression.sql())
+
+
+def _ddl(kind: DataType) -> str:
+    if isinstance(kind, ArrayType):
+        return f"array<{_ddl(kind.elementType)}>"
+    if isinstance(kind, StructType):
+        fields = ", ".join(f"{_quoted(part.name)}: {_ddl(part.dataType)}" for part in kind.fields)
+        return f"struct<{fields}>"
+    return kind.simpleString()
+
+
+def _means(spark: SparkSession, text: str, rows: DataFrame) -> bool:
+    try:
+        written = spark.sql(text)
+    except (AnalysisException, ParseException):
+        return False
+    return written.columns == rows.columns and written.sameSemantics(rows)
+
+
+def view_sql(
+    view: str, rows: str, contract: Contract, adoption: Adoption, settings: Settings
+) -> str:
+    """Return the statement that creates an entity's view.
+
+    A row arrived when its commit was made; rows of commits that the table's history had forgotten
+    by then arrived when the table was adopted.
+
+    Args:
+        view: its name.
+        rows: see :func:`rows_sql`.
+        adoption: what its properties say.
+    """
+    listed = "".join(f"    found.{column.name},\n" for column in contract.columns)
+    properties = ", ".join(
+        f"{_text(name)} = {_text(value)}" for name, value in adoption.properties().items()
+    )
+    commits = record_table(ADOPTED_COMMITS).name_in(settings)
+    adopted_at = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    return f"""\
+create or replace view {view}
+comment {_text(f"Rows of {adoption.table}, adopted for {contract.name}")}
+tblproperties ({properties})
+as
+select
+{listed}    found.{LOAD},
+    coalesce(commits.committed_at, timestamp'{adopted_at}') as _ingested_at,
+    found.{SOURCE_FILE},
+    found.{ERRORS},
+    found.{ROW}
+from (
+{rows}
+) as found
+left join (
+    select load_id, committed_at from {commits} where source = '{contract.name}'
+) as commits
+    on found.{LOAD} = commits.load_id
+where found.{SELECTED}"""
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def no_delta_table(shown: str) -> FootfallError:
+    """Return what is said of a table that cannot be adopted for what it is."""
+    return FootfallError(
+        f"{shown} is not a Delta table that this session can read.",
+        "Name a table as catalog.schema.table, or the folder of one.",
+    )

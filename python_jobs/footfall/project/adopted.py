@@ -1,0 +1,71 @@
+"""Adopted tables: somebody else's Delta tables that views put in the place of bronze tables.
+
+The view of an entity says in its properties which table it is made of (``footfall.adopted.…``);
+``macros/adopted`` follows that table's commits at the start of each build.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel
+
+from footfall.errors import UsageError
+from footfall.project.contracts import Contract, load_contracts
+from footfall.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+PREFIX = "footfall.adopted."
+
+
+class Adoption(BaseModel):
+    """Which table an entity's rows are read from, and what happens when its rows change.
+
+    Attributes:
+        table: as it stands in SQL.
+        table_id: Delta's, another one where a table was replaced.
+        on_change: whether rows that are updated or deleted are followed, or stop the build.
+        signature: of table and mapping; another one means other rows.
+    """
+
+    table: str
+    table_id: str
+    on_change: Literal["apply", "refuse"]
+    signature: str
+
+    def properties(self) -> dict[str, str]:
+        """Return the properties of the view."""
+        return {f"{PREFIX}{name}": value for name, value in self.model_dump().items()}
+
+
+def adoption_of(spark: SparkSession, settings: Settings, contract: Contract) -> Adoption | None:
+    """Return the adoption of an entity; None where its bronze table is footfall's own, or missing."""
+    view = contract.bronze_table(settings)
+    if not spark.catalog.tableExists(view) or spark.catalog.getTable(view).tableType != "VIEW":
+        return None
+    found = {row["key"]: row["value"] for row in spark.sql(f"show tblproperties {view}").collect()}
+    told = {name: found.get(f"{PREFIX}{name}") for name in Adoption.model_fields}
+    return Adoption.model_validate(told) if all(told.values()) else None
+
+
+def adoptions(spark: SparkSession, settings: Settings) -> dict[str, Adoption]:
+    """Return the adopted tables by entity."""
+    found = {
+        name: adoption_of(spark, settings, contract) for name, contract in load_contracts().items()
+    }
+    return {name: adoption for name, adoption in found.items() if adoption}
+
+
+def require_not_adopted(spark: SparkSession, settings: Settings, contract: Contract) -> None:
+    """Refuse to write rows of an entity that are read from an adopted table.
+
+    Raises:
+        UsageError: the entity has one.
+    """
+    if adoption := adoption_of(spark, settings, contract):
+        raise UsageError(
+            f"The rows of {contract.name} are read from the adopted table {adoption.table}.",
+            f"Write to that table, or give it up: footfall adopt {contract.name} --release",
+        )
