@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,6 @@ from footfall.words import count
 
 if TYPE_CHECKING:
     from footfall.adopt import Adopted
-    from footfall.adopt.job import OnChange
 
 
 class OnChangeOption(str, Enum):
@@ -54,12 +53,13 @@ def adopt_command(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Read an entity's rows from an existing Delta table, without a copy; its commits are the loads.
+    """Read an entity's rows from a Delta table of yours, without a copy; its commits are loads.
 
     Every `dbt build` reads what was committed since the last one. Rows that were updated or deleted
     are taken back from the marts.
 
-    Example: `footfall adopt product.interactions --table main.raw.events --mapping mappings/mine.yml`
+    Example: `footfall adopt product.interactions --table main.raw.events --mapping
+    mappings/mine.yml`
 
     Example: `footfall adopt app.interactions --path /data/events --enable-row-tracking`
 
@@ -89,7 +89,7 @@ def adopt_command(
         table=table,
         path=path,
         mapping=mapping,
-        on_change=cast("OnChange", on_change.value),
+        on_change=on_change.value,
         enable_row_tracking=enable_row_tracking,
         dry_run=dry_run,
     )

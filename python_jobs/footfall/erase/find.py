@@ -110,8 +110,8 @@ def require_none_adopted(
             condition = _in_bronze(column.name, types)(identifier.literals())
             if not rows.where(F.coalesce(condition, F.lit(False))).isEmpty():
                 raise FootfallError(
-                    f"The person has rows in {adoption.table}, which {name} is read from, and which "
-                    "footfall does not write to.",
+                    f"The person has rows in {adoption.table}, which {name} is read from; footfall "
+                    "does not write to it.",
                     "Delete them there and run `dbt build`, which takes them out of all tables; "
                     "then call this again for what is left.",
                 )

@@ -664,8 +664,8 @@ class _Planner:
         for source in sources:
             if text_within(source.root.type, source.steps):
                 self.problems.append(
-                    f"the path {source.name!r} goes on below a text within an object; only a column "
-                    "that is itself a text is read as JSON"
+                    f"the path {source.name!r} goes on below a text within an object; only a text "
+                    "that is itself a column is read as JSON"
                 )
             elif problem := _misfit(source, column, mapped):
                 self.problems.append(problem)

@@ -41,7 +41,7 @@ class Adoption(BaseModel):
 
 
 def adoption_of(spark: SparkSession, settings: Settings, contract: Contract) -> Adoption | None:
-    """Return the adoption of an entity; None where its bronze table is footfall's own, or missing."""
+    """Return the adoption of an entity; None where its bronze table is no view of another."""
     view = contract.bronze_table(settings)
     if not spark.catalog.tableExists(view) or spark.catalog.getTable(view).tableType != "VIEW":
         return None
