@@ -15,6 +15,11 @@
         {%- if adopted -%}
             {%- do footfall.require_followed() -%}
         {%- endif -%}
+        {%- for table in adopted.values() -%}
+            {%- for statement in table.records -%}
+                {%- do run_query(statement) -%}
+            {%- endfor -%}
+        {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
 
@@ -45,6 +50,7 @@
         or (not seen and commit['operation'] == 'ROW TRACKING BACKFILL') -%}
         {%- do with_rows.append(commit) -%}
     {%- endfor -%}
+    {%- set records, changes = [], [] -%}
     {%- if with_rows -%}
         {%- set newest = with_rows | map(attribute='version') | max | int + 1 -%}
         {#- A log that was cleaned up does not tell what its commits did. -#}
@@ -54,19 +60,21 @@
         {%- if seen and not only_appended -%}
             {%- set changed = footfall.changed_days(bronze, days, seen, with_rows[0]['timestamp']) -%}
         {%- endif -%}
-        {%- do run_query(footfall.record_commits_sql(commits, name, arrived, newest, changed)) -%}
-        {%- do run_query(footfall.record_days_sql(days, bronze, newest)) -%}
+        {%- do records.append(footfall.record_commits_sql(commits, name, arrived, newest, changed)) -%}
+        {%- do records.append(footfall.record_days_sql(days, bronze, newest)) -%}
+        {%- if changed -%}
+            {%- do changes.append((newest, changed | reject('none') | list)) -%}
+        {%- endif -%}
     {%- else -%}
         {%- set newest = seen -%}
     {%- endif -%}
-    {%- set changes = [] -%}
     {%- for load_id, dates in run_query(
         "select load_id, concat_ws(',', transform(changed_dates, day -> cast(day as string))) from " ~ commits
         ~ " where source = '" ~ name ~ "' and has_changes and load_id <= " ~ newest
     ).rows -%}
         {%- do changes.append((load_id | int, dates.split(',') if dates else [])) -%}
     {%- endfor -%}
-    {{ return(dict(adoption, newest=newest, changes=changes)) }}
+    {{ return(dict(adoption, newest=newest, changes=changes, records=records)) }}
 {% endmacro %}
 
 

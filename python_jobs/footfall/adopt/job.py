@@ -22,6 +22,7 @@ from footfall.project.contracts import Contract, get_contract
 from footfall.project.records import ADOPTED_COMMITS, ADOPTED_DAYS, record_table
 from footfall.settings import Settings, get_settings
 from footfall.spark.conflicts import run_statement
+from footfall.words import count
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -211,7 +212,7 @@ def _require_free(spark: SparkSession, settings: Settings, contract: Contract) -
     rows = spark.table(view).count()
     if rows:
         raise UsageError(
-            f"{view} holds {rows:,} rows that were ingested.",
+            f"{view} holds {count(rows, 'row')} that {'was' if rows == 1 else 'were'} ingested.",
             "Adopt the table in a home of its own, or drop that one first if its rows are in both: "
             f'footfall query --write "drop table {view}"',
         )

@@ -32,6 +32,7 @@ from footfall.project.adopted import Adoption
 from footfall.project.contracts import Contract
 from footfall.project.records import ADOPTED_COMMITS, record_table
 from footfall.settings import Settings
+from footfall.spark.conf import temporary_conf
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -48,7 +49,7 @@ def plan_table(spark: SparkSession, table: str, contract: Contract, mapping: Map
     """
     columns = tuple(
         PhysicalColumn(field.name, field.type)
-        for field in to_arrow_schema(spark.table(table).schema)
+        for field in to_arrow_schema(spark.table(table).schema, timezone="UTC")
     )
     # What a Delta table stores is what a Parquet file does.
     shape = FileShape("parquet", columns)
@@ -103,9 +104,8 @@ def rows_sql(spark: SparkSession, table: str, plan: ReadPlan, contract: Contract
         if plan.ways_below(column) and is_text(column.type)
     }
     rows = convert_rows(raw, names, plan, contract, (LOAD, ROW))
-    for number, project in enumerate(_steps(rows, raw)):
-        listed = ",\n    ".join(_column(expression, parsed) for expression in project)
-        text = f"select\n    {listed}\nfrom (\n{text}\n) as step{number}"
+    for number, step in enumerate(_steps(rows, raw)):
+        text = f"{_selected(step, parsed)}\nfrom (\n{text}\n) as step{number}"
     if not _means(spark, text, rows):
         raise _not_in_a_view()
     return text
@@ -113,24 +113,36 @@ def rows_sql(spark: SparkSession, table: str, plan: ReadPlan, contract: Contract
 
 def _not_in_a_view() -> UsageError:
     return UsageError(
-        "The mapping needs what a view cannot hold: a list whose elements become rows, or one from "
-        "which an element is chosen by a field.",
-        "Ingest files of the table, or give the table's owner a view to make of it.",
+        "The mapping needs what a view cannot hold: an element of a list chosen by a field.",
+        "Have the table's owner store that value as a column, or ingest files of the table.",
     )
 
 
-def _steps(rows: DataFrame, raw: DataFrame) -> Iterator[list[Any]]:
-    """Return the columns of each projection between two frames, the innermost first."""
+def _steps(rows: DataFrame, raw: DataFrame) -> Iterator[Any]:
+    """Return the nodes of the plan between two frames, the innermost first."""
     plan = rows._jdf.queryExecution().analyzed()
     inner = raw._jdf.queryExecution().analyzed()
-    found = []
+    found: list[Any] = []
     while not plan.fastEquals(inner):
-        if plan.nodeName() != "Project":
+        if plan.nodeName() not in ("Project", "Generate"):
             raise _not_in_a_view()
-        listed = plan.projectList()
-        found.append([listed.apply(index) for index in range(listed.size())])
+        if plan.nodeName() == "Generate":
+            # Spark adds the projection above it when it reads the explode().
+            found.pop()
+        found.append(plan)
         plan = plan.child()
     return reversed(found)
+
+
+def _selected(step: Any, parsed: dict[str, ArrayType | StructType]) -> str:
+    if step.nodeName() == "Generate":
+        exploded = step.generator().sql()
+        if step.outer():
+            exploded = exploded.replace("explode(", "explode_outer(", 1)
+        return f"select *, {exploded} as {step.generatorOutput().apply(0).name()}"
+    listed = step.projectList()
+    columns = (_column(listed.apply(index), parsed) for index in range(listed.size()))
+    return "select\n    " + ",\n    ".join(columns)
 
 
 def _column(expression: Any, parsed: dict[str, ArrayType | StructType]) -> str:
@@ -151,11 +163,21 @@ def _ddl(kind: DataType) -> str:
 
 
 def _means(spark: SparkSession, text: str, rows: DataFrame) -> bool:
+    """Return whether a text is read as the same plan.
+
+    Compared as texts: an exploded column differs in what nothing reads, and plans with one are
+    never the same to Spark.
+    """
     try:
         written = spark.sql(text)
     except (AnalysisException, ParseException):
         return False
-    return written.columns == rows.columns and written.sameSemantics(rows)
+    with temporary_conf(spark, {"spark.sql.debug.maxToStringFields": "100000"}):
+        plans = [
+            frame._jdf.queryExecution().analyzed().canonicalized().toString()
+            for frame in (written, rows)
+        ]
+    return written.columns == rows.columns and plans[0] == plans[1]
 
 
 def view_sql(

@@ -1,0 +1,204 @@
+"""Tables adopted by a mapping: the view's rows are those that ingestion makes of a file."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from footfall.adopt import adopt
+from footfall.errors import FootfallError
+from footfall.ingest import ingest
+from footfall.project.contracts import get_contract
+from footfall.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+PRODUCT = "product.interactions"
+TABLE = "theirs.events"
+ROW_TRACKING = "tblproperties ('delta.enableRowTracking' = 'true')"
+FLAT: dict[str, Any] = {
+    "where": {"event": ["Product Viewed", "it's bought \\ paid"]},
+    "columns": {
+        "event_time": {"from": "sent.ms", "unit": "ms"},
+        "user_id": ["user`Id", "anonymous"],
+        "product_id": "properties.product_id",
+        "event_id": "raw.id",
+        "interaction_type": {
+            "from": "event",
+            "values": {"Product Viewed": "view", "it's bought \\ paid": "purchase"},
+        },
+    },
+}
+OF_EACH: dict[str, Any] = {
+    "columns": {"event_time": {"from": "sent.ms", "unit": "ms"}, "user_id": "user`Id"},
+    "kinds": [
+        {
+            "where": {"event": ["Product Viewed"]},
+            "columns": {
+                "product_id": "properties.product_id",
+                "interaction_type": {"constant": "view"},
+            },
+        },
+        {
+            "where": {"event": ["it's bought \\ paid"]},
+            "each": "items",
+            "columns": {
+                "product_id": "items[].id",
+                "interaction_type": {"constant": "purchase"},
+            },
+        },
+    ],
+}
+CHOSEN: dict[str, Any] = {
+    "columns": FLAT["columns"] | {"product_id": "items[kind=main].id"},
+}
+ROWS = r"""
+    (1740787200123, 'U1', null, 'Product Viewed', named_struct('product_id', 'P1'),
+     '{"id": "e1"}', array()),
+    (1740787200124, ' ', 'A1', 'Product Viewed', named_struct('product_id', '{"a": 1}'),
+     '{"id": 7}', null),
+    (1740787200125, null, 'A2', 'it\'s bought \\ paid', null, 'no JSON',
+     array(named_struct('id', 'P2', 'kind', 'main'), named_struct('id', 'P3', 'kind', 'gift'))),
+    (9223372036854775807, 'U1', null, 'Product Viewed', null, null, null),
+    (1740787200126, 'U1', null, 'Page', null, null, null)
+"""
+
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def settings(spark: SparkSession) -> Iterator[Settings]:
+    """A data set of its own, and a table of somebody else's."""
+    of_test = Settings(db_schema=f"adopting_{next(NUMBERS)}")
+    spark.sql("create schema if not exists theirs")
+    spark.sql(
+        f"create or replace table {TABLE} (`sent.ms` bigint, `user``Id` string, anonymous string, "
+        "event string, properties struct<product_id: string>, raw string, "
+        f"items array<struct<id: string, kind: string>>) using delta {ROW_TRACKING}"
+    )
+    spark.sql(f"insert into {TABLE} values {ROWS}")
+    yield of_test
+    for schema in (of_test.schema_of("bronze"), of_test.schema_of("quality"), "theirs"):
+        spark.sql(f"drop schema if exists {schema} cascade")
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
+    """Return a function that writes a mapping file."""
+
+    def write(content: dict[str, Any]) -> Path:
+        file = tmp_path / "mapping.yml"
+        file.write_text(yaml.safe_dump(content))
+        return file
+
+    return write
+
+
+def said(spark: SparkSession, table: str) -> list[tuple[Any, ...]]:
+    columns = [column.name for column in get_contract(PRODUCT).columns]
+    rows = spark.table(table).select(*columns, "_ingest_errors").collect()
+    return sorted((tuple(row) for row in rows), key=repr)
+
+
+@pytest.mark.parametrize("content", [FLAT, OF_EACH], ids=["flat", "a row of each"])
+def test_the_rows_of_an_adopted_table_are_those_of_the_same_file(
+    spark: SparkSession,
+    settings: Settings,
+    mapping: Callable[[dict[str, Any]], Path],
+    tmp_path: Path,
+    content: dict[str, Any],
+) -> None:
+    folder = tmp_path / "files"
+    spark.table(TABLE).coalesce(1).write.parquet(str(folder))
+    ingest(PRODUCT, [str(folder)], mapping(content), settings=settings)
+    bronze = get_contract(PRODUCT).bronze_table(settings)
+    ingested = said(spark, bronze)
+    spark.sql(f"drop table {bronze}")
+    found = adopt(spark, PRODUCT, table=TABLE, mapping=mapping(content), settings=settings)
+    assert said(spark, found.view) == ingested
+    assert found.rows == len(ingested) >= 3
+    assert found.rows_with_errors == sum(row[-1] is not None for row in ingested) > 0
+
+
+def test_a_table_is_adopted_by_its_folder(
+    spark: SparkSession, settings: Settings, mapping: Callable[[dict[str, Any]], Path]
+) -> None:
+    detail = spark.sql(f"describe detail {TABLE}").first()
+    assert detail is not None
+    folder = detail["location"].removeprefix("file:")
+    found = adopt(spark, PRODUCT, path=folder, mapping=mapping(FLAT), settings=settings)
+    assert found.table == f"delta.`{folder}`"
+    assert spark.table(found.view).count() == 4
+
+
+def test_a_dry_run_creates_nothing_and_shows_the_view(
+    spark: SparkSession, settings: Settings, mapping: Callable[[dict[str, Any]], Path]
+) -> None:
+    found = adopt(
+        spark, PRODUCT, table=TABLE, mapping=mapping(FLAT), dry_run=True, settings=settings
+    )
+    assert found.sql.startswith(f"create or replace view {found.view}\n")
+    assert not spark.catalog.databaseExists(settings.schema_of("bronze"))
+
+
+@pytest.mark.parametrize(
+    ("content", "before", "message"),
+    [
+        (FLAT, "alter table {table} unset tblproperties ('delta.enableRowTracking')",
+         "--enable-row-tracking"),
+        (FLAT | {"columns": FLAT["columns"] | {"user_id": "nobody"}}, "", "'nobody'"),
+        (FLAT | {"columns": FLAT["columns"] | {"product_id": "items"}}, "", "'items' is list"),
+        (CHOSEN, "", "what a view cannot hold"),
+    ],
+    ids=["no row tracking", "no such column", "a list for a value", "chosen by a field"],
+)  # fmt: skip
+def test_what_cannot_be_adopted_is_refused_and_nothing_is_made(
+    spark: SparkSession,
+    settings: Settings,
+    mapping: Callable[[dict[str, Any]], Path],
+    content: dict[str, Any],
+    before: str,
+    message: str,
+) -> None:
+    if before:
+        spark.sql(before.format(table=TABLE))
+    with pytest.raises(FootfallError, match=message):
+        adopt(spark, PRODUCT, table=TABLE, mapping=mapping(content), settings=settings)
+    assert not spark.catalog.databaseExists(settings.schema_of("bronze"))
+
+
+def test_rows_that_were_ingested_stand_in_the_way(
+    spark: SparkSession,
+    settings: Settings,
+    mapping: Callable[[dict[str, Any]], Path],
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("event_time,user_id,product_id,interaction_type\n2025-03-01,U1,P1,view\n")
+    ingest(PRODUCT, [str(file)], settings=settings)
+    with pytest.raises(FootfallError, match="holds 1 row that was ingested"):
+        adopt(spark, PRODUCT, table=TABLE, mapping=mapping(FLAT), settings=settings)
+    assert spark.table(get_contract(PRODUCT).bronze_table(settings)).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "path", "message"),
+    [
+        (None, None, "either by --table or by --path"),
+        ("raw.events; drop table x", None, "not the name of a table"),
+        (None, "/data/`x`", "a quote or a backslash"),
+        ("theirs.nothing", None, "not a Delta table"),
+    ],
+)
+def test_a_wrong_name_is_told(
+    spark: SparkSession, settings: Settings, table: str | None, path: str | None, message: str
+) -> None:
+    with pytest.raises(FootfallError, match=message):
+        adopt(spark, PRODUCT, table=table, path=path, settings=settings)

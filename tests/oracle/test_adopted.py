@@ -1,0 +1,171 @@
+"""Adopted tables: appended to, updated, deleted from, optimised and vacuumed between builds."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import pytest
+
+from footfall.adopt import release
+from footfall.errors import FootfallError
+from footfall.ingest import ingest
+from support.adopted import Upstream, oracle_of
+from support.data_sets import DataSet
+from support.law import breaches_by_load, breaches_of_full_refresh, breaches_of_oracle, refused
+from support.thorough import THOROUGH, only_thorough
+
+SEED = os.environ.get("FOOTFALL_LAW_SEED", date.today().isoformat())
+SCHEDULES = int(os.environ.get("FOOTFALL_LAW_EXAMPLES", "4" if THOROUGH else "1"))
+PRODUCT = "product.interactions"
+
+
+def with_sources(*sources: str) -> tuple[str, str]:
+    return "--vars", json.dumps({"sources": sources, "user_sketches": True})
+
+
+ONE_SOURCE = with_sources("product")
+STAGING_ALONE = ("--select", "stg_product__interactions")
+PARTS = (STAGING_ALONE, ("--exclude", "fct_sessions+"), ("--select", "+fct_user_activity_daily"))
+
+
+@pytest.fixture(scope="module")
+def new_data(data_set: Callable[[str], DataSet]) -> Iterator[Callable[[str], DataSet]]:
+    """Return a function that makes a data set whose upstream tables may be vacuumed at once."""
+    made: list[DataSet] = []
+
+    def make(prefix: str) -> DataSet:
+        data = data_set(prefix)
+        data.spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+        made.append(data)
+        return data
+
+    yield make
+    for data in made:
+        data.spark.conf.unset("spark.databricks.delta.retentionDurationCheck.enabled")
+
+
+@pytest.mark.parametrize("number", range(SCHEDULES))
+@pytest.mark.timeout(1200)
+def test_whatever_happens_upstream_the_tables_are_those_of_a_full_refresh(
+    new_data: Callable[[str], DataSet], number: int
+) -> None:
+    rng = random.Random(f"{SEED} adopted {number}")
+    data = new_data(f"adopted_{number}")
+    tables = [Upstream(data, PRODUCT, rng)]
+    options = ONE_SOURCE
+    if THOROUGH and number % 2:
+        tables.append(Upstream(data, "app.interactions", rng))
+        options = with_sources("product", "app")
+    for table in tables:
+        table.create()
+        table.append(table.drawn(20))
+        table.adopt()
+    data.build(*options)
+    happened = []
+    for turn in range(3 if THOROUGH else 2):
+        for table in tables:
+            happened += [table.happen() for _ in range(rng.randint(1, 3))]
+        # What a partial build read is as old as the next change to it.
+        happened.append("build a part" if turn == 0 else "build")
+        data.build(*options, *(rng.choice(PARTS) if turn == 0 else ()))
+    print(f"FOOTFALL_LAW_SEED={SEED} {number}: {happened}")
+    data.build(*options)
+    oracle = oracle_of(*tables)
+    breaches = breaches_of_oracle(data, oracle) | breaches_by_load(data, oracle)
+    assert breaches | breaches_of_full_refresh(data, *options) == {}
+
+
+@pytest.fixture(scope="module")
+def adopted(new_data: Callable[[str], DataSet]) -> Upstream:
+    """A table of one row a day, adopted with changes refused, and built."""
+    table = Upstream(new_data("refusing"), PRODUCT, random.Random(1))
+    table.create()
+    rows = [
+        f"(timestamp'2025-03-0{day} 10:00:00', 'U{day}', 'P1', 'view', null)" for day in range(1, 6)
+    ]
+    table.data.spark.sql(f"insert into {table.table} values {', '.join(rows)}")
+    table.adopt("refuse")
+    table.data.build(*ONE_SOURCE, *STAGING_ALONE)
+    return table
+
+
+def test_nothing_new_upstream_writes_nothing(adopted: Upstream) -> None:
+    before = adopted.data.versions()
+    adopted.data.spark.sql(f"optimize {adopted.table}")
+    adopted.data.build(*ONE_SOURCE, *STAGING_ALONE)
+    assert adopted.data.versions() == before
+
+
+def test_files_are_not_loaded_into_an_adopted_entity(adopted: Upstream) -> None:
+    file = adopted.data.target / "rows.csv"
+    file.write_text("event_time,user_id,product_id,interaction_type\n2025-03-01,U1,P1,view\n")
+    with pytest.raises(FootfallError, match=f"footfall adopt {PRODUCT} --release"):
+        ingest(PRODUCT, [str(file)], settings=adopted.data.settings)
+
+
+def test_a_change_stops_the_build_where_it_is_refused_and_a_full_refresh_takes_it(
+    adopted: Upstream,
+) -> None:
+    data, staging = adopted.data, adopted.data.name("silver", "stg_product__interactions")
+    data.spark.sql(f"delete from {adopted.table} where user_id = 'U2'")
+    message = refused(data, *ONE_SOURCE, *STAGING_ALONE)
+    assert "--on-change refuse" in message
+    assert "dbt build --full-refresh --select stg_product__interactions+" in message
+    assert data.spark.table(staging).count() == 5
+    data.build(*ONE_SOURCE, "--full-refresh", *STAGING_ALONE)
+    assert {user for (user,) in data.rows(f"select user_id from {staging}")} == {
+        "U1", "U3", "U4", "U5",
+    }  # fmt: skip
+    data.build(*ONE_SOURCE, *STAGING_ALONE)
+
+
+def test_a_table_that_loses_its_row_tracking_stops_the_build(adopted: Upstream) -> None:
+    data = adopted.data
+    data.spark.sql(f"alter table {adopted.table} unset tblproperties ('delta.enableRowTracking')")
+    message = refused(data, *ONE_SOURCE, *STAGING_ALONE)
+    assert "has lost its row tracking" in message and "--enable-row-tracking" in message
+
+
+def test_a_table_that_was_replaced_stops_the_build_until_it_is_adopted_again(
+    adopted: Upstream,
+) -> None:
+    data, staging = adopted.data, adopted.data.name("silver", "stg_product__interactions")
+    adopted.create()
+    adopted.append(adopted.drawn(3))
+    assert "its log starts anew" in refused(data, *ONE_SOURCE, *STAGING_ALONE)
+    adopted.adopt()
+    # The rows of the former table are still there.
+    assert "--full-refresh --select stg_product__interactions+" in refused(
+        data, *ONE_SOURCE, *STAGING_ALONE
+    )
+    data.build(*ONE_SOURCE, "--full-refresh", *STAGING_ALONE)
+    assert data.spark.table(staging).where("user_id in ('U3', 'U4')").count() <= 3
+
+
+def test_an_entity_that_is_released_has_a_bronze_table_of_its_own(adopted: Upstream) -> None:
+    data = adopted.data
+    release(data.spark, PRODUCT, data.settings)
+    assert "--full-refresh" in refused(data, *ONE_SOURCE, *STAGING_ALONE)
+    data.build(*ONE_SOURCE, "--full-refresh", *STAGING_ALONE)
+    assert data.rows("select count(*) from {silver}.stg_product__interactions") == [(0,)]
+    assert data.spark.catalog.getTable(data.name("bronze", "product__interactions")).tableType == (
+        "MANAGED"
+    )
+
+
+@only_thorough
+def test_what_each_person_did_before_is_rebuilt_and_not_patched(
+    new_data: Callable[[str], DataSet],
+) -> None:
+    table = Upstream(new_data("shop_adopted"), "shop.clicks", random.Random(2))
+    table.create()
+    table.append(table.drawn(10))
+    table.adopt()
+    options = with_sources("shop")
+    table.data.build(*options)
+    table.data.spark.sql(f"delete from {table.table}")
+    assert "holds what each person did before" in refused(table.data, *options)
