@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PRODUCT = "product.interactions"
-TABLE = "theirs.events"
+TABLE, UNTRACKED = "theirs.events", "theirs.untracked"
 ROW_TRACKING = "tblproperties ('delta.enableRowTracking' = 'true')"
 FLAT: dict[str, Any] = {
     "where": {"event": ["Product Viewed", "it's bought \\ paid"]},
@@ -73,20 +73,28 @@ ROWS = r"""
 NUMBERS = itertools.count()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def theirs(spark: SparkSession) -> Iterator[None]:
+    """Somebody else's tables, of which one has no row tracking."""
+    spark.sql("create schema if not exists theirs")
+    for table, properties in ((TABLE, ROW_TRACKING), (UNTRACKED, "")):
+        spark.sql(
+            f"create table {table} (`sent.ms` bigint, `user``Id` string, anonymous string, "
+            "event string, properties struct<product_id: string>, raw string, "
+            f"items array<struct<id: string, kind: string>>) using delta {properties}"
+        )
+    spark.sql(f"insert into {TABLE} values {ROWS}")
+    yield
+    spark.sql("drop schema theirs cascade")
+
+
 @pytest.fixture
 def settings(spark: SparkSession) -> Iterator[Settings]:
-    """A data set of its own, and a table of somebody else's."""
+    """Settings of a data set that nothing was loaded into."""
     of_test = Settings(db_schema=f"adopting_{next(NUMBERS)}")
-    spark.sql("create schema if not exists theirs")
-    spark.sql(
-        f"create or replace table {TABLE} (`sent.ms` bigint, `user``Id` string, anonymous string, "
-        "event string, properties struct<product_id: string>, raw string, "
-        f"items array<struct<id: string, kind: string>>) using delta {ROW_TRACKING}"
-    )
-    spark.sql(f"insert into {TABLE} values {ROWS}")
     yield of_test
-    for schema in (of_test.schema_of("bronze"), of_test.schema_of("quality"), "theirs"):
-        spark.sql(f"drop schema if exists {schema} cascade")
+    for layer in ("bronze", "quality"):
+        spark.sql(f"drop schema if exists {of_test.schema_of(layer)} cascade")
 
 
 @pytest.fixture
@@ -149,28 +157,25 @@ def test_a_dry_run_creates_nothing_and_shows_the_view(
 
 
 @pytest.mark.parametrize(
-    ("content", "before", "message"),
+    ("content", "table", "message"),
     [
-        (FLAT, "alter table {table} unset tblproperties ('delta.enableRowTracking')",
-         "--enable-row-tracking"),
-        (FLAT | {"columns": FLAT["columns"] | {"user_id": "nobody"}}, "", "'nobody'"),
-        (FLAT | {"columns": FLAT["columns"] | {"product_id": "items"}}, "", "'items' is list"),
-        (CHOSEN, "", "what a view cannot hold"),
+        (FLAT, UNTRACKED, "--enable-row-tracking"),
+        (FLAT | {"columns": FLAT["columns"] | {"user_id": "nobody"}}, TABLE, "'nobody'"),
+        (FLAT | {"columns": FLAT["columns"] | {"product_id": "items"}}, TABLE, "'items' is list"),
+        (CHOSEN, TABLE, "what a view cannot hold"),
     ],
     ids=["no row tracking", "no such column", "a list for a value", "chosen by a field"],
-)  # fmt: skip
+)
 def test_what_cannot_be_adopted_is_refused_and_nothing_is_made(
     spark: SparkSession,
     settings: Settings,
     mapping: Callable[[dict[str, Any]], Path],
     content: dict[str, Any],
-    before: str,
+    table: str,
     message: str,
 ) -> None:
-    if before:
-        spark.sql(before.format(table=TABLE))
     with pytest.raises(FootfallError, match=message):
-        adopt(spark, PRODUCT, table=TABLE, mapping=mapping(content), settings=settings)
+        adopt(spark, PRODUCT, table=table, mapping=mapping(content), settings=settings)
     assert not spark.catalog.databaseExists(settings.schema_of("bronze"))
 
 

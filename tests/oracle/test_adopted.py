@@ -16,10 +16,10 @@ from footfall.ingest import ingest
 from support.adopted import Upstream, oracle_of
 from support.data_sets import DataSet
 from support.law import breaches_by_load, breaches_of_full_refresh, breaches_of_oracle, refused
-from support.thorough import THOROUGH, only_thorough
+from support.thorough import only_thorough
 
 SEED = os.environ.get("FOOTFALL_LAW_SEED", date.today().isoformat())
-SCHEDULES = int(os.environ.get("FOOTFALL_LAW_EXAMPLES", "4" if THOROUGH else "1"))
+SCHEDULES = int(os.environ.get("FOOTFALL_LAW_EXAMPLES", "4"))
 PRODUCT = "product.interactions"
 
 
@@ -48,6 +48,7 @@ def new_data(data_set: Callable[[str], DataSet]) -> Iterator[Callable[[str], Dat
         data.spark.conf.unset("spark.databricks.delta.retentionDurationCheck.enabled")
 
 
+@only_thorough
 @pytest.mark.parametrize("number", range(SCHEDULES))
 @pytest.mark.timeout(1200)
 def test_whatever_happens_upstream_the_tables_are_those_of_a_full_refresh(
@@ -57,7 +58,7 @@ def test_whatever_happens_upstream_the_tables_are_those_of_a_full_refresh(
     data = new_data(f"adopted_{number}")
     tables = [Upstream(data, PRODUCT, rng)]
     options = ONE_SOURCE
-    if THOROUGH and number % 2:
+    if number % 2:
         tables.append(Upstream(data, "app.interactions", rng))
         options = with_sources("product", "app")
     for table in tables:
@@ -66,7 +67,7 @@ def test_whatever_happens_upstream_the_tables_are_those_of_a_full_refresh(
         table.adopt()
     data.build(*options)
     happened = []
-    for turn in range(3 if THOROUGH else 2):
+    for turn in range(3):
         for table in tables:
             happened += [table.happen() for _ in range(rng.randint(1, 3))]
         # What a partial build read is as old as the next change to it.
@@ -77,6 +78,31 @@ def test_whatever_happens_upstream_the_tables_are_those_of_a_full_refresh(
     oracle = oracle_of(*tables)
     breaches = breaches_of_oracle(data, oracle) | breaches_by_load(data, oracle)
     assert breaches | breaches_of_full_refresh(data, *options) == {}
+
+
+DAYS_OF_USERS = ("--select", "+fct_user_activity_daily", "dq_load_reconciliation", "dq_quarantine")
+
+
+def test_rows_that_are_updated_or_deleted_upstream_are_taken_back(
+    new_data: Callable[[str], DataSet],
+) -> None:
+    data = new_data("adopted")
+    table = Upstream(data, PRODUCT, random.Random(f"{SEED} changes"))
+    table.create()
+    table.append(table.drawn(20))
+    table.adopt()
+    data.build(*ONE_SOURCE, *DAYS_OF_USERS)
+    for statement in (
+        f"update {table.table} set event_time = event_time + interval 1 day where user_id = 'U1'",
+        f"delete from {table.table} where user_id = 'U0' and day(event_time) % 2 = 0",
+        f"optimize {table.table}",
+        f"vacuum {table.table} retain 0 hours",
+    ):
+        data.spark.sql(statement)
+    table.append(table.drawn(5))
+    data.build(*ONE_SOURCE, *DAYS_OF_USERS)
+    oracle = oracle_of(table)
+    assert breaches_of_oracle(data, oracle) | breaches_by_load(data, oracle) == {}
 
 
 @pytest.fixture(scope="module")
