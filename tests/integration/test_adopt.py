@@ -13,6 +13,7 @@ import yaml
 from footfall.adopt import adopt
 from footfall.errors import FootfallError
 from footfall.ingest import ingest
+from footfall.onboard import suggest_mapping_of_table
 from footfall.project.contracts import get_contract
 from footfall.settings import Settings
 
@@ -177,6 +178,17 @@ def test_what_cannot_be_adopted_is_refused_and_nothing_is_made(
     with pytest.raises(FootfallError, match=message):
         adopt(spark, PRODUCT, table=table, mapping=mapping(content), settings=settings)
     assert not spark.catalog.databaseExists(settings.schema_of("bronze"))
+
+
+def test_a_mapping_is_suggested_for_a_table(spark: SparkSession) -> None:
+    found = suggest_mapping_of_table(spark, TABLE)
+    told = {finding.column: (finding.source, finding.sure) for finding in found.findings}
+    assert found.entities == [PRODUCT] and not found.is_complete
+    # The name does not say that it is a time.
+    assert told["event_time"] == (None, "unknown")
+    assert told["user_id"][0] == "user`Id"
+    assert told["product_id"][0] == "properties.product_id"
+    assert told["interaction_type"][0] == "event"
 
 
 def test_rows_that_were_ingested_stand_in_the_way(

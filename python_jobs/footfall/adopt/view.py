@@ -41,20 +41,27 @@ if TYPE_CHECKING:
 LOAD, ROW = "_load_id", "_row_id"
 
 
+def table_shape(spark: SparkSession, table: str) -> FileShape:
+    """Return a table's columns as those of a Parquet file, which is what it stores.
+
+    Raises:
+        FootfallError: there is no such table.
+    """
+    try:
+        fields = to_arrow_schema(spark.table(table).schema, timezone="UTC")
+    except AnalysisException as error:
+        raise no_delta_table(table.replace("`", "")) from error
+    return FileShape("parquet", tuple(PhysicalColumn(field.name, field.type) for field in fields))
+
+
 def plan_table(spark: SparkSession, table: str, contract: Contract, mapping: Mapping) -> ReadPlan:
     """Decide which columns of a table become the contract's.
 
     Raises:
         UsageError: a required column is missing, or one has a type that does not fit.
     """
-    columns = tuple(
-        PhysicalColumn(field.name, field.type)
-        for field in to_arrow_schema(spark.table(table).schema, timezone="UTC")
-    )
-    # What a Delta table stores is what a Parquet file does.
-    shape = FileShape("parquet", columns)
     try:
-        return plan_read(_label(table), shape, contract, mapping)
+        return plan_read(_label(table), table_shape(spark, table), contract, mapping)
     except FileRejectedError as error:
         raise UsageError(
             str(error), "Correct the mapping, or name another one by --mapping."

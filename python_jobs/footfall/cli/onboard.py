@@ -35,7 +35,12 @@ FormatOption = Annotated[
 
 @app.command("suggest-mapping")
 def suggest_mapping(
-    path: Annotated[str, typer.Argument(help="A file, a folder or a glob; the first file counts.")],
+    path: Annotated[
+        str | None, typer.Argument(help="A file, a folder or a glob; the first file counts.")
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="A table to adopt, as catalog.schema.table, in place of it.")
+    ] = None,
     out_file: Annotated[
         Path | None, typer.Option("--out", help="Write the mapping here; by default print it.")
     ] = None,
@@ -43,7 +48,7 @@ def suggest_mapping(
     file_format: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Propose a mapping for a file: a known tracker's, or one guessed from names and values.
+    """Propose a mapping for a file or table: a known tracker's, or one guessed from what it holds.
 
     Each line says how sure it is and why. What cannot be told is left as FILL_IN; then the exit
     code is 1.
@@ -51,10 +56,23 @@ def suggest_mapping(
     Example: `footfall suggest-mapping exports/events.csv --out mappings/mine.yml`
 
     Example: `footfall suggest-mapping segment/ --json`
+
+    Example: `footfall suggest-mapping --table main.raw.events --out mappings/mine.yml`
     """
     from footfall.onboard import suggest_mapping as suggest
+    from footfall.onboard import suggest_mapping_of_table
+    from footfall.spark.session import get_session
 
-    found = suggest(path, file_format.value if file_format else None, entity)
+    if (path is None) == (table is None):
+        raise UsageError("Name either a file or a table.", "A table is named by --table.")
+    if path is not None:
+        found = suggest(path, file_format.value if file_format else None, entity)
+        check = f"footfall check-mapping {out_file} {path}"
+    else:
+        assert table is not None
+        found = suggest_mapping_of_table(get_session(join_others=True), table, entity)
+        [named, *_] = found.entities
+        check = f"footfall adopt {named} --table {table} --mapping {out_file} --dry-run"
     if out_file is not None:
         if out_file.exists():
             raise UsageError(f"{out_file} is there already.", "Name another file.")
@@ -67,7 +85,7 @@ def suggest_mapping(
             print_line(found.text)
         else:
             print_line(f"Written: {out_file}")
-            say(f"Check it: footfall check-mapping {out_file} {path}")
+            say(f"Check it: {check}")
 
     print_result(_told(found), as_json, show)
     if not found.is_complete:

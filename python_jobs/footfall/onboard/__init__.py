@@ -1,7 +1,12 @@
 """Other people's files: a mapping is suggested, checked on a sample, and tried."""
 
 from footfall.onboard.check import MappingCheck, check_mapping
-from footfall.onboard.suggest import Finding, Suggestion, suggest_mapping
+from footfall.onboard.suggest import (
+    Finding,
+    Suggestion,
+    suggest_mapping,
+    suggest_mapping_of_table,
+)
 from footfall.onboard.trial import Trial, trial_home, try_files
 
 __all__ = [
@@ -11,6 +16,7 @@ __all__ = [
     "Trial",
     "check_mapping",
     "suggest_mapping",
+    "suggest_mapping_of_table",
     "trial_home",
     "try_files",
 ]

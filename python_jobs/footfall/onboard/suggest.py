@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import yaml
 
+from footfall.adopt import table_shape, table_text
 from footfall.errors import UsageError
 from footfall.ingest.fields import as_text, values_at
 from footfall.ingest.files import (
@@ -41,6 +42,9 @@ from footfall.ingest.mapping import (
 )
 from footfall.object_store import DataPath, open_parquet
 from footfall.project.contracts import Contract, get_contract
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 SAMPLE_ROWS = 2000
 FILL_IN = "FILL_IN"
@@ -164,10 +168,7 @@ def suggest_mapping(
     Raises:
         UsageError: there is no file, it cannot be read, or the entity is another.
     """
-    if entity is not None and entity not in KINDS:
-        raise UsageError(
-            f"No mapping can be suggested for {entity}.", f"Choose one of: {', '.join(KINDS)}."
-        )
+    _require_known(entity)
     given = cast("FileFormat | None", file_format)
     file = expand_paths([path], given)[0]
     try:
@@ -176,6 +177,40 @@ def suggest_mapping(
     except FileRejectedError as error:
         raise UsageError(str(error), "Name another file, or its --format.") from error
     rows = list(islice(sample_rows(file, shape, options), SAMPLE_ROWS))
+    return _suggested(shape, rows, options, entity)
+
+
+def suggest_mapping_of_table(
+    spark: SparkSession, table: str, entity: str | None = None
+) -> Suggestion:
+    """Propose a mapping for a table that is to be adopted, from some of its rows.
+
+    Args:
+        spark: the session.
+        table: as ``catalog.schema.table``.
+        entity: see :func:`suggest_mapping`.
+
+    Raises:
+        UsageError: the table's name is none, or the entity is another.
+        FootfallError: there is no such table.
+    """
+    _require_known(entity)
+    text = table_text(table, None)
+    shape = table_shape(spark, text)
+    rows = [row.asDict(recursive=True) for row in spark.table(text).limit(SAMPLE_ROWS).collect()]
+    return _suggested(shape, rows, CsvOptions(), entity)
+
+
+def _require_known(entity: str | None) -> None:
+    if entity is not None and entity not in KINDS:
+        raise UsageError(
+            f"No mapping can be suggested for {entity}.", f"Choose one of: {', '.join(KINDS)}."
+        )
+
+
+def _suggested(
+    shape: FileShape, rows: Sequence[dict[str, Any]], options: CsvOptions, entity: str | None
+) -> Suggestion:
     if tracker := recognise(shape, rows):
         return _shipped(tracker)
     return _guessed(shape, rows, options, entity)
