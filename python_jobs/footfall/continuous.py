@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from footfall import interrupts
+from footfall.atomic import write_atomically
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest import Feed, RejectedFile, ingest, ingest_topics, mapped_entities
 from footfall.ingest.files import is_hidden
@@ -208,9 +209,7 @@ class Turns:
         return known
 
     def _note_built(self, versions: Versions) -> None:
-        fresh = self.state.with_suffix(".new")
-        fresh.write_text(json.dumps(versions))
-        fresh.replace(self.state)
+        write_atomically(self.state, json.dumps(versions))
 
     def _build(self, versions: Versions, built: Versions | None) -> int:
         get_session(self.settings, join_others=True, serves=True)

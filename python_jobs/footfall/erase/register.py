@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 import uuid
 from collections import Counter
@@ -17,6 +16,7 @@ from delta.tables import DeltaTable
 from pydantic import BaseModel
 from pyspark.sql import functions as F
 
+from footfall.atomic import write_atomically
 from footfall.erase.find import Plan
 from footfall.erase.person import Identifier
 from footfall.errors import FootfallError
@@ -62,10 +62,7 @@ def make_key(settings: Settings) -> bytes:
     if key := find_key(settings):
         return key
     key = secrets.token_hex(32).encode()
-    fresh = settings.home / f".{KEY_FILE}.{os.getpid()}"
-    fresh.touch(mode=0o600)
-    fresh.write_bytes(key)
-    fresh.replace(settings.home / KEY_FILE)
+    write_atomically(settings.home / KEY_FILE, key, mode=0o600)
     return key
 
 

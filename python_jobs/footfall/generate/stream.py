@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from footfall.atomic import write_atomically
 from footfall.errors import FootfallError, UsageError
 from footfall.generate.run import generate
 from footfall.project.contracts import get_contract
@@ -70,9 +71,7 @@ class FileSink:
         for entity, lines in self._waiting.items():
             folder = self.folder.joinpath(*entity.split("."))
             folder.mkdir(parents=True, exist_ok=True)
-            fresh = folder / f".{name}"
-            fresh.write_text("".join(f"{line}\n" for line in lines))
-            fresh.rename(folder / name)
+            write_atomically(folder / name, "".join(f"{line}\n" for line in lines))
         self._waiting = {}
 
 

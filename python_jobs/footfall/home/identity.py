@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pydantic import BaseModel
+
+from footfall.atomic import write_atomically
 
 IDENTITY_FILE = "home.json"
 
@@ -34,9 +35,7 @@ def write_identity(home: Path, identity: Identity) -> None:
     """Write what the home says of itself, if it changed."""
     if read_identity(home) == identity:
         return
-    fresh = home / f".{IDENTITY_FILE}.{os.getpid()}"
-    fresh.write_text(identity.model_dump_json() + "\n")
-    fresh.replace(home / IDENTITY_FILE)
+    write_atomically(home / IDENTITY_FILE, identity.model_dump_json() + "\n")
 
 
 def same_folder(one: Path, other: Path) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from footfall.atomic import write_atomically
 from footfall.checksum import sha256_of
 from footfall.errors import FootfallError
 from footfall.locks import locked
@@ -97,9 +98,7 @@ class Queue:
         )
         if name != f"{offer.sha256}.json" and not again:
             return
-        fresh = self.manifests / f".{name}.{os.getpid()}"
-        fresh.write_text(json.dumps(asdict(offer)) + "\n")
-        fresh.replace(self.manifests / name)
+        write_atomically(self.manifests / name, json.dumps(asdict(offer)) + "\n")
         self._known = None
 
     def sha_queued(self) -> set[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+from footfall.atomic import write_atomically
 from footfall.ingest.queue import Queue
 from footfall.object_store import table_path
 from footfall.project.contracts import Contract
@@ -39,10 +40,8 @@ class Settled:
         if state is None:
             self.file.unlink(missing_ok=True)
             return
-        fresh = self.file.with_suffix(".new")
         text = {"state": state, "loaded": sorted(loaded), "rejected": sorted(rejected)}
-        fresh.write_text(json.dumps(text))
-        fresh.replace(self.file)
+        write_atomically(self.file, json.dumps(text))
 
     def loaded(self) -> set[str]:
         """Return the contents that are loaded for sure; none where only the record can tell."""

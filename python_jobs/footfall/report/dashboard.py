@@ -6,13 +6,13 @@ the marts and writes the file.
 
 from __future__ import annotations
 
-import os
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
 
+from footfall.atomic import write_atomically
 from footfall.errors import FootfallError, UsageError
 from footfall.paths import require_printable
 from footfall.report.frames import Frames, all_days, read_frames
@@ -101,13 +101,10 @@ def render_dashboard(frames: Frames, built_at: datetime) -> str:
 
 
 def _write(out: Path, page: str) -> None:
-    fresh = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(page, encoding="utf-8")
-        fresh.replace(out)
+        write_atomically(out, page)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         raise FootfallError(
             f"{out} cannot be written: {error.strerror}.",
             "Name a file in a folder that you can write to.",

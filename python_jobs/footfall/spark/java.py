@@ -11,6 +11,7 @@ import stat
 import subprocess
 from pathlib import Path
 
+from footfall.atomic import write_atomically
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 
@@ -108,10 +109,7 @@ def quiet_java_home(settings: Settings, home: Path) -> Path:
     if not wrapper.is_file() or wrapper.read_text() != script:
         wrapper.parent.mkdir(parents=True, exist_ok=True)
         (wrapper_home / WRAPPED_HOME_FILE).write_text(str(home))
-        fresh = wrapper.with_name(f"java.{os.getpid()}")
-        fresh.write_text(script)
-        fresh.chmod(fresh.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-        fresh.replace(wrapper)
+        write_atomically(wrapper, script, mode=0o777)
     return wrapper_home
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from footfall import interrupts
+from footfall.atomic import write_atomically
 from footfall.errors import FootfallError, UsageError
 from footfall.home.checks import check_folders, check_metastore
 from footfall.home.metastore import IN_USE, in_use
@@ -147,9 +148,7 @@ def spark_log(settings: Settings) -> Path:
 
 def _write_if_changed(file: Path, text: str) -> None:
     if not file.is_file() or file.read_text(encoding="utf-8") != text:
-        fresh = file.with_name(f"{file.name}.{os.getpid()}")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(file)
+        write_atomically(file, text)
 
 
 def get_session(
