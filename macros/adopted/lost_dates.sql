@@ -23,6 +23,9 @@
 {% macro loads_to_account(entities) %}
     {#- A row that was updated or deleted upstream belonged to a load of before, whichever it was. -#}
     {%- set loads = footfall.new_loads(entities) -%}
+    {%- if not footfall.plans_run() -%}
+        {{ return(loads) }}
+    {%- endif -%}
     {%- set ranges = {} -%}
     {%- for name, bounds in loads.ranges.items() -%}
         {%- do ranges.update({

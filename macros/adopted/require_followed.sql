@@ -45,6 +45,8 @@
         {{ return(node.schema ~ ' holds what each person did before, whichever the day') }}
     {%- elif not var('session_split_at_midnight') and node.config.meta.get('widens') == 'session_dates' -%}
         {{ return('sessions that cross midnight may have begun on another day') }}
+    {%- elif node.config.meta.get('widens') == 'version_dates' -%}
+        {{ return('the version before may lie on another day') }}
     {%- endif -%}
     {{ return(none) }}
 {% endmacro %}

@@ -27,7 +27,7 @@
     {%- set contract = footfall.source_contract(source_name, entity) -%}
     {%- set staging = footfall.model_node('stg_' ~ source_name ~ '__' ~ entity) -%}
     {{ return(
-        contract.config.meta.event_time in contract.config.meta.key
+        contract.config.meta.event_time in footfall.key_columns(contract)
         and 'event_date' in (staging.config.partition_by or [])
     ) }}
 {% endmacro %}

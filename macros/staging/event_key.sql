@@ -1,6 +1,6 @@
 {% macro event_key(contract) %}
     {%- set parts = [] -%}
-    {%- for name in contract.config.meta.key -%}
+    {%- for name in footfall.key_columns(contract) -%}
         {%- set data_type = contract.columns[name].data_type -%}
         {%- if data_type == 'timestamp' -%}
             {%- set text = 'cast(unix_micros(' ~ name ~ ') as string)' -%}

@@ -5,7 +5,10 @@
         {%- set staged = footfall.model_node('stg_' ~ source_name ~ '__' ~ entity).columns -%}
         {%- for column in contract.columns.values()
             if column.name in staged
-            and (contract.config.meta.message_id or column.name not in contract.config.meta.key) -%}
+            and (
+                contract.config.meta.message_id
+                or column.name not in footfall.key_columns(contract)
+            ) -%}
             {%- do columns.append(column) -%}
         {%- endfor -%}
     {%- endif -%}

@@ -30,6 +30,7 @@ def affected(
     *,
     of: list[str] | None = None,
     without: tuple[str, ...] = (),
+    answers: dict[str, list[tuple[Any, ...]]] = ANSWERS,
     **changed: Any,
 ) -> dict[str, Any]:
     """Return what affected_dates says where a second load of one entity arrived on :data:`NEW`."""
@@ -37,7 +38,7 @@ def affected(
     entities = [f"{row['source_name']}.{row['name']}" for row in manifest["sources"].values()]
     before = dict.fromkeys(entities, 1)
     reflects = {table["name"]: before | {entity: 2} for table in tables} | {model: before}
-    macros = macros_of(manifest, model, Warehouse(reflects, ANSWERS), **changed)
+    macros = macros_of(manifest, model, Warehouse(reflects, answers), **changed)
     found: dict[str, Any] = macros["affected_dates"](of=of, without=list(without))
     return found
 
@@ -85,6 +86,23 @@ def test_attributes_spread_to_the_days_on_which_they_hold(
     manifest: dict[str, Any], model: str, dates: list[str]
 ) -> None:
     assert affected(manifest, model, "app.users")["dates"] == dates
+
+
+FORMER = "2025-01-31"
+"""A day of an earlier version of the same transaction."""
+
+
+@pytest.mark.parametrize("model", ["fct_transactions", "int_customer_totals"])
+@pytest.mark.parametrize("entity", ["crm.transactions", "crm.events"])
+def test_a_new_version_affects_the_days_of_those_before_it(
+    manifest: dict[str, Any], model: str, entity: str
+) -> None:
+    versions = {r"\(transaction_id\) in \(select": [(FORMER,), (NEW,)]}
+    plan = affected(manifest, model, entity, answers=versions | ANSWERS)
+    if entity == "crm.transactions":
+        assert plan["dates"] == [FORMER, NEW]
+    else:
+        assert plan["dates"] == ([NEW] if model == "int_customer_totals" else [])
 
 
 def test_what_a_model_leaves_out_gives_no_date_and_counts_as_read(manifest: dict[str, Any]) -> None:

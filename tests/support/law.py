@@ -82,6 +82,7 @@ EXPECTED: dict[str, Callable[[Oracle], pa.Table]] = {
     "int_hot_products": Oracle.hot_products,
     "fct_user_product_daily": Oracle.user_product_daily,
     "fct_user_product": Oracle.user_product,
+    "fct_transactions": Oracle.transactions,
     "fct_customer_features": Oracle.customer_features,
     "int_customer_action_segments": Oracle.action_segments,
     "int_customer_action_checkpoints": Oracle.action_checkpoints,
@@ -429,6 +430,9 @@ DRAWN: dict[str, Callable[[datetime, random.Random], Any]] = {
     "app.users.join_date": lambda moment, rng: at(rng.choice((-400, -30, 0)), moment.time()).date(),
     "shop.impressions.ranking_id": lambda moment, rng: f"{moment.date()}-{rng.randrange(1, 6)}",
     "shop.impressions.impressions": shown_items,
+    "crm.transactions.updated_at": lambda _, rng: rng.choice(
+        (None, None, *(at(day, time(12)) for day in (0, 1, 2, 40)))
+    ),
     "crm.transactions.price": lambda _, rng: Decimal("1.25"),
     "crm.transactions.amount": lambda _, rng: rng.choice((None, Decimal("3.00"))),
     "crm.transactions.currency": lambda _, rng: "JPY" if rng.random() < 0.05 else "EUR",

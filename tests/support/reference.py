@@ -45,13 +45,24 @@ Rows = list[tuple[Any, ...]]
 class Entity:
     """A source entity: its columns as DuckDB types, time, key, and (condition, reject reason).
 
-    An ``event_id`` among its columns takes the key's place where it is more than blanks.
+    An ``event_id`` among its columns takes the key's place where it is more than blanks. Where
+    ``versioned``, each row that says something new is kept, and the key tells what is a version of
+    what.
     """
 
     columns: dict[str, str]
     time: str
     key: tuple[str, ...]
     rejects: tuple[tuple[str, str], ...]
+
+    @property
+    def versioned(self) -> bool:
+        return "updated_at" in self.columns and "updated_at" not in self.key
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns in which a row differs from those that it does not repeat."""
+        return tuple(self.columns) if self.versioned else self.key
 
     @property
     def has_event_id(self) -> bool:
@@ -145,7 +156,7 @@ ENTITIES = {
         "transaction_id customer_id quantity price transaction_time transaction_status",
         "transaction_id varchar; customer_id bigint; product_id varchar; quantity integer;"
         "price decimal(18,2); amount decimal(18,2); currency varchar; payment_method varchar;"
-        "transaction_time timestamptz; transaction_status varchar",
+        "transaction_time timestamptz; transaction_status varchar; updated_at timestamptz",
         ("quantity < 1", "quantity_below_minimum"),
         ("price <= 0", "price_not_above_0"),
         ("amount < 0", "amount_below_minimum"),
@@ -452,7 +463,7 @@ class Oracle:
             )
             parts = ", ".join(
                 f"coalesce({_key_part(column, entity.columns[column])}, chr(0))"
-                for column in entity.key
+                for column in entity.identity
             )
             key = f"md5(concat_ws(chr(31), {parts}))"
             if entity.has_event_id:
@@ -492,12 +503,10 @@ class Oracle:
         """
         counts = {}
         for name, entity in ENTITIES.items():
-            unused = {"dt", "order_date"} | set(entity.key)
+            unused = {"dt", "order_date"} | set(entity.identity)
             if entity.has_event_id:
                 unused = {"event_id"}
             values = ", ".join(column for column in entity.columns if column not in unused)
-            if name == "crm.transactions":
-                values = values.replace("amount", "coalesce(amount, quantity::hugeint * price)")
             content = f"[({values})::varchar]" if values else "[]"
             for load, rows, accepted, valid, conflicting in self.run(
                 f"""
@@ -978,6 +987,20 @@ class Oracle:
 
     # ---------- customers
 
+    def transactions(self) -> pa.Table:
+        """Return the newest version of each transaction, by update, then load, then key."""
+        return self.connection.sql(
+            """
+            select * exclude (load, event_key)
+                replace (coalesce(amount, quantity * price)::decimal(18, 2) as amount)
+            from accepted_crm_transactions
+            qualify row_number() over (
+                partition by transaction_id
+                order by updated_at desc nulls last, load desc, event_key desc
+            ) = 1
+            """
+        ).to_arrow_table()
+
     def customer_features(self) -> pa.Table:
         columns = {
             "customer_id": BIGINT, "as_of_date": DATE, "purchase_frequency": BIGINT,
@@ -993,18 +1016,17 @@ class Oracle:
         def rows_of(name: str, *names: str) -> dict[int, Rows]:
             found = defaultdict(list)
             selected = ", ".join(["customer_id", "event_date", *names])
-            for customer, day, *values in self.run(f"select {selected} from accepted_crm_{name}"):
+            for customer, day, *values in self.run(f"select {selected} from {name}"):
                 found[customer].append((day, *values))
                 first_seen[customer] = min(day, first_seen.get(customer, day))
                 observed.add(day)
             return found
 
-        rows_of("customers")
-        transactions = rows_of(
-            "transactions", "transaction_status", "coalesce(amount, quantity * price)", "currency"
-        )
-        events = rows_of("events", "event_type")
-        sessions = rows_of("sessions", "session_duration")
+        rows_of("accepted_crm_customers")
+        self.connection.register("newest_transactions", self.transactions())
+        transactions = rows_of("newest_transactions", "transaction_status", "amount", "currency")
+        events = rows_of("accepted_crm_events", "event_type")
+        sessions = rows_of("accepted_crm_sessions", "session_duration")
 
         newest = max(observed)
         as_of_dates = [

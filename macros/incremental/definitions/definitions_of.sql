@@ -76,7 +76,7 @@
         table that is adopted, or another mapping of it. -#}
     {%- set types = {} -%}
     {%- for column in contract.columns.values()
-        if column.config.meta or column.name in contract.config.meta.key -%}
+        if column.config.meta or column.name in footfall.key_columns(contract) -%}
         {%- do types.update({column.name: column.data_type}) -%}
     {%- endfor -%}
     {%- set adoption = footfall.adoption_of(contract) if footfall.plans_run() else none -%}

@@ -33,7 +33,7 @@ with facts as (
         amount,
         coalesce(currency, '') as currency,
         null as seconds
-    from {{ ref('stg_crm__transactions') }}
+    from {{ ref('fct_transactions') }}
     where event_date > date_sub(date'{{ kept_date }}', {{ recent_days }})
     union all
     select

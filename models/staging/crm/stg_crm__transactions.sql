@@ -17,5 +17,6 @@ select
     currency,
     payment_method,
     transaction_status,
+    updated_at,
     _load_id
 from accepted

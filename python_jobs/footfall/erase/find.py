@@ -229,7 +229,8 @@ def _new_edges(found: Sequence[Found], dates: set[date]) -> set[date]:
 def _plan_successors(spark: SparkSession, settings: Settings, holding: Holding, plan: Plan) -> None:
     """Plan for keys that were delivered for the person and for somebody else too.
 
-    The first delivery of a key wins. Without the person's, somebody else's is the first.
+    The first delivery of a key wins. Without the person's, somebody else's is the first. Where
+    staging keeps each version of a row, somebody else's may become the newest.
     """
     contract = holding.contract
     assert contract is not None
@@ -261,7 +262,8 @@ def _plan_successors(spark: SparkSession, settings: Settings, holding: Holding, 
     )
     days = successors.select(day.alias("day")).distinct().collect()
     if days:
-        plan.rebuilt.add(contract.staging_model)
+        if not contract.version:
+            plan.rebuilt.add(contract.staging_model)
         plan.models.add(contract.staging_model)
         plan.dates |= {row["day"] for row in days}
 

@@ -299,6 +299,7 @@ def crm_transactions(entity: Entity, world: World, day: int, orders: Columns) ->
     statuses = {"completed": 92.0, "pending": 3.0, "failed": 3.0, "refunded": 2.0}
     codes = [code_of(entity, "transaction_status", status) for status in statuses]
     time = orders["time"] + rng.integers(SECOND, 2 * MINUTE, size)
+    paid_at = np.minimum(time, world.period.end - 1)
     country = world.users.attributes_at(orders["user"], orders["time"])["country"]
     return {
         "customer_id": customer_ids(orders["user"]),
@@ -308,8 +309,9 @@ def crm_transactions(entity: Entity, world: World, day: int, orders: Columns) ->
         "amount": amount,
         "currency": CURRENCY_OF_COUNTRY[country],
         "payment_method": choose(rng, PAYMENT_METHODS.values(), size),
-        "transaction_time": np.minimum(time, world.period.end - 1),
+        "transaction_time": paid_at,
         "transaction_status": np.array(codes, dtype=np.int8)[choose(rng, statuses.values(), size)],
+        "updated_at": paid_at,
     }
 
 

@@ -44,7 +44,11 @@ class Column(BaseModel):
 
 
 class Contract(BaseModel):
-    """What one entity of one source promises to deliver."""
+    """What one entity of one source promises to deliver.
+
+    ``message_id`` is the column with the producer's id of an event. ``version`` is the column that
+    tells which of several deliveries of a key is the newest; each of them is kept then.
+    """
 
     source: str
     entity: str
@@ -53,6 +57,7 @@ class Contract(BaseModel):
     event_time: str
     key: list[str]
     message_id: str | None = None
+    version: str | None = None
     owner: str
     columns: list[Column]
 
@@ -114,6 +119,7 @@ def _parse_table(source: str, table: dict[str, Any]) -> Contract:
         event_time=meta["event_time"],
         key=meta["key"],
         message_id=meta.get("message_id"),
+        version=meta.get("version"),
         owner=meta["owner"],
         columns=columns,
     )

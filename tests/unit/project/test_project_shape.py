@@ -151,7 +151,9 @@ def test_what_spreads_a_change_names_a_macro(manifest: dict[str, Any]) -> None:
     macros = {macro["name"] for macro in manifest["macros"].values()}
     widening = [node["config"]["meta"].get("widens") for node in nodes(manifest, "model")]
     named = {name for name in widening if name}
-    assert named == {"session_dates", "new_attribute_dates", "core_window_dates"}
+    assert named == {
+        "session_dates", "new_attribute_dates", "core_window_dates", "version_dates",
+    }  # fmt: skip
     assert named <= macros
 
 
@@ -184,7 +186,7 @@ def test_the_contracts_in_unit_tests_are_those_of_the_sources(manifest: dict[str
         source_name, entity = unit_test["model"].removeprefix("stg_").split("__")
         source = manifest["sources"][f"source.footfall.{source_name}.{entity}"]
         meta = source["config"]["meta"]
-        told = ("event_time", "key", "message_id")
+        told = ("event_time", "key", "message_id", "version")
         assert copy["config"]["meta"] == {name: meta[name] for name in told if name in meta}
         assert list(copy["columns"]) == list(source["columns"])
         for name, column in source["columns"].items():

@@ -230,7 +230,7 @@ def test_the_file_is_replaced_whole_or_not_at_all(
     def no_space(*_: object, **__: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", no_space)
+    monkeypatch.setattr(Path, "replace", no_space)
     with pytest.raises(FootfallError, match="No space left"):
         dashboard._write(out, "third")
     monkeypatch.undo()

@@ -1,0 +1,48 @@
+{% set affected = affected_dates() %}
+{{ note_replaced_dates('event_date', affected) }}
+
+with versions as (
+    select * from {{ ref('stg_crm__transactions') }}
+),
+
+touched as (
+    select distinct transaction_id
+    from versions
+    where {{ in_dates('event_date', affected) }}
+),
+
+ranked as (
+    select
+        versions.*,
+        row_number() over (
+            partition by versions.transaction_id
+            order by
+                versions.updated_at desc nulls last,
+                versions._load_id desc,
+                versions.event_key desc
+        ) as age
+    from versions
+    left semi join touched
+        on versions.transaction_id = touched.transaction_id
+)
+
+select
+    ---------- ids
+    transaction_id,
+    customer_id,
+    product_id,
+
+    ---------- when
+    event_date,
+    transaction_time,
+    updated_at,
+
+    ---------- payment
+    quantity,
+    price,
+    amount,
+    currency,
+    payment_method,
+    transaction_status
+from ranked
+where age = 1 and {{ in_dates('event_date', affected) }}
