@@ -18,13 +18,14 @@
     {%- if not message_id -%}
         {{ by_values }}
     {%- else -%}
-        {#- Within a day: then an earlier arrival can only lie in the same partition. -#}
+        {#- Within a day: then an earlier arrival can only lie in the same partition. A producer may
+            send one event to several entities, whose keys have other columns. -#}
         {%- set event_time = contract.config.meta.event_time -%}
         {%- set day = footfall.event_date(event_time, contract.columns[event_time].data_type) | trim -%}
         if(
             {{ message_id }} is null or {{ footfall.is_blank(message_id) }},
             {{ by_values }},
-            md5(concat_ws('\u001f', cast({{ day }} as string), {{ footfall.escaped_key_part(message_id) }}))
+            md5(concat_ws('\u001f', cast({{ day }} as string), {{ footfall.escaped_key_part(message_id) }}, '{{ contract.config.meta.key | join(',') }}'))
         )
     {%- endif -%}
 {%- endmacro %}

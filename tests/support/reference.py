@@ -468,9 +468,9 @@ class Oracle:
             key = f"md5(concat_ws(chr(31), {parts}))"
             if entity.has_event_id:
                 blank = r"regexp_full_match(event_id, '[\s\v\x{85}\p{Z}]*')"
-                by_id = (
-                    f"md5(concat_ws(chr(31), {entity.time}::date::varchar, {_escaped('event_id')}))"
-                )
+                # One event may come to the product and to the app.
+                parts = f"{entity.time}::date::varchar, {_escaped('event_id')}"
+                by_id = f"md5(concat_ws(chr(31), {parts}, '{','.join(entity.key)}'))"
                 key = f"case when event_id is null or {blank} then {key} else {by_id} end"
             # Of rows that arrive together the one with the smallest values is kept; null is least.
             smallest = ", ".join(f"{column} nulls first" for column in entity.columns)

@@ -199,6 +199,13 @@ def test_the_contracts_in_unit_tests_are_those_of_the_sources(manifest: dict[str
     assert checked >= 3
 
 
+def test_no_unit_test_needs_a_table_that_a_new_home_does_not_have(manifest: dict[str, Any]) -> None:
+    """Of rows of ``this`` dbt asks the table for its columns."""
+    for unit_test in manifest["unit_tests"].values():
+        for given in unit_test["given"]:
+            assert given["input"] != "this" or given["format"] == "sql", unit_test["name"]
+
+
 @pytest.mark.parametrize("sources", SUBSETS)
 def test_models_of_sources_that_are_left_out_vanish_without_a_warning(
     sources: tuple[str, ...], tmp_path: Path
