@@ -8,12 +8,13 @@ is taken only if Spark finds that it means the same.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from pyspark.errors import AnalysisException, ParseException
+from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import ArrayType, StructType
 
 from footfall.errors import FootfallError, UsageError
@@ -44,14 +45,21 @@ LOAD, ROW = "_load_id", "_row_id"
 def table_shape(spark: SparkSession, table: str) -> FileShape:
     """Return a table's columns as those of a Parquet file, which is what it stores.
 
+    Columns of types that ingestion does not know are left out, such as variants.
+
     Raises:
         FootfallError: there is no such table.
     """
     try:
-        fields = to_arrow_schema(spark.table(table).schema, timezone="UTC")
+        fields = spark.table(table).schema.fields
     except AnalysisException as error:
         raise no_delta_table(table.replace("`", "")) from error
-    return FileShape("parquet", tuple(PhysicalColumn(field.name, field.type) for field in fields))
+    columns = []
+    for field in fields:
+        with suppress(PySparkException):
+            kind = to_arrow_type(field.dataType, timezone="UTC")
+            columns.append(PhysicalColumn(field.name, kind))
+    return FileShape("parquet", tuple(columns))
 
 
 def plan_table(spark: SparkSession, table: str, contract: Contract, mapping: Mapping) -> ReadPlan:
@@ -61,15 +69,11 @@ def plan_table(spark: SparkSession, table: str, contract: Contract, mapping: Map
         UsageError: a required column is missing, or one has a type that does not fit.
     """
     try:
-        return plan_read(_label(table), table_shape(spark, table), contract, mapping)
+        return plan_read(f"the table {table}", table_shape(spark, table), contract, mapping)
     except FileRejectedError as error:
         raise UsageError(
             str(error), "Correct the mapping, or name another one by --mapping."
         ) from None
-
-
-def _label(table: str) -> Any:
-    return f"the table {table}"
 
 
 def rows_sql(spark: SparkSession, table: str, plan: ReadPlan, contract: Contract) -> str:

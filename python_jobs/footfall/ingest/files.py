@@ -563,8 +563,13 @@ def _array_elements(text: str) -> Iterable[Any]:
         yield value
 
 
-def plan_read(file: DataPath, shape: FileShape, contract: Contract, mapping: Mapping) -> ReadPlan:
+def plan_read(
+    file: DataPath | str, shape: FileShape, contract: Contract, mapping: Mapping
+) -> ReadPlan:
     """Decide where each contract column comes from.
+
+    Args:
+        file: what the rows are of, for the message.
 
     Raises:
         FileRejectedError: a required column is missing or a column's type does not fit; the text
