@@ -1,4 +1,4 @@
-{% macro insert_new_sql(source, target, unique_key, dates, replaced=none) %}
+{% macro insert_new_sql(source, target, unique_key, dates, replaced) %}
     merge into {{ target }} as existing
     using {{ source }} as arriving
     on existing.{{ unique_key }} = arriving.{{ unique_key }}
@@ -6,8 +6,8 @@
         and existing.event_date = arriving.event_date
         and {{ footfall.in_dates('existing.event_date', {'whole': false, 'dates': dates}) }}
         {%- endif %}
-    {%- set is_replaced = footfall.in_dates('existing.event_date', {'whole': false, 'dates': replaced or []}) | trim %}
     {%- if replaced %}
+    {%- set is_replaced = footfall.in_dates('existing.event_date', {'whole': false, 'dates': replaced}) | trim %}
     when matched and {{ is_replaced }} then update set *
     {%- endif %}
     when not matched then insert *

@@ -36,14 +36,9 @@
     {%- if version + 1 < seen -%}
         {%- do footfall.refuse_other_table(name, adoption, 'has fewer commits than it had') -%}
     {%- endif -%}
-    {%- set arrived = [] -%}
-    {%- if version + 1 > seen -%}
-        {%- for commit in run_query(
-            'describe history ' ~ adoption.table ~ ' limit ' ~ (version + 1 - seen)
-        ).rows -%}
-            {%- do arrived.append(commit) -%}
-        {%- endfor -%}
-    {%- endif -%}
+    {%- set arrived = run_query(
+        'describe history ' ~ adoption.table ~ ' limit ' ~ (version + 1 - seen)
+    ).rows | list if version + 1 > seen else [] -%}
     {%- set with_rows = [] -%}
     {%- for commit in arrived
         if commit['operation'] not in footfall.operations_without_rows()

@@ -1,11 +1,9 @@
 {% macro lost_dates(name, bounds) %}
-    {%- set found = {} -%}
+    {%- set found = [] -%}
     {%- for load_id, dates in footfall.upstream_changes(name, bounds) -%}
-        {%- for day in dates -%}
-            {%- do found.update({day: true}) -%}
-        {%- endfor -%}
+        {%- do found.extend(dates) -%}
     {%- endfor -%}
-    {{ return(found | sort) }}
+    {{ return(found | unique | sort) }}
 {% endmacro %}
 
 

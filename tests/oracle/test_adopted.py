@@ -13,9 +13,10 @@ import pytest
 from footfall.adopt import release
 from footfall.errors import FootfallError
 from footfall.ingest import ingest
-from support.adopted import Upstream, oracle_of
+from support.adopted import Upstream, fed
 from support.data_sets import DataSet
 from support.law import breaches_by_load, breaches_of_full_refresh, breaches_of_oracle, refused
+from support.reference import Oracle
 from support.thorough import only_thorough
 
 SEED = os.environ.get("FOOTFALL_LAW_SEED", date.today().isoformat())
@@ -52,7 +53,7 @@ def new_data(data_set: Callable[[str], DataSet]) -> Iterator[Callable[[str], Dat
 @pytest.mark.parametrize("number", range(SCHEDULES))
 @pytest.mark.timeout(1200)
 def test_whatever_happens_upstream_the_tables_are_those_of_a_full_refresh(
-    new_data: Callable[[str], DataSet], number: int
+    new_data: Callable[[str], DataSet], new_oracle: Callable[[], Oracle], number: int
 ) -> None:
     rng = random.Random(f"{SEED} adopted {number}")
     data = new_data(f"adopted_{number}")
@@ -75,7 +76,7 @@ def test_whatever_happens_upstream_the_tables_are_those_of_a_full_refresh(
         data.build(*options, *(rng.choice(PARTS) if turn == 0 else ()))
     print(f"FOOTFALL_LAW_SEED={SEED} {number}: {happened}")
     data.build(*options)
-    oracle = oracle_of(*tables)
+    oracle = fed(new_oracle(), *tables)
     breaches = breaches_of_oracle(data, oracle) | breaches_by_load(data, oracle)
     assert breaches | breaches_of_full_refresh(data, *options) == {}
 
@@ -84,7 +85,7 @@ DAYS_OF_USERS = ("--select", "+fct_user_activity_daily", "dq_load_reconciliation
 
 
 def test_rows_that_are_updated_or_deleted_upstream_are_taken_back(
-    new_data: Callable[[str], DataSet],
+    new_data: Callable[[str], DataSet], new_oracle: Callable[[], Oracle]
 ) -> None:
     data = new_data("adopted")
     table = Upstream(data, PRODUCT, random.Random(f"{SEED} changes"))
@@ -101,7 +102,7 @@ def test_rows_that_are_updated_or_deleted_upstream_are_taken_back(
         data.spark.sql(statement)
     table.append(table.drawn(5))
     data.build(*ONE_SOURCE, *DAYS_OF_USERS)
-    oracle = oracle_of(table)
+    oracle = fed(new_oracle(), table)
     assert breaches_of_oracle(data, oracle) | breaches_by_load(data, oracle) == {}
 
 

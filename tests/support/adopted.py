@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 import pyarrow as pa
 
 from footfall.adopt import adopt
 from footfall.project.contracts import get_contract
-from footfall.settings import PROJECT_DIR
 from support.data_sets import DataSet
 from support.law import Row, as_arrow, random_row
-from support.reference import Definitions, Oracle, core_actions
+from support.reference import Oracle
 
 ROW_TRACKING = "tblproperties ('delta.enableRowTracking' = 'true')"
 
@@ -96,10 +94,8 @@ class Upstream:
             oracle.load(self.entity, "select *, null::varchar[] as errors from arriving")
 
 
-def oracle_of(*tables: Upstream) -> Oracle:
-    """Return the oracle of what the tables hold now."""
-    core = core_actions(PROJECT_DIR / "seeds" / "action_types.csv")
-    oracle = Oracle(core, Definitions(), datetime.now(timezone.utc))
+def fed(oracle: Oracle, *tables: Upstream) -> Oracle:
+    """Return the oracle with what the tables hold now."""
     for table in tables:
         table.feed(oracle)
     oracle.judge()

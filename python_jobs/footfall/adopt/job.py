@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from delta.tables import DeltaTable
 from pydantic import BaseModel
@@ -17,11 +17,12 @@ from footfall.adopt.view import no_delta_table, plan_table, rows_sql, view_sql
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest.mapping import Mapping, load_mapping
 from footfall.ingest.read import ready_to_read
-from footfall.project.adopted import Adoption, adoption_of
+from footfall.project.adopted import Adoption, OnChange, adoption_of
 from footfall.project.contracts import Contract, get_contract
 from footfall.project.records import ADOPTED_COMMITS, ADOPTED_DAYS, record_table
 from footfall.settings import Settings, get_settings
 from footfall.spark.conflicts import run_statement
+from footfall.spark.sql_text import quoted_name
 from footfall.words import count
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 ROW_TRACKING = "delta.enableRowTracking"
 NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,2}")
-
-OnChange = Literal["apply", "refuse"]
 
 
 class Adopted(BaseModel):
@@ -133,12 +132,13 @@ def adopt(
     run_statement(reader, f"create schema if not exists {settings.schema_of('bronze')}")
     for record in (ADOPTED_COMMITS, ADOPTED_DAYS):
         record_table(record).create(reader, settings)
-    if before is None or before.signature != adoption.signature:
+    is_other = before is None or before.signature != adoption.signature
+    if is_other:
         _forget(reader, settings, contract)
     if before is None:
         run_statement(reader, f"drop table if exists {view}")
     run_statement(reader, adopted.sql)
-    return _with_rows(reader, settings, contract, adopted, before, adoption)
+    return _with_rows(reader, settings, contract, adopted, is_other)
 
 
 def release(spark: SparkSession, name: str, settings: Settings | None = None) -> Released:
@@ -171,7 +171,7 @@ def table_text(table: str | None, path: str | None) -> str:
                 f"{table!r} is not the name of a table.",
                 "Write it as catalog.schema.table, or give its folder by --path.",
             )
-        return ".".join(f"`{part}`" for part in table.split("."))
+        return ".".join(quoted_name(part) for part in table.split("."))
     assert path is not None
     place = path if "://" in path else str(Path(path).expanduser().absolute())
     if "`" in place or "'" in place or "\\" in place:
@@ -229,10 +229,9 @@ def _with_rows(
     settings: Settings,
     contract: Contract,
     adopted: Adopted,
-    before: Adoption | None,
-    adoption: Adoption,
+    is_other: bool,
 ) -> Adopted:
-    """Add what the view shows, and what must be rebuilt."""
+    """Add what the view shows, and what must be rebuilt if its rows are others than before."""
     time = F.col(contract.event_time).cast("timestamp")
     counted: Any = (
         spark.table(adopted.view)
@@ -245,7 +244,6 @@ def _with_rows(
         )
         .first()
     )
-    is_other = before is None or before.signature != adoption.signature
     is_built = spark.catalog.tableExists(contract.staging_table(settings))
     first, last = (
         datetime.fromisoformat(f"{text}+00:00") if text else None for text in counted[2:]

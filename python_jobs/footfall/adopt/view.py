@@ -34,6 +34,7 @@ from footfall.project.contracts import Contract
 from footfall.project.records import ADOPTED_COMMITS, record_table
 from footfall.settings import Settings
 from footfall.spark.conf import temporary_conf
+from footfall.spark.sql_text import quoted_name, text_literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -91,7 +92,7 @@ def rows_sql(spark: SparkSession, table: str, plan: ReadPlan, contract: Contract
     names = {column: f"c{index}" for index, column in enumerate(plan.columns())}
     commit = F.col("_metadata.row_commit_version")
     source = F.concat(F.lit(f"{table.replace('`', '')}@"), commit)
-    columns = [F.col(_quoted(column.name)).alias(name) for column, name in names.items()]
+    columns = [F.col(quoted_name(column.name)).alias(name) for column, name in names.items()]
     raw = spark.table(table).select(
         *columns,
         source.alias(SOURCE_FILE),
@@ -101,8 +102,8 @@ def rows_sql(spark: SparkSession, table: str, plan: ReadPlan, contract: Contract
     # Analysed, the metadata of Delta's files no longer reads as SQL.
     first = ",\n    ".join(
         [
-            *(f"{_quoted(column.name)} as {name}" for column, name in names.items()),
-            f"concat({_text(table.replace('`', '') + '@')}, _metadata.row_commit_version)"
+            *(f"{quoted_name(column.name)} as {name}" for column, name in names.items()),
+            f"concat({text_literal(table.replace('`', '') + '@')}, _metadata.row_commit_version)"
             f" as {SOURCE_FILE}",
             f"cast(_metadata.row_commit_version + 1 as bigint) as {LOAD}",
             f"_metadata.row_id as {ROW}",
@@ -160,7 +161,8 @@ def _column(expression: Any, parsed: dict[str, ArrayType | StructType]) -> str:
     name = str(expression.name())
     if name in parsed and expression.nodeName() == "Alias":
         # Written by Spark, it lacks the schema.
-        return f"from_json({name.removesuffix('_parsed')}, {_text(_ddl(parsed[name]))}) as {name}"
+        schema = text_literal(_ddl(parsed[name]))
+        return f"from_json({name.removesuffix('_parsed')}, {schema}) as {name}"
     return str(expression.sql())
 
 
@@ -168,7 +170,9 @@ def _ddl(kind: DataType) -> str:
     if isinstance(kind, ArrayType):
         return f"array<{_ddl(kind.elementType)}>"
     if isinstance(kind, StructType):
-        fields = ", ".join(f"{_quoted(part.name)}: {_ddl(part.dataType)}" for part in kind.fields)
+        fields = ", ".join(
+            f"{quoted_name(part.name)}: {_ddl(part.dataType)}" for part in kind.fields
+        )
         return f"struct<{fields}>"
     return kind.simpleString()
 
@@ -206,13 +210,14 @@ def view_sql(
     """
     listed = "".join(f"    found.{column.name},\n" for column in contract.columns)
     properties = ", ".join(
-        f"{_text(name)} = {_text(value)}" for name, value in adoption.properties().items()
+        f"{text_literal(name)} = {text_literal(value)}"
+        for name, value in adoption.properties().items()
     )
     commits = record_table(ADOPTED_COMMITS).name_in(settings)
     adopted_at = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
     return f"""\
 create or replace view {view}
-comment {_text(f"Rows of {adoption.table}, adopted for {contract.name}")}
+comment {text_literal(f"Rows of {adoption.table}, adopted for {contract.name}")}
 tblproperties ({properties})
 as
 select
@@ -229,14 +234,6 @@ left join (
 ) as commits
     on found.{LOAD} = commits.load_id
 where found.{SELECTED}"""
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def no_delta_table(shown: str) -> FootfallError:

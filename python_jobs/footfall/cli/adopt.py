@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from footfall.cli.app import app
+from footfall.cli.arguments import OnChange
 from footfall.cli.output import JsonOption, print_line, print_result, print_table, say
 from footfall.errors import UsageError
 from footfall.words import count
 
 if TYPE_CHECKING:
     from footfall.adopt import Adopted
-
-
-class OnChangeOption(str, Enum):
-    apply = "apply"
-    refuse = "refuse"
 
 
 @app.command("adopt")
@@ -37,9 +32,9 @@ def adopt_command(
         Path | None, typer.Option(help="A mapping file; by default columns go by their names.")
     ] = None,
     on_change: Annotated[
-        OnChangeOption,
+        OnChange,
         typer.Option(help="When rows are updated or deleted: follow that, or stop the build."),
-    ] = OnChangeOption.apply,
+    ] = OnChange.apply,
     enable_row_tracking: Annotated[
         bool,
         typer.Option("--enable-row-tracking", help="Switch it on: the one thing that is written."),

@@ -40,6 +40,11 @@ class Workload(str, Enum):
     training = "training"
 
 
+class OnChange(str, Enum):
+    apply = "apply"
+    refuse = "refuse"
+
+
 class SequenceFormat(str, Enum):
     compact = "compact"
     padded = "padded"

@@ -100,15 +100,10 @@ def require_none_adopted(
         FootfallError: an adopted table holds such rows.
     """
     for name, adoption in adoptions(spark, settings).items():
-        contract = get_contract(name)
-        rows = spark.table(contract.bronze_table(settings))
-        types = {item.name: item.dataType.simpleString() for item in rows.schema.fields}
+        view = get_contract(name).bronze_table(settings)
         for identifier in identifiers:
-            column = contract.identifier_of(identifier.space)
-            if column is None:
-                continue
-            condition = _in_bronze(column.name, types)(identifier.literals())
-            if not rows.where(F.coalesce(condition, F.lit(False))).isEmpty():
+            holding = _holding(spark, settings, identifier, "bronze", view)
+            if holding and not spark.table(view).where(holding.is_persons()).isEmpty():
                 raise FootfallError(
                     f"The person has rows in {adoption.table}, which {name} is read from; footfall "
                     "does not write to it.",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PREFIX = "footfall.adopted."
 
+OnChange = Literal["apply", "refuse"]
+
 
 class Adoption(BaseModel):
     """Which table an entity's rows are read from, and what happens when its rows change.
@@ -32,7 +34,7 @@ class Adoption(BaseModel):
 
     table: str
     table_id: str
-    on_change: Literal["apply", "refuse"]
+    on_change: OnChange
     signature: str
 
     def properties(self) -> dict[str, str]:
@@ -42,20 +44,28 @@ class Adoption(BaseModel):
 
 def adoption_of(spark: SparkSession, settings: Settings, contract: Contract) -> Adoption | None:
     """Return the adoption of an entity; None where its bronze table is no view of another."""
-    view = contract.bronze_table(settings)
-    if not spark.catalog.tableExists(view) or spark.catalog.getTable(view).tableType != "VIEW":
-        return None
-    found = {row["key"]: row["value"] for row in spark.sql(f"show tblproperties {view}").collect()}
-    told = {name: found.get(f"{PREFIX}{name}") for name in Adoption.model_fields}
-    return Adoption.model_validate(told) if all(told.values()) else None
+    return adoptions(spark, settings).get(contract.name)
 
 
 def adoptions(spark: SparkSession, settings: Settings) -> dict[str, Adoption]:
     """Return the adopted tables by entity."""
+    bronze = settings.schema_of("bronze")
+    if not spark.catalog.databaseExists(bronze):
+        return {}
+    views = {row["viewName"] for row in spark.sql(f"show views in {bronze}").collect()}
     found = {
-        name: adoption_of(spark, settings, contract) for name, contract in load_contracts().items()
+        name: _read(spark, contract.bronze_table(settings))
+        for name, contract in load_contracts().items()
+        if contract.identifier in views
     }
     return {name: adoption for name, adoption in found.items() if adoption}
+
+
+def _read(spark: SparkSession, view: str) -> Adoption | None:
+    """Return what a view says of itself; None where it is somebody's own."""
+    found = {row["key"]: row["value"] for row in spark.sql(f"show tblproperties {view}").collect()}
+    told = {name: found.get(f"{PREFIX}{name}") for name in Adoption.model_fields}
+    return Adoption.model_validate(told) if all(told.values()) else None
 
 
 def require_not_adopted(spark: SparkSession, settings: Settings, contract: Contract) -> None:

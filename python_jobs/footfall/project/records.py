@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from footfall.settings import Settings, get_settings
 from footfall.spark.conflicts import run_statement
+from footfall.spark.sql_text import text_literal
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -55,13 +56,13 @@ class RecordTable(BaseModel):
     def create(self, spark: SparkSession, settings: Settings) -> None:
         """Create schema and table where they do not exist."""
         columns = ", ".join(
-            f"{column.name} {column.data_type} comment '{_quoted(column.description)}'"
+            f"{column.name} {column.data_type} comment {text_literal(column.description)}"
             for column in self.columns
         )
         for statement in (
             f"create schema if not exists {settings.schema_of('quality')}",
             f"create table if not exists {self.name_in(settings)} ({columns}) using delta "
-            f"comment '{_quoted(self.description)}'",
+            f"comment {text_literal(self.description)}",
         ):
             run_statement(spark, statement)
 
@@ -76,7 +77,3 @@ def _declared(project_dir: Path) -> dict[str, RecordTable]:
 def record_table(name: str) -> RecordTable:
     """Return one of the tables by its name."""
     return _declared(get_settings().package_dir)[name]
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")

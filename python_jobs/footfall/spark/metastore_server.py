@@ -21,6 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from footfall.atomic import write_atomically
 from footfall.errors import FootfallError, UsageError
 from footfall.home.checks import check_folders, check_metastore
 from footfall.home.metastore import URL, in_use
@@ -134,14 +135,12 @@ def main(port: int) -> None:
     listener.bind(jvm.java.net.InetSocketAddress(LOOPBACK, port))
     server = _server(jvm, listener, home)
     record = home / SERVER_FILE
-    fresh = record.with_suffix(f".{os.getpid()}")
     uri = f"thrift://{LOOPBACK}:{listener.getLocalPort()}"
-    fresh.write_text(json.dumps(MetastoreServer(os.getpid(), uri)._asdict()))
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: ended.set())
     threading.Thread(target=server.serve, daemon=True).start()
-    fresh.replace(record)
+    write_atomically(record, json.dumps(MetastoreServer(os.getpid(), uri)._asdict()))
     ended.wait()
     record.unlink(missing_ok=True)
     server.stop()
