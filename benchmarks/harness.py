@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import compress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -64,6 +65,7 @@ class Row:
             includes what the process held before. None where it was not measured.
         bytes_read: input of one run.
         bytes_written: output of one run.
+        bytes_spilled: what Spark's tasks wrote to disk because memory was full.
         rows: rows of one run.
         rows_per_second: rows / seconds.
         projected: whether the figures were not measured but follow from those of another step.
@@ -79,6 +81,7 @@ class Row:
     peak_rss_gib: float | None = None
     bytes_read: int | None = None
     bytes_written: int | None = None
+    bytes_spilled: int | None = None
     rows: int | None = None
     rows_per_second: float | None = None
     projected: bool = False
@@ -310,7 +313,7 @@ def _processor() -> str:
 
 def _cells(row: Row) -> list[str]:
     def mebibytes(size: int | None) -> str:
-        return "–" if size is None else f"{size / 1024**2:,.1f}"
+        return NOTHING if size is None else f"{size / 1024**2:,.1f}"
 
     return [
         f"projection: {row.step}" if row.projected else row.step,
@@ -318,14 +321,16 @@ def _cells(row: Row) -> list[str]:
         f"{row.seconds:.2f}{' †' if row.is_disturbed else ''}",
         f"{min(row.runs):.2f}–{max(row.runs):.2f}",
         f"{row.cpu_seconds:.2f}",
-        "–" if row.peak_rss_gib is None else f"{row.peak_rss_gib:.2f}",
+        NOTHING if row.peak_rss_gib is None else f"{row.peak_rss_gib:.2f}",
         mebibytes(row.bytes_read),
         mebibytes(row.bytes_written),
-        "–" if row.rows is None else f"{row.rows:,}",
-        "–" if row.rows_per_second is None else f"{row.rows_per_second:,.0f}",
+        mebibytes(row.bytes_spilled),
+        NOTHING if row.rows is None else f"{row.rows:,}",
+        NOTHING if row.rows_per_second is None else f"{row.rows_per_second:,.0f}",
     ]
 
 
+NOTHING = "–"
 HEADINGS = (
     "step",
     "engine",
@@ -335,6 +340,7 @@ HEADINGS = (
     "GiB",
     "MiB read",
     "MiB written",
+    "MiB spilled",
     "rows",
     "rows/s",
 )
@@ -342,10 +348,16 @@ HEADINGS = (
 
 def markdown_table(rows: Sequence[Row]) -> str:
     """Return the rows as a Markdown table, for the docs."""
-    lines = [HEADINGS, ("---", "---", *["---:"] * (len(HEADINGS) - 2))]
-    return "\n".join(
-        f"| {' | '.join(cells)} |" for cells in [*lines, *(_cells(row) for row in rows)]
-    )
+    headings, cells = _table(rows)
+    lines = [headings, ["---", "---", *["---:"] * (len(headings) - 2)], *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Return headings and cells, without the columns that say nothing of any row."""
+    cells = [_cells(row) for row in rows]
+    told = [any(line[place] != NOTHING for line in cells) for place in range(len(HEADINGS))]
+    return list(compress(HEADINGS, told)), [list(compress(line, told)) for line in cells]
 
 
 def write_report(name: str, rows: Sequence[Row], json_path: Path | None) -> dict[str, Any]:
@@ -364,11 +376,12 @@ def write_report(name: str, rows: Sequence[Row], json_path: Path | None) -> dict
         "machine": machine(),
         "rows": [asdict(row) for row in rows],
     }
-    table = Table(*HEADINGS[:2], title=f"benchmark: {name}", box=box.SIMPLE)
-    for heading in HEADINGS[2:]:
+    headings, cells = _table(rows)
+    table = Table(*headings[:2], title=f"benchmark: {name}", box=box.SIMPLE)
+    for heading in headings[2:]:
         table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(*_cells(row))
+    for line in cells:
+        table.add_row(*line)
     # A pipe has no width of its own; the table must not be cut there.
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     if json_path:

@@ -139,7 +139,15 @@ class Shop:
         return Work(rows=manifest.rows(samples), bytes_written=folder_bytes(out))
 
 
-def _measure(shop: Shop, window: int, only_a_day: bool) -> Iterator[Row]:
+def measured_steps(shop: Shop, window: int, only_a_day: bool) -> Iterator[Row]:
+    """Yield the steps of a day, and of what is not done on every day, as they are measured.
+
+    Args:
+        shop: a home without tables.
+        window: so many days of sequences in one run; 0 for none.
+        only_a_day: whether to end after a day's steps.
+    """
+
     def row(step: str, function: Callable[[], Work | None]) -> Row:
         # Shuffle files are deleted with the Java objects that stand for them.
         cast(Any, get_session().sparkContext)._jvm.System.gc()
@@ -203,7 +211,7 @@ def main(
             get_session()
             landing = folder / f"landing_{days}"
             shop = Shop(get_settings(), landing, scale, days, grid_date(START))
-            rows += _measure(shop, window, only_a_day)
+            rows += measured_steps(shop, window, only_a_day)
     write_report("sequences", rows, json)
 
 

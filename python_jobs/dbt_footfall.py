@@ -34,7 +34,7 @@ from footfall import interrupts
 from footfall.errors import FootfallError
 from footfall.settings import get_settings
 from footfall.spark.conflicts import run_statement, table_of
-from footfall.spark.delta_log import DeltaTable, local_folder, read_delta_table
+from footfall.spark.delta_log import DeltaTable, read_delta_table, table_location
 from footfall.spark.explain import explain
 from footfall.spark.session import get_session
 from footfall.trace_log import log_trace, trace_of
@@ -147,12 +147,12 @@ def read_delta_log(_adapter: SparkAdapter, relation: SparkRelation) -> DeltaTabl
         relation: from dbt's cache, which knows the table's location.
 
     Returns:
-        None for a view, a table whose files are not on this machine, or a log that Spark must read.
+        None for a view, a table that only Spark can reach, or a log that Spark must read.
     """
     is_view = relation.type == RelationType.View
     # Databricks' relations know of no location.
     information = getattr(relation, "information", None)
-    folder = None if is_view else local_folder(information or "")
+    folder = None if is_view else table_location(information or "", get_settings())
     return read_delta_table(folder) if folder else None
 
 

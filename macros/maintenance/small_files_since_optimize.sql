@@ -2,7 +2,7 @@
     {%- set counter = namespace(files=0, optimized=false) -%}
     {%- set limit = footfall.setting('optimize_small_files') | int -%}
     {%- set log = footfall.delta_log_of(graph.nodes[model.unique_id]) -%}
-    {%- set commits = log.history(limit) if log
+    {%- set commits = log.commits_since('OPTIMIZE', limit) if log
         else run_query('describe history ' ~ relation ~ ' limit ' ~ limit) -%}
     {%- for commit in commits -%}
         {%- if commit['operation'] == 'OPTIMIZE' -%}

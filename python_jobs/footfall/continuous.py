@@ -28,7 +28,7 @@ from footfall.project.contracts import get_contract, load_contracts
 from footfall.project.dbt import project_vars, run_dbt
 from footfall.project.turns import RECORD, Turn
 from footfall.settings import Settings, get_settings
-from footfall.spark.delta_log import read_version
+from footfall.spark.delta_log import read_delta_table
 from footfall.spark.explain import explain
 from footfall.spark.session import get_session
 
@@ -184,8 +184,8 @@ class Turns:
         versions = {}
         for name in self.entities:
             folder = table_path(get_contract(name).bronze_table(self.settings), self.settings)
-            if known := read_version(folder):
-                versions[name] = f"{known[0]} {known[1]}"
+            if known := read_delta_table(folder):
+                versions[name] = f"{known.table_id} {known.version}"
             elif folder.is_dir():
                 # Only Spark can tell: each turn builds.
                 versions[name] = f"unknown at {time.time_ns()}"

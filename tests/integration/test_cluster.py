@@ -25,19 +25,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
-def on(cluster: Cluster) -> dict[str, str]:
-    return {
-        "FOOTFALL_SPARK_MASTER": cluster.url,
-        "FOOTFALL_EXECUTORS": "3",
-        "FOOTFALL_EXECUTOR_CORES": "1",
-        "FOOTFALL_EXECUTOR_MEMORY_GIB": "1",
-    }
-
-
 def test_the_main_job_on_a_cluster_equals_that_on_one_machine(
     cluster: Cluster, expected: Home, tmp_path: Path
 ) -> None:
-    finished(demo(tmp_path, **on(cluster)))
+    finished(demo(tmp_path, **cluster.environment))
     assert cluster.executors_started() >= 3
     assert unlike(contents(tmp_path), expected) == []
 
@@ -45,7 +36,7 @@ def test_the_main_job_on_a_cluster_equals_that_on_one_machine(
 def test_a_worker_that_is_lost_in_each_step_costs_no_row(
     cluster: Cluster, expected: Home, tmp_path: Path
 ) -> None:
-    job = demo(tmp_path, **on(cluster))
+    job = demo(tmp_path, **cluster.environment)
     output, lost = "", []
     assert job.stdout is not None
     for line in job.stdout:
@@ -64,7 +55,7 @@ def test_a_worker_that_is_lost_in_each_step_costs_no_row(
 def test_a_driver_that_is_killed_and_started_again_costs_no_row(
     step: str, cluster: Cluster, expected: Home, tmp_path: Path
 ) -> None:
-    job = demo(tmp_path, **on(cluster))
+    job = demo(tmp_path, **cluster.environment)
     assert job.stdout is not None
     for line in job.stdout:
         if line.strip() == f"▸ {step}":
@@ -72,5 +63,5 @@ def test_a_driver_that_is_killed_and_started_again_costs_no_row(
             os.kill(job.pid, signal.SIGKILL)
             break
     assert job.wait(60) == -signal.SIGKILL
-    finished(demo(tmp_path, **on(cluster)))
+    finished(demo(tmp_path, **cluster.environment))
     assert unlike(contents(tmp_path), expected) == []

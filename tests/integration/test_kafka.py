@@ -25,7 +25,7 @@ from footfall.ingest.read import SESSION_CONF, read_messages
 from footfall.project.contracts import get_contract
 from footfall.spark.conf import temporary_conf
 from support.delta_files import read_table
-from support.kafka_broker import JARS, Broker, running_broker
+from support.kafka_broker import JARS, PASSWORD, Broker, login, running_broker
 from support.main_job import environment, finished, rows_of_tables, start
 from support.thorough import only_thorough
 
@@ -195,6 +195,40 @@ def test_each_message_is_in_bronze_once_however_often_readers_and_broker_are_kil
     }
     expected = Counter(key(json.loads(text)) for text in sent if text not in POISON)
     assert Counter(map(key, good)) == expected
+
+
+@only_thorough
+@pytest.mark.skipif(not JARS, reason="needs a broker's jars in the folder FOOTFALL_KAFKA_BROKER")
+@pytest.mark.timeout(900)
+def test_a_broker_with_tls_and_passwords_is_read_by_settings_of_the_environment(
+    tmp_path: Path,
+) -> None:
+    rng, home = random.Random(3), tmp_path / "home"
+    sent = [message(number, rng) for number in range(200)]
+    with running_broker(tmp_path / "broker", secured=True) as broker:
+        broker.create_topic(TOPIC, PARTITIONS)
+        broker.send(TOPIC, sent)
+        command = ["ingest", ENTITY, "--kafka", broker.server, "--topic", TOPIC]
+        settings = {
+            "FOOTFALL_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "FOOTFALL_KAFKA_SASL_MECHANISM": "PLAIN",
+            "FOOTFALL_KAFKA_SASL_JAAS_CONFIG": f"{login()};",
+            "FOOTFALL_KAFKA_TRUSTSTORE": str(broker.folder / "ca.pem"),
+            "FOOTFALL_TINY_TABLES": "true",
+        }
+        for wrong in (
+            {"FOOTFALL_KAFKA_SASL_JAAS_CONFIG": f"{login('not-this-one')};"},
+            {"FOOTFALL_KAFKA_TRUSTSTORE": ""},
+        ):
+            own = environment(home, **settings | wrong)
+            refused = start([*command, "--until-caught-up"], own)
+            output, _ = refused.communicate(timeout=300)
+            assert refused.returncode == 1, output
+            assert f"Topic {TOPIC} of {broker.server}" in output
+            assert "not-this-one" not in output
+            assert PASSWORD not in output
+        told = finished(start([*command, "--until-caught-up"], environment(home, **settings)))
+        assert f"{len(sent)} messages of topic {TOPIC} loaded" in told
 
 
 ENTITIES = {ENTITY: TOPIC, "app.interactions": "app"}

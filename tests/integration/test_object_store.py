@@ -24,7 +24,7 @@ from support.main_job import (
     start,
     unlike,
 )
-from support.object_store import CREDENTIALS, SERVER, ObjectStore, running_store
+from support.object_store import SERVER, running_store
 from support.thorough import only_thorough
 
 pytestmark = [
@@ -48,20 +48,14 @@ for number in range(int(commits)):
 """
 
 
-def on(store: ObjectStore) -> dict[str, str]:
-    return {
-        "FOOTFALL_WAREHOUSE": f"s3a://{store.bucket}/tables",
-        "FOOTFALL_S3_ENDPOINT": store.endpoint,
-        **CREDENTIALS,
-    }
-
-
 def test_no_commit_of_several_drivers_to_one_table_is_lost(tmp_path: Path) -> None:
     with running_store(tmp_path) as store:
         table = f"s3a://{store.bucket}/tables/counts"
         jobs = []
         for number in range(WRITERS):
-            own = environment(tmp_path / f"home{number}", **on(store), FOOTFALL_TINY_TABLES="true")
+            own = environment(
+                tmp_path / f"home{number}", **store.environment, FOOTFALL_TINY_TABLES="true"
+            )
             command = [sys.executable, "-c", WRITER, table, str(number), str(COMMITS)]
             own |= {"FOOTFALL_DRIVER_MEMORY_GIB": "1", "FOOTFALL_CONFLICT_RETRIES": "50"}
             jobs.append(
@@ -83,7 +77,7 @@ def test_the_main_job_on_s3_equals_that_on_local_files(expected: Home, tmp_path:
     with running_store(tmp_path) as store:
         for _ in range(2):
             # The second finds all loaded and built.
-            finished(demo(home, **on(store)))
+            finished(demo(home, **store.environment))
             store.download("tables", tmp_path / "copy")
             assert unlike(contents(home, tmp_path / "copy"), expected) == []
     assert not (home / "warehouse").exists()
@@ -97,7 +91,7 @@ def test_landing_files_tables_and_exports_may_all_lie_in_a_bucket(
     generate(tmp_path / "landing", DAYS, USERS, SEED, START)
     with running_store(tmp_path) as store:
         bucket = f"s3a://{store.bucket}"
-        own = environment(home, **on(store), FOOTFALL_LANDING=f"{bucket}/landing")
+        own = environment(home, **store.environment, FOOTFALL_LANDING=f"{bucket}/landing")
 
         def run(*arguments: str) -> str:
             return finished(start(arguments, own))
@@ -134,7 +128,7 @@ def test_landing_files_tables_and_exports_may_all_lie_in_a_bucket(
 
 def test_what_cannot_be_reached_in_a_bucket_is_said(tmp_path: Path) -> None:
     with running_store(tmp_path) as store:
-        own = environment(tmp_path / "home", **on(store))
+        own = environment(tmp_path / "home", **store.environment)
 
         def failed(*arguments: str) -> str:
             job = start(arguments, own)

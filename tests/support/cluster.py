@@ -45,6 +45,16 @@ class Cluster:
     def url(self) -> str:
         return f"spark://127.0.0.1:{self.port}"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of a driver that uses three executors."""
+        return {
+            "FOOTFALL_SPARK_MASTER": self.url,
+            "FOOTFALL_EXECUTORS": "3",
+            "FOOTFALL_EXECUTOR_CORES": "1",
+            "FOOTFALL_EXECUTOR_MEMORY_GIB": "1",
+        }
+
     def add_worker(self) -> None:
         name = f"worker-{len(self.workers)}"
         size = ("--cores", "1", "--memory", "1g", "--webui-port", "0")

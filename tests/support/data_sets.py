@@ -12,9 +12,11 @@ import pyarrow as pa
 import pytest
 
 from footfall.ingest import IngestReport, ingest
+from footfall.object_store import table_path
 from footfall.project.dbt import run_dbt
 from footfall.project.tables import LAYERS, list_tables
 from footfall.settings import PROJECT_DIR, Settings, get_settings
+from footfall.spark.delta_log import read_delta_table
 from support.reference import Oracle
 
 if TYPE_CHECKING:
@@ -63,10 +65,11 @@ class DataSet:
 
     def versions(self) -> dict[str, int]:
         """Return the newest version of each table."""
-        return {
-            name: int(self.commits(name)[-1].stem)
+        found = {
+            name: read_delta_table(table_path(name, get_settings()))
             for _, name in list_tables(self.spark, self.settings)
         }
+        return {name: table.version for name, table in found.items() if table}
 
     def commits(self, table: str) -> list[Path]:
         """Return the commit files of a table's log, oldest first."""

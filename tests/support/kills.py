@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +35,7 @@ from footfall.settings import PROJECT_DIR
 from footfall.spark.shared import JVM_END_SECONDS
 from support import crash_home
 from support.delta_files import BrokenTableError, DeltaTable, commits, read_table, table_folders
+from support.object_store import TABLES, ObjectStore
 
 JOBS = ("ingest", "build", "backfill", "export", "maintain", "erase")
 """In the order of a round."""
@@ -218,6 +219,19 @@ def _await_group(group: int) -> None:
         time.sleep(POLL_SECONDS)
 
 
+@dataclass(frozen=True)
+class Place:
+    """What the commands run on.
+
+    Attributes:
+        environment: the settings that name it.
+        store: holds the tables, below the key :data:`TABLES`; None for files of this machine.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    store: ObjectStore | None = None
+
+
 class Lab:
     """A folder with a project, landing files and the home in which jobs are killed.
 
@@ -230,13 +244,16 @@ class Lab:
         jobs: Sequence[str],
         sources: Sequence[str],
         say: Say,
+        place: Place,
     ) -> None:
         self.folder = folder
+        self.place = place
         self.jobs = tuple(job for job in JOBS if job in jobs)
         self.sources = tuple(sources)
         self.say = say
         self.state = folder / "state"
         self.home = self.state / "home"
+        self.warehouse = self.state / TABLES if place.store else self.home / "warehouse"
         self.export = self.state / "export"
         self.landing = folder / "landing"
         self.logs = folder / "logs"
@@ -313,7 +330,7 @@ class Lab:
             "FOOTFALL_DATA_SKIPPING": "false",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
-        return usual | os.environ | own
+        return usual | os.environ | own | dict(self.place.environment)
 
     def command(self, job: str) -> list[str]:
         """Return the command of a job, as a user types it."""
@@ -358,7 +375,10 @@ class Lab:
     def commits(self) -> set[str]:
         """Return all commits, and the exported files, as they stand in the home now."""
         exported = {f"{file.name} {_stamp(file)}" for file in self.export.glob("[!.]*")}
-        return commits(self.home / "warehouse") | exported
+        if store := self.place.store:
+            keys = {key for key in store.keys(TABLES) if "/_delta_log/" in key}
+            return {key for key in keys if key.endswith(".json")} | exported
+        return commits(self.warehouse) | exported
 
     def start(self, job: str) -> Run:
         self.attempts += 1
@@ -391,8 +411,11 @@ class Lab:
             self.say(f"preparing a home: {name}")
             shutil.rmtree(self.state, ignore_errors=True)
             self.home.mkdir(parents=True)
+            if self.place.store:
+                self.place.store.clear(TABLES)
             paths = (str(self.landing), str(self.export), ",".join(self.sources))
             self.spark("prepare", *paths, name)
+            self._download()
             shutil.copytree(self.state, folder, symlinks=True)
         return folder
 
@@ -401,6 +424,15 @@ class Lab:
         template = self.template(name)
         shutil.rmtree(self.state, ignore_errors=True)
         shutil.copytree(template, self.state, symlinks=True)
+        if store := self.place.store:
+            store.clear(TABLES)
+            store.upload(self.warehouse, TABLES)
+
+    def _download(self) -> None:
+        """Make the tables of a bucket readable as files."""
+        if self.place.store:
+            shutil.rmtree(self.warehouse, ignore_errors=True)
+            self.place.store.download(TABLES, self.warehouse)
 
     def catalog(self) -> dict[str, Any]:
         """Return what Spark finds in the catalog, with the number of rows."""
@@ -435,7 +467,8 @@ class Lab:
             BrokenTableError: a table cannot be read.
         """
         found = {}
-        for name, folder in table_folders(self.home / "warehouse").items():
+        self._download()
+        for name, folder in table_folders(self.warehouse).items():
             if table := read_table(folder):
                 table.check()
                 found[name] = table
@@ -513,9 +546,9 @@ class Lab:
         for row in erasures:
             if row["state"] != "done" or not row["purged_at"]:
                 yield f"dq_erasures says {row['state']}, purged at {row['purged_at']}"
-        for file in self.home.rglob("*"):
+        for file in (*self.home.rglob("*"), *self.warehouse.rglob("*")):
             if file.is_file() and crash_home.mentions_person(file):
-                yield f"{file.relative_to(self.home)} mentions the person"
+                yield f"{file.relative_to(self.state)} mentions the person"
 
 
 def _records(tables: dict[str, DeltaTable], name: str) -> Iterator[dict[str, Any]]:
@@ -660,6 +693,7 @@ def run_kills(
     templates: Sequence[str] = ("built", "fresh"),
     again: float = 0.6,
     folder: Path | None = None,
+    place: Place | None = None,
     say: Say = lambda _line: None,
 ) -> Report:
     """Kill jobs and return what was found.
@@ -674,11 +708,12 @@ def run_kills(
         again: how likely the command that follows a kill is killed too.
         folder: where to work; by default a temporary folder. What was prepared and measured there
             for the same jobs and sources is used again; anything else in it is removed.
+        place: what the commands run on; by default this machine and its files.
         say: called with a line on what is done.
     """
     with tempfile.TemporaryDirectory(prefix="footfall-kills-") as name:
-        place = (folder or Path(name) / "lab").absolute()
-        lab = Lab(place, jobs, sources, say)
+        work = (folder or Path(name) / "lab").absolute()
+        lab = Lab(work, jobs, sources, say, place or Place())
         try:
             return Harness(lab, kills, seed, again, say).run(templates)
         finally:

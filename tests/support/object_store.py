@@ -17,6 +17,7 @@ SERVER = shutil.which("moto_server")
 KEY, SECRET = "tests", "no-secret"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
 BUCKET = "footfall"
+TABLES = "tables"
 START_SECONDS = 60
 
 
@@ -40,6 +41,25 @@ class ObjectStore:
             allow_bucket_creation=True,
         )
         self.files.create_dir(BUCKET)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of a home whose tables lie in the bucket."""
+        return {
+            "FOOTFALL_WAREHOUSE": f"s3a://{self.bucket}/{TABLES}",
+            "FOOTFALL_S3_ENDPOINT": self.endpoint,
+            **CREDENTIALS,
+        }
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the objects below a prefix."""
+        selector = fs.FileSelector(f"{BUCKET}/{prefix}", recursive=True, allow_not_found=True)
+        found = self.files.get_file_info(selector)
+        return [info.path for info in found if info.type == fs.FileType.File]
+
+    def clear(self, prefix: str) -> None:
+        """Remove the objects below a prefix."""
+        self.files.delete_dir_contents(f"{BUCKET}/{prefix}", missing_dir_ok=True)
 
     def download(self, prefix: str, folder: Path) -> None:
         """Write the objects below a prefix into a folder."""

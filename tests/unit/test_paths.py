@@ -129,6 +129,9 @@ def test_a_colon_beside_a_bracket_in_the_path_of_a_landing_file_is_refused(tmp_p
 def test_the_log_of_a_table_lies_where_delta_says_whatever_its_path_holds() -> None:
     folder = Path("/a%20b#c?d;e [1]/warehouse/x.db/t")
     for location in (f"file:{folder}", f"file://{folder}", str(folder)):
-        assert log_dir_of("t", location) == folder / "_delta_log"
-    with pytest.raises(FootfallError, match="local storage only"):
-        log_dir_of("t", "s3://bucket/t")
+        assert log_dir_of("t", location, Settings()) == folder / "_delta_log"
+    stored = log_dir_of("t", "s3a://bucket/t", Settings(s3=True))
+    assert str(stored) == "s3a://bucket/t/_delta_log"
+    for location in ("abfss://container@account/t", "s3a://bucket/t"):
+        with pytest.raises(FootfallError, match="cannot remove log entries"):
+            log_dir_of("t", location, Settings())

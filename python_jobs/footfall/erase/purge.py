@@ -14,10 +14,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from footfall.errors import FootfallError
+from footfall.errors import FootfallError, UsageError
 from footfall.maintain import vacuum_conf
+from footfall.object_store import DataPath, data_path, files_in
 from footfall.settings import Settings
 from footfall.spark.conf import temporary_conf
+from footfall.spark.delta_log import LOG
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -40,7 +42,7 @@ def purge_tables(
 
     Args:
         spark: the session; nothing else may read or write the tables meanwhile.
-        settings: how many tasks run at a time.
+        settings: how many tasks run at a time, and the object store.
         tables: their qualified names.
         purged: called with each table's name when it is done.
 
@@ -49,14 +51,14 @@ def purge_tables(
     """
     conf = vacuum_conf(settings, checks_retention=False)
     with temporary_conf(spark, conf), ThreadPoolExecutor(TABLES_AT_A_TIME) as pool:
-        for table in pool.map(lambda name: _purge_table(spark, name), tables):
+        for table in pool.map(lambda name: _purge_table(spark, settings, name), tables):
             purged(table)
 
 
-def _purge_table(spark: SparkSession, table: str) -> str:
+def _purge_table(spark: SparkSession, settings: Settings, table: str) -> str:
     detail = spark.sql(f"describe detail {table}").first()
     assert detail is not None
-    log_dir = log_dir_of(table, detail["location"])
+    log_dir = log_dir_of(table, detail["location"], settings)
     # A row may have been deleted in a vector beside a file that still holds it.
     if "deletionVectors" in detail["tableFeatures"]:
         spark.sql(f"reorg table {table} apply (purge)")
@@ -77,27 +79,31 @@ def _vacuum(spark: SparkSession, table: str) -> None:
     spark.sql(f"vacuum {table} retain 0 hours")
 
 
-def log_dir_of(table: str, location: str) -> Path:
+def log_dir_of(table: str, location: str, settings: Settings) -> DataPath:
     """Return the folder of a table's log.
 
     Args:
         table: its name, for the message.
         location: as ``describe detail`` names it.
+        settings: the object store's endpoint and region.
 
     Raises:
-        FootfallError: it is no local one.
+        FootfallError: it lies neither on this machine nor in an object store.
     """
     # Delta writes the path as it is, without percent signs for what a URI does not allow.
     local = re.fullmatch("(?:file:(?://)?)?(/.*)", location)
-    if local is None:
+    if local:
+        return Path(local.group(1)) / LOG
+    try:
+        return data_path(location, settings) / LOG
+    except UsageError as error:
         raise FootfallError(
-            f"{table} lies at {location}: footfall removes log entries on local storage only.",
+            f"{table} lies at {location}, where footfall cannot remove log entries.",
             "Run VACUUM there, and remove the log files that are older than its newest checkpoint.",
-        )
-    return Path(local.group(1)) / "_delta_log"
+        ) from error
 
 
-def _cut_log(spark: SparkSession, location: str, log_dir: Path) -> None:
+def _cut_log(spark: SparkSession, location: str, log_dir: DataPath) -> None:
     """Write a checkpoint of the newest version and remove the log before it, oldest first.
 
     Whatever is left after a kill is then the log's end, from which Delta can read the table.
@@ -110,12 +116,13 @@ def _cut_log(spark: SparkSession, location: str, log_dir: Path) -> None:
     log = delta_log.forTable(spark._jsparkSession, location)
     newest = log.unsafeVolatileSnapshot().version()
     log.checkpoint()
-    if not any(log_dir.glob(f"{newest:020}.checkpoint*")):
+    files = sorted(files_in(log_dir), key=lambda file: file.name.lstrip("."))
+    if not any(file.name.startswith(f"{newest:020}.checkpoint") for file in files):
         raise FootfallError(
             f"Delta wrote no checkpoint of version {newest} into {log_dir}.",
             "Run the same command again; no log file was removed.",
         )
-    for file in sorted(log_dir.iterdir(), key=lambda file: file.name.lstrip(".")):
+    for file in files:
         numbered = LOG_FILE.match(file.name)
         if numbered and int(numbered.group(1)) < newest:
             file.unlink()

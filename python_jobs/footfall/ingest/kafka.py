@@ -59,8 +59,12 @@ SECURITY = {
     "FOOTFALL_KAFKA_SASL_JAAS_CONFIG": "kafka.sasl.jaas.config",
     "FOOTFALL_KAFKA_TRUSTSTORE": "kafka.ssl.truststore.location",
     "FOOTFALL_KAFKA_TRUSTSTORE_PASSWORD": "kafka.ssl.truststore.password",
+    "FOOTFALL_KAFKA_KEYSTORE": "kafka.ssl.keystore.location",
+    "FOOTFALL_KAFKA_KEYSTORE_PASSWORD": "kafka.ssl.keystore.password",
+    "FOOTFALL_KAFKA_KEY_PASSWORD": "kafka.ssl.key.password",
 }
 """Options of Kafka's client, which come from the environment alone."""
+PEM = ".pem"
 
 
 class StreamReport(BaseModel):
@@ -171,6 +175,23 @@ def ingest_topics(
     return [stream.report for stream in streams]
 
 
+def security_options() -> dict[str, str]:
+    """Return how Spark's connector names itself and whom it trusts, by the environment.
+
+    A store whose name ends in ``.pem`` is read as such, any other by Java's default type.
+    """
+    options = {
+        option: os.environ[variable]
+        for variable, option in SECURITY.items()
+        if os.environ.get(variable)
+    }
+    stores = {name: value for name, value in options.items() if name.endswith("store.location")}
+    for name, file in stores.items():
+        if file.endswith(PEM):
+            options[name.replace(".location", ".type")] = "PEM"
+    return options
+
+
 def plan_of_messages(topic: str, contract: Contract, mapping: Mapping) -> ReadPlan:
     """Return how JSON objects become rows of the contract; any object may lack any name.
 
@@ -213,11 +234,6 @@ class _Stream:
         self.query: StreamingQuery | None = None
 
     def start(self, until_caught_up: bool, every_seconds: float) -> None:
-        options = {
-            option: os.environ[variable]
-            for variable, option in SECURITY.items()
-            if os.environ.get(variable)
-        }
         messages = (
             self.spark.readStream.format("kafka")
             .option("kafka.bootstrap.servers", self.topic.servers)
@@ -226,7 +242,7 @@ class _Stream:
             .option("failOnDataLoss", True)
             .option("includeHeaders", True)
             .option("maxOffsetsPerTrigger", MESSAGES_PER_GIB * self.settings.driver_memory_gib)
-            .options(**options)
+            .options(**security_options())
             .load()
         )
         writer = messages.writeStream.foreachBatch(self._batch).option(

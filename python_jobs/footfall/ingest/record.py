@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from footfall.home.checks import was_written
 from footfall.ingest.read import SELECTED
+from footfall.object_store import table_path
 from footfall.project.adopted import require_not_adopted
 from footfall.project.contracts import Contract
 from footfall.project.records import INGESTED_FILES, record_table
@@ -247,13 +248,11 @@ class IngestRecord:
         Another process may do so at the same time; what fails is left to the next load.
         """
         for table in (self.bronze, self.table):
-            known = read_delta_table(self.settings.table_folder(table))
-            newest = known.history(COMPACT_AFTER) if known else []
-            operations = [commit["operation"] for commit in newest]
-            if len(operations) < COMPACT_AFTER or "OPTIMIZE" in operations:
-                continue
             try:
-                self.spark.sql(f"optimize {table}")
+                known = read_delta_table(table_path(table, self.settings))
+                commits = known.commits_since("OPTIMIZE", COMPACT_AFTER) if known else []
+                if len(commits) == COMPACT_AFTER:
+                    self.spark.sql(f"optimize {table}")
             except Exception as error:
                 log.warning(
                     "table_not_compacted", table=table, reason=first_sentence(str(error))[0]

@@ -13,7 +13,7 @@ from footfall.object_store import table_path
 from footfall.project.contracts import Contract
 from footfall.project.records import INGESTED_FILES, record_table
 from footfall.settings import Settings
-from footfall.spark.delta_log import read_version
+from footfall.spark.delta_log import read_delta_table
 
 
 class Settled:
@@ -53,7 +53,7 @@ class Settled:
 
     def knows(self) -> bool:
         """Return whether a content that :meth:`loaded` does not name is new for sure."""
-        return self._noted is not None or read_version(self.bronze) is None
+        return self._noted is not None or read_delta_table(self.bronze) is None
 
     @cached_property
     def _noted(self) -> dict[str, Any] | None:
@@ -65,8 +65,8 @@ class Settled:
         return noted if noted["state"] == self._state() else None
 
     def _state(self) -> list[Any] | None:
-        bronze, record = read_version(self.bronze), read_version(self.record)
+        bronze, record = read_delta_table(self.bronze), read_delta_table(self.record)
         if bronze is None or record is None:
             return None
         # Other entities are recorded in the same table.
-        return [*bronze, record[0]]
+        return [bronze.table_id, bronze.version, record.table_id]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel
 
+from footfall.object_store import DataPath
 from footfall.project.contracts import load_contracts
 from footfall.project.protocol import reflected_loads
 from footfall.settings import Settings, get_settings
-from footfall.spark.delta_log import local_folder, read_delta_table
+from footfall.spark.delta_log import read_delta_table, table_location
 from footfall.spark.explain import explain
 from footfall.trace_log import log_trace
 
@@ -43,11 +43,11 @@ class TableStatus(BaseModel):
 
 
 class Located(NamedTuple):
-    """A table of the catalog; ``folder`` is None where it is not on this machine."""
+    """A table of the catalog; ``folder`` is None where only Spark can reach it."""
 
     layer: str
     name: str
-    folder: Path | None
+    folder: DataPath | None
 
 
 def located_tables(spark: SparkSession, settings: Settings | None = None) -> list[Located]:
@@ -59,7 +59,11 @@ def located_tables(spark: SparkSession, settings: Settings | None = None) -> lis
         if spark.catalog.databaseExists(schema):
             # One statement a schema: listTables opens the log of each table.
             tables += [
-                Located(layer, f"{schema}.{row.tableName}", local_folder(row.information))
+                Located(
+                    layer,
+                    f"{schema}.{row.tableName}",
+                    table_location(row.information, settings),
+                )
                 for row in spark.sql(f"show table extended in {schema} like '*'").collect()
                 if not row.isTemporary and not IS_VIEW.search(row.information)
             ]

@@ -11,14 +11,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from pyspark.sql.types import StructType
 
-from footfall.object_store import DataPath, ObjectPath, unreachable
+from footfall.errors import UsageError
+from footfall.object_store import (
+    DataPath,
+    ObjectPath,
+    data_path,
+    files_in,
+    open_parquet,
+    unreachable,
+)
+from footfall.settings import Settings
 
 LOG = "_delta_log"
-COMMIT = re.compile(r"\d{20}\.(json|crc)$")
-LOCATION = re.compile(r"^Location: file:/+(.*?)\s*$", re.MULTILINE)
+COMMIT = re.compile(r"\d{20}\.json")
+CHECKPOINT = re.compile(r"\d{20}\.checkpoint\.parquet")
+ANY_CHECKPOINT = re.compile(r"\d{20}\.checkpoint.*\.parquet")
+LOCATION = re.compile(r"^Location: (?:file:/+(?P<path>.*?)|(?P<uri>s3a://.*?))\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -26,13 +36,13 @@ class DeltaTable:
     """The newest version of a Delta table.
 
     Attributes:
-        folder: the table's.
+        log: the files of its log, by name.
         version: the newest.
         modified_at: when it was committed, in UTC.
         checksum: what Delta wrote beside the commit: metadata, size and, up to 50, the files.
     """
 
-    folder: Path
+    log: dict[str, DataPath]
     version: int
     modified_at: datetime
     checksum: dict[str, Any]
@@ -61,26 +71,27 @@ class DeltaTable:
     def files(self) -> list[dict[str, Any]] | None:
         """The files of this version; None where only Spark can tell."""
         listed: list[dict[str, Any]] | None = self.checksum.get("allFiles")
-        return _live_files(self.folder) if listed is None else listed
+        return _live_files(self.log) if listed is None else listed
 
     @property
     def rows(self) -> int | None:
         """None where the files are unknown, or one has no statistics."""
         return None if self.files is None else _sum_rows(self.files)
 
-    def history(self, commits: int) -> list[dict[str, Any]]:
+    def commits_since(self, operation: str, most: int) -> list[dict[str, Any]]:
         """Return operation and metrics of the newest commits, the newest first.
 
         Args:
-            commits: at most so many; fewer where Delta has removed them.
+            operation: such as ``OPTIMIZE``; commits up to the last of it are not looked at.
+            most: at most so many commits; fewer where Delta has removed them.
         """
-        infos = (
-            action["commitInfo"]
-            for commit in reversed(_commits(self.folder)[-commits:])
-            for action in _actions(commit)
-            if "commitInfo" in action
-        )
-        return [{key: info.get(key) for key in ("operation", "operationMetrics")} for info in infos]
+        found: list[dict[str, Any]] = []
+        for commit in reversed(_commits(self.log)[-most:]):
+            [info] = [a["commitInfo"] for a in _actions(commit) if "commitInfo" in a] or [{}]
+            if info.get("operation") == operation:
+                break
+            found.append({key: info.get(key) for key in ("operation", "operationMetrics")})
+        return found
 
     def largest(self, column: str) -> int | None:
         """Return the largest value of a column of integers, by the files' statistics.
@@ -96,84 +107,79 @@ class DeltaTable:
         return None if None in values else max(values, default=0)
 
 
-def local_folder(information: str) -> Path | None:
-    """Return a table's folder from what ``show table extended`` says of it, None if not local."""
-    found = LOCATION.search(information)
-    return Path("/" + found.group(1)) if found else None
-
-
-def read_delta_table(folder: Path) -> DeltaTable | None:
-    """Read a table from the checksum file of its newest version, without Spark.
-
-    Args:
-        folder: the table's folder.
+def table_location(information: str, settings: Settings) -> DataPath | None:
+    """Return a table's folder from what ``show table extended`` says of it.
 
     Returns:
-        None where the folder holds no Delta table, its newest version no checksum, or a commit
-        that Spark would read is damaged.
+        None where it lies neither on this machine nor in an object store that the settings name.
     """
-    commits = _commits(folder)
-    if not commits:
+    found = LOCATION.search(information)
+    if found is None:
         return None
-    newest = commits[-1]
+    if found["uri"] is None:
+        return Path("/" + found["path"])
     try:
-        checksum = json.loads(newest.with_suffix(".crc").read_text())
-        for commit in _since_checkpoint(folder, commits):
-            _actions(commit)
-    except (FileNotFoundError, ValueError):
+        return data_path(found["uri"], settings)
+    except UsageError:
         return None
-    modified_at = datetime.fromtimestamp(newest.stat().st_mtime, timezone.utc)
-    return DeltaTable(folder, int(newest.stem), modified_at, checksum)
 
 
-def read_version(folder: DataPath) -> tuple[str, int] | None:
-    """Return a table's id, another one where it was made anew, and its newest version.
+def read_delta_table(folder: DataPath) -> DeltaTable | None:
+    """Read a table from the checksum file of its newest version, without Spark.
 
     Args:
         folder: the table's, on this machine or in an object store.
 
     Returns:
-        None where only Spark can tell, or there is no table.
+        None where the folder holds no Delta table, its newest version no checksum, or a commit
+        that Spark would read is damaged. An object in a store is there as a whole or not at all:
+        its content is not looked at.
 
     Raises:
         FootfallError: the object store cannot be read.
     """
-    if not isinstance(folder, ObjectPath):
-        table = read_delta_table(folder)
-        return (table.table_id, table.version) if table else None
+    is_object = isinstance(folder, ObjectPath)
     try:
-        commits = {file.name: file for file in (folder / LOG).iterdir() if COMMIT.match(file.name)}
-        newest = max((name for name in commits if name.endswith(".json")), default="")
-        checksum = commits.get(newest.replace(".json", ".crc"))
-        if checksum is None:
+        log = {file.name: file for file in files_in(folder / LOG)}
+        commits = _commits(log)
+        if not commits:
             return None
-        return json.loads(checksum.read_bytes())["metadata"]["id"], int(newest[:20])
+        newest = commits[-1]
+        checksum = json.loads(log[newest.name.replace(".json", ".crc")].read_bytes())
+        for commit in [] if is_object else _since_checkpoint(log):
+            _actions(commit)
+        modified_at = datetime.fromtimestamp(newest.stat().st_mtime_ns / 1e9, timezone.utc)
+    except (FileNotFoundError, NotADirectoryError, KeyError, ValueError):
+        return None
     except OSError as error:
-        raise unreachable(folder, error) from error
+        if is_object:
+            raise unreachable(folder, error) from error
+        raise
+    return DeltaTable(log, _version(newest), modified_at, checksum)
 
 
-def _live_files(folder: Path) -> list[dict[str, Any]] | None:
+def _live_files(log: dict[str, DataPath]) -> list[dict[str, Any]] | None:
     """Return the files of the newest version from the newest checkpoint and the commits after it.
 
     Returns:
         None where a commit is missing, or the checkpoint is damaged or of a newer kind.
     """
-    checkpoint = max((folder / LOG).glob("[0-9]" * 20 + ".checkpoint.parquet"), default=None)
+    checkpoint = max((name for name in log if CHECKPOINT.fullmatch(name)), default=None)
     live: dict[tuple[Any, ...], dict[str, Any]] = {}
     following = 0
     if checkpoint:
         try:
-            content = pq.ParquetFile(checkpoint)
-            if "sidecar" in content.schema_arrow.names:
-                return None
-            columns = ["add.path", "add.stats", "add.deletionVector"]
-            adds = content.read(columns)["add"].drop_null().to_pylist()
+            with open_parquet(log[checkpoint]) as content:
+                if "sidecar" in content.schema_arrow.names:
+                    return None
+                columns = ["add.path", "add.stats", "add.deletionVector"]
+                adds = content.read(columns)["add"].drop_null().to_pylist()
         except (OSError, ValueError):
             return None
         live.update({_identity(add): add for add in adds})
-        following = int(checkpoint.name[:20]) + 1
-    commits = [commit for commit in _commits(folder) if int(commit.stem) >= following]
-    if [int(commit.stem) for commit in commits] != [*range(following, following + len(commits))]:
+        following = int(checkpoint[:20]) + 1
+    commits = [commit for commit in _commits(log) if _version(commit) >= following]
+    if list(map(_version, commits)) != [*range(following, following + len(commits))]:
         return None
     for commit in commits:
         actions = _actions(commit)
@@ -183,18 +189,21 @@ def _live_files(folder: Path) -> list[dict[str, Any]] | None:
     return list(live.values())
 
 
-def _commits(folder: Path) -> list[Path]:
-    return sorted((folder / LOG).glob("[0-9]" * 20 + ".json"))
+def _commits(log: dict[str, DataPath]) -> list[DataPath]:
+    return [log[name] for name in sorted(log) if COMMIT.fullmatch(name)]
 
 
-def _since_checkpoint(folder: Path, commits: list[Path]) -> list[Path]:
-    checkpoints = (folder / LOG).glob("[0-9]" * 20 + ".checkpoint*.parquet")
-    newest = max((checkpoint.name[:20] for checkpoint in checkpoints), default="")
-    return [commit for commit in commits if commit.stem > newest]
+def _version(commit: DataPath) -> int:
+    return int(commit.name[:20])
 
 
-def _actions(commit: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in commit.read_text().splitlines()]
+def _since_checkpoint(log: dict[str, DataPath]) -> list[DataPath]:
+    newest = max((name[:20] for name in log if ANY_CHECKPOINT.fullmatch(name)), default="")
+    return [commit for commit in _commits(log) if commit.name[:20] > newest]
+
+
+def _actions(commit: DataPath) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in commit.read_bytes().splitlines()]
 
 
 def _identity(file: dict[str, Any]) -> tuple[Any, ...]:

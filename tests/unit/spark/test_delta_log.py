@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from footfall.spark.delta_log import DeltaTable, local_folder, read_delta_table
+from pyarrow import fs
+
+from footfall.object_store import ObjectPath
+from footfall.settings import Settings
+from footfall.spark.delta_log import DeltaTable, read_delta_table, table_location
 
 
 def file(name: str, rows: int | None, deleted: int = 0) -> dict[str, Any]:
@@ -24,8 +28,13 @@ def commit(table: Path, version: int, *actions: dict[str, Any]) -> None:
 
 
 def read(table: Path) -> DeltaTable:
+    """Return what is read from a table's folder, which is also what is read from a bucket."""
     found = read_delta_table(table)
-    assert found
+    stored = read_delta_table(ObjectPath(str(table), fs.LocalFileSystem()))
+    assert found and stored
+    assert (stored.version, stored.checksum) == (found.version, found.checksum)
+    assert stored.modified_at == found.modified_at
+    assert stored.rows == found.rows
     return found
 
 
@@ -48,14 +57,18 @@ def test_rows_are_unknown_without_statistics_or_the_first_commits(tmp_path: Path
     assert read(tmp_path).rows is None
 
 
-def test_history_is_that_of_the_newest_commits(tmp_path: Path) -> None:
+def test_commits_are_told_back_to_an_operation(tmp_path: Path) -> None:
     written = {"commitInfo": {"operation": "WRITE", "operationMetrics": {"numFiles": "3"}}}
     commit(tmp_path, 0, written)
     commit(tmp_path, 1, {"commitInfo": {"operation": "OPTIMIZE"}}, {"add": file("a", 1)})
     commit(tmp_path, 2, {"commitInfo": written["commitInfo"] | {"timestamp": 5}})
-    operations = [told["operation"] for told in read(tmp_path).history(10)]
-    assert operations == ["WRITE", "OPTIMIZE", "WRITE"]
-    assert read(tmp_path).history(1) == [written["commitInfo"]]
+    commit(tmp_path, 3, {"add": file("b", 1)})
+    table = read(tmp_path)
+    untold = {"operation": None, "operationMetrics": None}
+    assert table.commits_since("OPTIMIZE", 10) == [untold, written["commitInfo"]]
+    assert table.commits_since("DELETE", 1) == [untold]
+    operations = [told["operation"] for told in table.commits_since("DELETE", 10)]
+    assert operations == [None, "WRITE", "OPTIMIZE", "WRITE"]
 
 
 def test_a_folder_without_log_or_checksum_is_left_to_spark(tmp_path: Path) -> None:
@@ -88,8 +101,11 @@ def test_the_newest_load_is_told_by_the_files_statistics(tmp_path: Path) -> None
     assert read(tmp_path).largest("_load_id") is None
 
 
-def test_only_a_local_location_is_a_folder() -> None:
+def test_a_location_is_a_folder_here_or_in_the_store_of_the_settings() -> None:
     told = "Database: gold\nLocation: file:/tmp/my home/gold.db/t\nProvider: delta"
-    assert local_folder(told) == Path("/tmp/my home/gold.db/t")
-    assert local_folder("Location: s3a://bucket/t") is None
-    assert local_folder("Type: VIEW") is None
+    assert table_location(told, Settings()) == Path("/tmp/my home/gold.db/t")
+    stored = "Location: s3a://bucket/gold.db/t\nProvider: delta"
+    assert str(table_location(stored, Settings(s3=True))) == "s3a://bucket/gold.db/t"
+    assert table_location(stored, Settings()) is None
+    assert table_location("Location: abfss://container@account/t", Settings()) is None
+    assert table_location("Type: VIEW", Settings()) is None

@@ -1,0 +1,112 @@
+"""Sessions and a training day under small heaps: ``python -m benchmarks.memory --json FILE``.
+
+Java has a heap of 2, 4 and 8 GiB in turn, on two cores. At scale 1.0, 20 million interactions of a
+month become sessions, as in `benchmarks.sessions`, and a day of a shop with 10 million customers
+becomes training sequences, as in `benchmarks.sequences`. `MiB spilled` is what tasks wrote to disk
+since memory was full, by Spark's event log; a step that runs out of memory ends the benchmark.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.harness import Row, Work, in_own_process, measure, temporary_home, write_report
+from benchmarks.interactions import Interactions, use_two_cores
+from benchmarks.sequences import START, Shop, grid_date, measured_steps
+from benchmarks.sessions import DAYS, Footfall
+from footfall.settings import get_settings
+
+HEAPS_GIB = (2, 4, 8)
+HISTORY_DAYS = 365
+EVENTS = "events"
+
+
+def spilled(folder: Path) -> int:
+    """Return the bytes that tasks have spilled so far.
+
+    Args:
+        folder: of a home, with Spark's event logs below :data:`EVENTS`.
+    """
+    files = [file for file in (folder / EVENTS).rglob("*") if file.is_file()]
+    lines = (line for file in files for line in file.read_text().splitlines())
+    tasks = (jsonlib.loads(line) for line in lines if '"SparkListenerTaskEnd"' in line)
+    return sum((task.get("Task Metrics") or {}).get("Disk Bytes Spilled", 0) for task in tasks)
+
+
+def sessions(folder: Path, scale: float) -> list[Row]:
+    """Measure the sessions of a month."""
+    data = Interactions(folder, DAYS, scale)
+    data.write()
+    footfall = Footfall(data)
+    footfall.load()
+    rows, before = data.count(data.period), spilled(folder)
+
+    def run() -> Work:
+        footfall.run(data.period)
+        return Work(rows=rows)
+
+    measured = measure(f"sessions of {DAYS} days", "footfall", run)
+    return [replace(measured, bytes_spilled=spilled(folder) - before)]
+
+
+def training(folder: Path, scale: float) -> list[Row]:
+    """Measure the steps of a training day."""
+    found, before = [], 0
+    shop = Shop(get_settings(), folder / "landing", scale, HISTORY_DAYS, grid_date(START))
+    for row in measured_steps(shop, window=0, only_a_day=True):
+        after = spilled(folder)
+        found.append(replace(row, bytes_spilled=after - before))
+        before = after
+    return found
+
+
+def under(heap_gib: int, steps: Callable[[Path, float], list[Row]], scale: float) -> list[Row]:
+    """Measure steps in a home and a process of their own.
+
+    Args:
+        heap_gib: Java's largest heap.
+        steps: measures them, given the folder of the home and the scale.
+        scale: of the data.
+    """
+    os.environ["FOOTFALL_DRIVER_MEMORY_GIB"] = str(heap_gib)
+    with temporary_home() as folder:
+        (folder / EVENTS).mkdir()
+        conf = {
+            "spark.eventLog.enabled": "true",
+            "spark.eventLog.compress": "false",
+            "spark.eventLog.dir": (folder / EVENTS).as_uri(),
+        }
+        told = " ".join(f"--conf {key}={value}" for key, value in conf.items())
+        os.environ["PYSPARK_SUBMIT_ARGS"] = f"{told} pyspark-shell"
+        rows = in_own_process(steps, folder, scale)
+    return [replace(row, step=f"{heap_gib} GiB of heap: {row.step}") for row in rows]
+
+
+def main(
+    scale: Annotated[float, typer.Option(help="1 is a month's 20 million interactions.")] = 1.0,
+    heap: Annotated[
+        list[int] | None, typer.Option(help="GiB of heap; by default 2, 4 and 8.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
+) -> None:
+    """Measure whether little memory is enough, and what is spilled to disk.
+
+    Example: `python -m benchmarks.memory --scale 0.02 --heap 2`
+    """
+    use_two_cores()
+    rows: list[Row] = []
+    for steps in (sessions, training):
+        for heap_gib in heap or HEAPS_GIB:
+            rows += under(heap_gib, steps, scale)
+    write_report("memory", rows, json)
+
+
+if __name__ == "__main__":
+    typer.run(main)
