@@ -55,6 +55,9 @@
         'retention_months': day_count,
         'hot_product_share': {'kind': 'number', 'minimum': 0.000001, 'maximum': 1},
         'hot_product_max_buckets': {'kind': 'integer', 'minimum': 1, 'maximum': 10000},
+        'reporting_currency': {'kind': 'currency', 'optional': true},
+        'exchange_rate_days': day_count,
+        'as_of_dates': {'kind': 'choice', 'values': ['month_ends', 'weekly', 'daily']},
         'sequence_length': {'kind': 'integer', 'minimum': 1, 'maximum': 1000000},
         'sequence_history_days': dict(day_count, optional=true),
         'action_time_unit': {'kind': 'choice', 'values': ['microsecond', 'millisecond']},
@@ -85,6 +88,8 @@
         {{ return(value in rule['values']) }}
     {%- elif rule.kind == 'zone' -%}
         {{ return(value is string and value in modules.pytz.all_timezones_set) }}
+    {%- elif rule.kind == 'currency' -%}
+        {{ return(modules.re.fullmatch('[A-Z]{3}', value | string) is not none) }}
     {%- elif rule.kind == 'date' -%}
         {{ return(modules.re.fullmatch(day, value | string) is not none) }}
     {%- elif rule.kind == 'dates' -%}
@@ -108,6 +113,7 @@
         'number': 'a number',
         'choice': 'one of ' ~ rule.get('values', []) | join(', '),
         'zone': 'a time zone such as Europe/Stockholm',
+        'currency': 'an ISO 4217 code such as EUR',
         'date': 'a date such as 2025-08-01',
         'dates': 'a list of dates such as 2025-08-01',
         'list': 'a list of some of ' ~ rule.get('values', []) | join(', ') ~ ', each once',

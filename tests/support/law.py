@@ -84,6 +84,8 @@ EXPECTED: dict[str, Callable[[Oracle], pa.Table]] = {
     "fct_user_product": Oracle.user_product,
     "fct_transactions": Oracle.transactions,
     "fct_customer_features": Oracle.customer_features,
+    "fct_customer_rfm": Oracle.customer_rfm,
+    "fct_customer_lifetime_value": Oracle.customer_lifetime_value,
     "int_customer_action_segments": Oracle.action_segments,
     "int_customer_action_checkpoints": Oracle.action_checkpoints,
     "training_sequences": Oracle.sequences,
@@ -290,7 +292,15 @@ FAMILIES = {
         choices={"checkpoint_buckets": (1, 3)},
         tried=({"reporting_timezone": "Asia/Tokyo"}, {"sequence_length": 5}),
     ),
-    "customers": Family(("crm",), varied={"reporting_timezone": ("UTC", "America/New_York")}),
+    "customers": Family(
+        ("crm",),
+        varied={
+            "reporting_timezone": ("UTC", "America/New_York"),
+            "as_of_dates": ("month_ends", "month_ends", "weekly", "daily"),
+            "exchange_rate_days": (5, 31),
+        },
+        tried=({"as_of_dates": "daily", "reporting_currency": "USD"},),
+    ),
 }
 IN_NO_FAMILY = {known.source for known in load_contracts().values()} - {
     source for family in FAMILIES.values() for source in family.sources
@@ -435,7 +445,7 @@ DRAWN: dict[str, Callable[[datetime, random.Random], Any]] = {
     ),
     "crm.transactions.price": lambda _, rng: Decimal("1.25"),
     "crm.transactions.amount": lambda _, rng: rng.choice((None, Decimal("3.00"))),
-    "crm.transactions.currency": lambda _, rng: "JPY" if rng.random() < 0.05 else "EUR",
+    "crm.transactions.currency": lambda _, rng: rng.choice(("EUR", "EUR", "usd", "JPY", None)),
 }
 """Values that a contract does not tell: what must meet, and what makes a difference."""
 OVERFLOWS: dict[str, tuple[Row, ...]] = {

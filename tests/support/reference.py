@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby, pairwise, product
 from math import ceil
 from pathlib import Path
@@ -27,6 +27,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+SEEDS = Path(__file__).parents[2] / "seeds"
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROS = 1_000_000
 DAY = timedelta(days=1)
@@ -353,6 +354,19 @@ class Definitions:
     checkpoint_every_days: int = 7
     checkpoint_settle_days: int = 2
     checkpoints_kept: int = 4
+    reporting_currency: str | None = "EUR"
+    exchange_rate_days: int = 31
+    as_of_dates: str = "month_ends"
+
+    def is_as_of_date(self, day: date, newest: date) -> bool:
+        """Return whether customers' features are known as of a day."""
+        match self.as_of_dates:
+            case "daily":
+                return True
+            case "weekly":
+                return day in (month_end(day), newest) or day.isoweekday() == 7
+            case _:
+                return day in (month_end(day), newest)
 
     def day_of(self, micros: int) -> date:
         """Return the day of a time in the reporting zone."""
@@ -989,7 +1003,7 @@ class Oracle:
 
     def transactions(self) -> pa.Table:
         """Return the newest version of each transaction, by update, then load, then key."""
-        return self.connection.sql(
+        newest = self.connection.sql(
             """
             select * exclude (load, event_key)
                 replace (coalesce(amount, quantity * price)::decimal(18, 2) as amount)
@@ -1000,11 +1014,47 @@ class Oracle:
             ) = 1
             """
         ).to_arrow_table()
+        rates = [self._rate(row) for row in newest.to_pylist()]
+        amounts = [
+            None
+            if rate is None
+            else (row["amount"] * rate).quantize(Decimal("0.01"), ROUND_HALF_UP)
+            for row, rate in zip(newest.to_pylist(), rates, strict=True)
+        ]
+        asked = self.definitions.reporting_currency
+        currencies = [
+            None if rate is None else asked or (row["currency"] and row["currency"].upper())
+            for row, rate in zip(newest.to_pylist(), rates, strict=True)
+        ]
+        added = {
+            "exchange_rate": pa.array(rates, pa.decimal128(18, 8)),
+            "reporting_amount": pa.array(amounts, pa.decimal128(38, 2)),
+            "reporting_currency": pa.array(currencies, STRING),
+        }
+        for name, values in added.items():
+            newest = newest.append_column(name, values)
+        return newest
+
+    def _rate(self, row: Mapping[str, Any]) -> Decimal | None:
+        """Return the rate of a transaction's day: the newest, unless it is too old."""
+        asked = self.definitions.reporting_currency
+        if asked is None or (row["currency"] or "").upper() == asked:
+            return Decimal(1)
+        day = row["event_date"]
+        known = [
+            (rate_date, rate)
+            for currency, rate_date, rate in exchange_rates()
+            if currency == (row["currency"] or "").upper() and rate_date <= day
+        ]
+        if not known or day - max(known)[0] >= self.definitions.exchange_rate_days * DAY:
+            return None
+        return max(known)[1]
 
     def customer_features(self) -> pa.Table:
         columns = {
             "customer_id": BIGINT, "as_of_date": DATE, "purchase_frequency": BIGINT,
-            "total_spend": pa.decimal128(38, 2), "avg_transaction_value": pa.decimal128(38, 6),
+            "unconverted_purchase_count": BIGINT, "total_spend": pa.decimal128(38, 2),
+            "avg_transaction_value": pa.decimal128(38, 6),
             "spend_currency": STRING, "last_purchase_date": DATE, "recency_days": INT,
             "days_since_last_transaction": INT,
             "transaction_frequency_last_30_days": BIGINT, "average_session_duration": DOUBLE,
@@ -1024,38 +1074,43 @@ class Oracle:
 
         rows_of("accepted_crm_customers")
         self.connection.register("newest_transactions", self.transactions())
-        transactions = rows_of("newest_transactions", "transaction_status", "amount", "currency")
+        money = ("transaction_status", "reporting_amount", "reporting_currency")
+        transactions = rows_of("newest_transactions", *money)
         events = rows_of("accepted_crm_events", "event_type")
         sessions = rows_of("accepted_crm_sessions", "session_duration")
 
         newest = max(observed)
         as_of_dates = [
-            day for day in days_between(min(observed), newest) if day in (month_end(day), newest)
+            day
+            for day in days_between(min(observed), newest)
+            if self.definitions.is_as_of_date(day, newest)
         ]
         rows = []
         for customer, first in first_seen.items():
             for as_of in as_of_dates[bisect_left(as_of_dates, first) :]:
                 paid = [row for row in transactions[customer] if row[0] <= as_of]
                 bought = [(day, amount) for day, status, amount, _ in paid if status == "completed"]
-                currencies = {row[3] for row in paid if row[1] == "completed"}
+                counted = [amount for _, amount in bought if amount is not None]
+                currencies = {row[3] for row in paid if row[1] == "completed"} - {None}
                 acts = [kind for day, kind in events[customer] if day <= as_of]
                 seconds = [
                     length
                     for day, length in sessions[customer]
                     if day <= as_of and length is not None
                 ]
-                spend = sum((amount for _, amount in bought), Decimal(0))
+                spend = sum(counted, Decimal(0))
                 last_purchase = max((day for day, _ in bought), default=None)
                 rows.append(
                     (
                         customer,
                         as_of,
                         len(bought),
-                        spend if len(currencies) < 2 else None,
-                        (spend / len(bought)).quantize(Decimal("1e-6"), ROUND_HALF_UP)
-                        if len(currencies) == 1
+                        len(bought) - len(counted),
+                        spend,
+                        (spend / len(counted)).quantize(Decimal("1e-6"), ROUND_HALF_UP)
+                        if counted
                         else None,
-                        currencies.pop() if len(currencies) == 1 else None,
+                        max(currencies, default=None),
                         last_purchase,
                         (as_of - last_purchase).days if last_purchase else None,
                         (as_of - max(day for day, *_ in paid)).days if paid else None,
@@ -1064,6 +1119,67 @@ class Oracle:
                         acts.count("purchase") / len(acts) if acts else None,
                     )
                 )
+        return table(columns, rows)
+
+    def customer_rfm(self) -> pa.Table:
+        columns = {
+            "customer_id": BIGINT, "as_of_date": DATE, "recency_score": INT,
+            "frequency_score": INT, "monetary_score": INT, "rfm_score": STRING,
+            "rfm_segment": STRING,
+        }  # fmt: skip
+        by_date: dict[date, list[dict[str, Any]]] = defaultdict(list)
+        for row in self.customer_features().to_pylist():
+            if row["purchase_frequency"]:
+                by_date[row["as_of_date"]].append(row)
+        segments = rfm_segments()
+        rows = []
+        for as_of, customers in by_date.items():
+
+            def score(own: Any, name: str, customers: list[dict[str, Any]] = customers) -> int:
+                lower = sum(row[name] < own for row in customers)
+                return min(5, 1 + 5 * lower // max(len(customers) - 1, 1))
+
+            for customer in customers:
+                customer["nearness"] = -customer["recency_days"]
+            for customer in customers:
+                recency, frequency, monetary = (
+                    score(customer[name], name)
+                    for name in ("nearness", "purchase_frequency", "total_spend")
+                )
+                segment = segments.get((recency, frequency), "other")
+                scores = (recency, frequency, monetary)
+                text = "".join(map(str, scores))
+                rows.append((customer["customer_id"], as_of, *scores, text, segment))
+        return table(columns, rows)
+
+    def customer_lifetime_value(self) -> pa.Table:
+        columns = {
+            "cohort_month": DATE, "age_months": INT, "as_of_date": DATE,
+            "is_complete_month": BOOL, "customer_count": BIGINT, "purchase_count": BIGINT,
+            "total_spend": pa.decimal128(38, 2), "lifetime_value": pa.decimal128(38, 6),
+        }  # fmt: skip
+        bought: dict[int, list[tuple[date, Decimal]]] = defaultdict(list)
+        for row in self.transactions().to_pylist():
+            if row["transaction_status"] == "completed":
+                amount = row["reporting_amount"] or Decimal(0)
+                bought[row["customer_id"]].append((row["event_date"], amount))
+        known = {row["as_of_date"] for row in self.customer_features().to_pylist()}
+        months = {day for day in known if day in (month_end(day), max(known))}
+        cohorts: dict[date, list[list[tuple[date, Decimal]]]] = defaultdict(list)
+        for purchases in bought.values():
+            cohorts[min(purchases)[0].replace(day=1)].append(purchases)
+        rows = []
+        for cohort, customers in cohorts.items():
+            for as_of in (day for day in months if day >= cohort):
+                until = [[row for row in own if row[0] <= as_of] for own in customers]
+                until = [own for own in until if own]
+                if until:
+                    spend = sum((amount for own in until for _, amount in own), Decimal(0))
+                    age = 12 * (as_of.year - cohort.year) + as_of.month - cohort.month
+                    value = (spend / len(until)).quantize(Decimal("1e-6"), ROUND_HALF_UP)
+                    count = sum(map(len, until))
+                    is_complete = as_of == month_end(as_of)
+                    rows.append((cohort, age, as_of, is_complete, len(until), count, spend, value))
         return table(columns, rows)
 
     # ---------- training
@@ -1176,6 +1292,26 @@ def _escaped(column: str) -> str:
 
 def _view(name: str) -> str:
     return name.replace(".", "_")
+
+
+@lru_cache(maxsize=1)
+def exchange_rates() -> list[tuple[str, date, Decimal]]:
+    """Return currency, first day and rate of the seed's rows."""
+    with (SEEDS / "exchange_rates.csv").open(newline="") as file:
+        return [
+            (row["currency"], date.fromisoformat(row["rate_date"]), Decimal(row["rate"]))
+            for row in csv.DictReader(file)
+        ]
+
+
+@lru_cache(maxsize=1)
+def rfm_segments() -> dict[tuple[int, int], str]:
+    """Return the seed's segment of each recency and frequency score."""
+    with (SEEDS / "rfm_segments.csv").open(newline="") as file:
+        return {
+            (int(row["recency_score"]), int(row["frequency_score"])): row["segment"]
+            for row in csv.DictReader(file)
+        }
 
 
 def core_actions(seed: Path) -> set[str]:

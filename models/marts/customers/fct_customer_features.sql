@@ -1,12 +1,3 @@
--- Amounts of several currencies have no sum.
-with spending as (
-    select
-        *,
-        case when first_currency is null or first_currency = last_currency then spend end
-            as total_spend
-    from {{ ref('int_customer_totals') }}
-)
-
 select
     ---------- grain
     customer_id,
@@ -14,9 +5,12 @@ select
 
     ---------- purchases
     purchase_count as purchase_frequency,
-    total_spend,
-    cast(try_divide(total_spend, purchase_count) as decimal(38, 6)) as avg_transaction_value,
-    if(first_currency = last_currency, nullif(first_currency, ''), null) as spend_currency,
+    unconverted_purchase_count,
+    spend as total_spend,
+    cast(
+        try_divide(spend, purchase_count - unconverted_purchase_count) as decimal(38, 6)
+    ) as avg_transaction_value,
+    spend_currency,
     last_purchase_date,
     datediff(as_of_date, last_purchase_date) as recency_days,
 
@@ -27,4 +21,4 @@ select
     ---------- behaviour
     cast(try_divide(session_seconds, session_count) as double) as average_session_duration,
     cast(try_divide(purchase_event_count, event_count) as double) as event_conversion_rate
-from spending
+from {{ ref('int_customer_totals') }}

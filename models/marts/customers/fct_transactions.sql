@@ -24,6 +24,23 @@ ranked as (
     from versions
     left semi join touched
         on versions.transaction_id = touched.transaction_id
+),
+
+newest as (
+    select *
+    from ranked
+    where age = 1 and {{ in_dates('event_date', affected) }}
+),
+
+priced as (
+    select
+        newest.*,
+        {{ exchange_rate('newest.currency', 'rates.rate') }} as exchange_rate
+    from newest
+    left join {{ ref('dim_exchange_rates') }} as rates
+        on
+            upper(newest.currency) = rates.currency
+            and newest.event_date between rates.first_date and rates.last_date
 )
 
 select
@@ -43,6 +60,10 @@ select
     amount,
     currency,
     payment_method,
-    transaction_status
-from ranked
-where age = 1 and {{ in_dates('event_date', affected) }}
+    transaction_status,
+
+    ---------- money
+    exchange_rate,
+    cast(amount * exchange_rate as decimal(38, 2)) as reporting_amount,
+    if(exchange_rate is null, null, {{ converted_currency('currency') }}) as reporting_currency
+from priced

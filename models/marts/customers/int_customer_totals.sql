@@ -4,11 +4,11 @@
 {% set first_as_of = first_affected_as_of(affected) %}
 {% set affected_as_of = 'true' if affected.whole
     else "as_of_date >= date'" ~ first_as_of ~ "'" if first_as_of else 'false' %}
-{#- The totals at the end of the month before are kept; what came after it is added to them. -#}
-{% set kept_date = dates_around([month_of(first_as_of)], before=1) | min if first_as_of
-    else '0001-01-31' %}
+{#- The totals as of the date before are kept; what came after it is added to them. -#}
+{% set kept_date = as_of_date_before(first_as_of) if first_as_of else '0001-01-31' %}
 {% set first_date = "date'" ~ first_as_of ~ "'" if first_as_of else 'min(event_date)' %}
 {% set recent_days = 30 %}
+{{ require_one_currency() }}
 {{ note_run(affected.loads, affected.changed, replace_where=affected_as_of) }}
 
 with facts as (
@@ -30,8 +30,8 @@ with facts as (
             when transaction_status = 'completed' then 'purchase'
             else 'transaction'
         end as kind,
-        amount,
-        coalesce(currency, '') as currency,
+        reporting_amount as amount,
+        reporting_currency as currency,
         null as seconds
     from {{ ref('fct_transactions') }}
     where event_date > date_sub(date'{{ kept_date }}', {{ recent_days }})
@@ -62,9 +62,10 @@ customer_days as (
         customer_id,
         event_date,
         count_if(kind = 'purchase') as purchase_count,
+        count_if(kind = 'purchase' and amount is null) as unconverted_purchase_count,
         coalesce(sum(amount) filter (where kind = 'purchase'), 0) as spend,
-        min(currency) filter (where kind = 'purchase') as first_currency,
-        max(currency) filter (where kind = 'purchase') as last_currency,
+        max(currency) filter (where kind = 'purchase') as spend_currency,
+        min(event_date) filter (where kind = 'purchase') as first_purchase_date,
         max(event_date) filter (where kind = 'purchase') as last_purchase_date,
         max(event_date) filter (where kind in ('purchase', 'transaction')) as last_transaction_date,
         count_if(kind in ('purchase', 'transaction', 'kept transaction')) as transaction_count,
@@ -89,7 +90,7 @@ as_of_dates as (
             from customer_days
         ) as edges
     ) as observed_days
-    where as_of_date = last_day(as_of_date) or as_of_date = newest_date
+    where {{ is_as_of_date('as_of_date', 'newest_date') }}
 ),
 
 parts as (
@@ -100,9 +101,10 @@ parts as (
         customer_id,
         as_of_date as event_date,
         purchase_count,
+        unconverted_purchase_count,
         spend,
-        first_currency,
-        last_currency,
+        spend_currency,
+        first_purchase_date,
         last_purchase_date,
         last_transaction_date,
         0 as transaction_count,
@@ -122,9 +124,10 @@ select
 
     ---------- purchases
     sum(parts.purchase_count) as purchase_count,
+    sum(parts.unconverted_purchase_count) as unconverted_purchase_count,
     cast(sum(parts.spend) as decimal(38, 2)) as spend,
-    min(parts.first_currency) as first_currency,
-    max(parts.last_currency) as last_currency,
+    max(parts.spend_currency) as spend_currency,
+    min(parts.first_purchase_date) as first_purchase_date,
     max(parts.last_purchase_date) as last_purchase_date,
 
     ---------- transactions
