@@ -18,9 +18,8 @@ months as (
 select
     ---------- grain
     cohort_month,
-    cast(
-        12 * (year(as_of_date) - year(cohort_month)) + month(as_of_date) - month(cohort_month) as int
-    ) as age_months,
+    12 * (year(as_of_date) - year(cohort_month))
+    + month(as_of_date) - month(cohort_month) as age_months,
 
     ---------- until when
     as_of_date,
