@@ -57,6 +57,7 @@
         'hot_product_max_buckets': {'kind': 'integer', 'minimum': 1, 'maximum': 10000},
         'reporting_currency': {'kind': 'currency', 'optional': true},
         'exchange_rate_days': day_count,
+        'personal_data': {'kind': 'boolean'},
         'as_of_dates': {'kind': 'choice', 'values': ['month_ends', 'weekly', 'daily']},
         'sequence_length': {'kind': 'integer', 'minimum': 1, 'maximum': 1000000},
         'sequence_history_days': dict(day_count, optional=true),

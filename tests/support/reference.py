@@ -149,7 +149,7 @@ ENTITIES = {
         "customer_id",
         "customer_id registration_date",
         "customer_id bigint; name varchar; email varchar; phone varchar; registration_date date;"
-        "location varchar; customer_segment varchar",
+        "location varchar; customer_segment varchar; updated_at timestamptz",
     ),
     "crm.transactions": _entity(
         "transaction_time",
@@ -1049,6 +1049,43 @@ class Oracle:
         if not known or day - max(known)[0] >= self.definitions.exchange_rate_days * DAY:
             return None
         return max(known)[1]
+
+    def customers(self) -> pa.Table:
+        """Return the intervals of customers' attributes, without what names a person."""
+        columns = {
+            "customer_version_id": STRING, "customer_id": BIGINT, "name": STRING, "email": STRING,
+            "phone": STRING, "registration_date": DATE, "location": STRING,
+            "customer_segment": STRING, "valid_from": TIME, "valid_to": TIME, "is_current": BOOL,
+        }  # fmt: skip
+        versions: dict[int, dict[Any, tuple[Any, ...]]] = defaultdict(dict)
+        for customer, updated, *values in self.run(
+            "select customer_id, epoch_us(updated_at), registration_date, location, "
+            "customer_segment from accepted_crm_customers order by load, event_key"
+        ):
+            # Of those of one time the last counts.
+            versions[customer][updated] = tuple(values)
+        rows = []
+        for customer, by_time in versions.items():
+            times = sorted(by_time, key=lambda updated: (updated is not None, updated or 0))
+            kept: list[tuple[int, tuple[Any, ...]]] = []
+            for number, updated in enumerate(times):
+                values = by_time[updated]
+                if number == 0:
+                    known = [time for time in times if time is not None]
+                    registered = self.definitions.start_of(values[0])
+                    kept.append((min([registered, *known[:1]]), values))
+                elif values != kept[-1][1]:
+                    kept.append((updated, values))
+            for number, (start, values) in enumerate(kept):
+                end = kept[number + 1][0] if number + 1 < len(kept) else None
+                if start != end:
+                    rows.append(
+                        (
+                            md5_of(customer, start), customer, None, None, None, *values,
+                            time_of(start), None if end is None else time_of(end), end is None,
+                        )
+                    )  # fmt: skip
+        return table(columns, rows)
 
     def customer_features(self) -> pa.Table:
         columns = {

@@ -12,5 +12,6 @@ select
     event_date,
     location,
     customer_segment,
+    updated_at,
     _load_id
 from accepted

@@ -285,6 +285,7 @@ def crm_customers(world: World) -> Columns:
         "registration_date": _dates(world.users.joined_at),
         "location": rng.integers(0, len(CITIES), size, dtype=np.int8),
         "customer_segment": choose(rng, SEGMENTS.values(), size),
+        "updated_at": world.users.joined_at,
     }
 
 
