@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pyarrow import fs
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from support.cluster import free_port
 
@@ -70,7 +71,12 @@ class ObjectStore:
         """Write the files of a folder into objects below a prefix."""
         self._copy(str(folder), fs.LocalFileSystem(), f"{BUCKET}/{prefix}", self.files)
 
+    # The test server answers a write with an internal error now and then, when it is busy.
     @staticmethod
+    @retry(
+        retry=retry_if_exception_type(OSError), wait=wait_fixed(2), stop=stop_after_attempt(5),
+        reraise=True,
+    )  # fmt: skip
     def _copy(source: str, found_in: fs.FileSystem, target: str, made_in: fs.FileSystem) -> None:
         fs.copy_files(source, target, source_filesystem=found_in, destination_filesystem=made_in)
 
