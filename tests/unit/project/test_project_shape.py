@@ -199,6 +199,17 @@ def test_the_contracts_in_unit_tests_are_those_of_the_sources(manifest: dict[str
     assert checked >= 3
 
 
+def test_what_is_personal_in_a_contract_is_personal_in_staging(manifest: dict[str, Any]) -> None:
+    checked = 0
+    for contract in load_contracts().values():
+        staged = manifest["nodes"][f"model.footfall.{contract.staging_model}"]["columns"]
+        for column in contract.columns:
+            if column.personal:
+                checked += 1
+                assert staged[column.name]["config"]["meta"]["personal"], column.name
+    assert checked >= 3
+
+
 def test_no_unit_test_needs_a_table_that_a_new_home_does_not_have(manifest: dict[str, Any]) -> None:
     """Of rows of ``this`` dbt asks the table for its columns."""
     for unit_test in manifest["unit_tests"].values():
