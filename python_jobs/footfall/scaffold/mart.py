@@ -131,5 +131,6 @@ def left_to_do_for_mart(name: str, files: Sequence[NewFile]) -> list[str]:
         "Where a date depends on other dates than its own: `meta.wide: true`, see "
         "docs/incremental.md.",
         f"dbt build --select {name}",
+        "footfall docs model --write   # its keys in docs/entities.md",
         ".venv/bin/pytest tests/oracle/test_law.py   # its grain puts it under the law",
     ]
