@@ -14,8 +14,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
+
+import structlog
+from pyspark.sql import functions as F
 
 from footfall import interrupts
 from footfall.atomic import write_atomically
@@ -31,6 +36,8 @@ from footfall.settings import Settings, get_settings
 from footfall.spark.delta_log import read_delta_table
 from footfall.spark.explain import explain
 from footfall.spark.session import get_session
+
+log = structlog.get_logger(__name__)
 
 STATE = "turns.json"
 LARGEST_RECORD_BYTES = 10 * 1024**2
@@ -144,12 +151,14 @@ class Turns:
                 turn.built = self._build(versions, built)
                 turn.build_seconds = time.perf_counter() - started
                 self._note_built(self._with_made(versions))
+                self._log_reconciled(turn.loads)
                 turn.lag_seconds = time.time() - min(changed) if changed else None
         except Exception as error:
             told = error if isinstance(error, FootfallError) else explain(error)
             turn.error = " ".join(told.message.split())
         if turn.had_work:
             self._record(turn)
+            log.info("turn_ended", **turn.model_dump(mode="json"))
             self.say(turn.line())
         return turn
 
@@ -159,6 +168,7 @@ class Turns:
         loaded = [report for report in reports if report.rows]
         turn.messages = {report.source: report.rows for report in loaded}
         turn.rows += sum(turn.messages.values())
+        turn.loads |= {report.source: report.load_ids for report in loaded}
         return [report.oldest_seconds for report in loaded if report.oldest_seconds is not None]
 
     def _ingest(self, name: str, folder: DataPath, turn: Turn) -> list[float]:
@@ -176,6 +186,7 @@ class Turns:
         turn.rows += report.rows
         if report.loaded:
             turn.files[name] = len(report.loaded)
+            turn.loads[name] = report.load_ids
         loaded = [seen[file.source_file] for file in report.loaded if file.source_file in seen]
         return [changed_ns / 1e9 for _, changed_ns in loaded]
 
@@ -227,6 +238,22 @@ class Turns:
         )
         kinds = ("model", "snapshot", "seed")
         return sum(run.node.resource_type in kinds for run in result.results)
+
+    def _log_reconciled(self, loads: dict[str, list[int]]) -> None:
+        """Log what became of the rows of each load."""
+        table = f"{self.settings.schema_of('quality')}.dq_load_reconciliation"
+        spark = get_session(self.settings, join_others=True)
+        if not loads or not spark.catalog.tableExists(table):
+            return
+        wanted = reduce(
+            or_,
+            (
+                (F.col("source") == name) & F.col("load_id").isin(load_ids)
+                for name, load_ids in loads.items()
+            ),
+        )
+        for row in spark.table(table).where(wanted).orderBy("source", "load_id").collect():
+            log.info("load_reconciled", **row.asDict())
 
     def _record(self, turn: Turn) -> None:
         file = self.settings.home / RECORD

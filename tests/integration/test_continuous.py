@@ -24,8 +24,8 @@ from support.main_job import environment, finished, start
 from support.thorough import only_thorough
 
 
-def footfall_run(home: Path, landing: Path, *more: str) -> subprocess.Popen[str]:
-    tiny = environment(home, FOOTFALL_TINY_TABLES="true")
+def footfall_run(home: Path, landing: Path, *more: str, **env: str) -> subprocess.Popen[str]:
+    tiny = environment(home, FOOTFALL_TINY_TABLES="true", **env)
     return start(["run", "--landing", str(landing), *more], tiny)
 
 
@@ -117,7 +117,7 @@ def test_turns_build_what_arrived_skip_what_did_not_and_end_when_asked(tmp_path:
     generated, landing, home = (tmp_path / name for name in ("generated", "landing", "home"))
     generate(generated, days=3, users=30, seed=5, start=date(2025, 8, 1))
     deliver(generated, landing, "2025-08-01")
-    job = footfall_run(home, landing, "--every", "2s")
+    job = footfall_run(home, landing, "--every", "2s", FOOTFALL_LOG_FORMAT="json")
     try:
         wait_for_turns(home, 1, job)
         deliver(generated / "product", landing / "product", "2025-08-02")
@@ -127,6 +127,18 @@ def test_turns_build_what_arrived_skip_what_did_not_and_end_when_asked(tmp_path:
     output = finished(job)
     assert "Ending after the work in hand" in output
     first, second = turns_of(home)
+    logged = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    committed, reconciled = (
+        [line for line in logged if line["event"] == event]
+        for event in ("load_committed", "load_reconciled")
+    )
+    assert {(line["source"], line["load_id"]): line["rows"] for line in committed} == {
+        (line["source"], line["load_id"]): line["rows_in"] for line in reconciled
+    }
+    assert len(reconciled) > 10 and sum(line["duplicates"] for line in reconciled) > 0
+    for line in reconciled:
+        assert line["rows_in"] == line["accepted"] + line["duplicates"] + line["quarantined"]
+    assert sum(line["event"] == "turn_ended" for line in logged) == 2
     assert set(second["files"]) == {"product.interactions"}  # type: ignore[call-overload]
     assert 0 < int(str(second["built"])) < int(str(first["built"]))
     assert float(str(second["lag_seconds"])) > 0

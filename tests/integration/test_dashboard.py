@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,124 +13,16 @@ from footfall.errors import FootfallError
 from footfall.report import build_dashboard, render_dashboard
 from footfall.report.frames import read_frames
 from footfall.settings import get_settings
+from support.browser import Show
 from support.engagement_frames import CHARTS, SEGMENTS, days_to_last, engagement_frames, retention
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
     from pyspark.sql import SparkSession
 
 BUILT_AT = datetime(2025, 3, 7, 4, 5, tzinfo=timezone.utc)
 WIDTHS = (1280, 390)
 PANELS = (*CHARTS, "retention")
 DAYS = 9
-CHROMIUM_ARGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def chromium() -> str | None:
-    names = (os.environ.get("FOOTFALL_CHROMIUM", ""), "chromium", "chromium-browser")
-    return next((path for name in names if name and (path := shutil.which(name))), None)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium with a profile of its own."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = chromium()
-    if path is None:
-        pytest.skip("no Chromium is installed; install one or name it by FOOTFALL_CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Shown:
-    """A page in the browser, with all it said and asked for."""
-
-    page: Page
-    messages: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def count(self, selector: str) -> int:
-        return self.page.locator(selector).count()
-
-    def marks(self, panel: str, selector: str) -> list[int]:
-        """Return how many marks of each trace of a panel are drawn."""
-        return list(
-            self.page.locator(f"#{panel} {selector}").evaluate_all(
-                "traces => traces.map(trace => trace.querySelectorAll('.point path, .points path')"
-                ".length)"
-            )
-        )
-
-    def choose(self, panel: str, name: str, option: str) -> None:
-        """Choose in a list of a panel, as a person does, by what the option says."""
-        self.page.locator(f"#{panel} select[name={name}]").select_option(label=option)
-
-    def shown(self, panel: str, selector: str) -> list[str]:
-        """Return the texts of what can be seen of a panel."""
-        return self.page.locator(f"#{panel} {selector} >> visible=true").all_text_contents()
-
-    def values(self, panel: str) -> dict[str, list[float]]:
-        """Return what each trace of a panel's chart that can be seen is drawn from."""
-        values: dict[str, list[float]] = self.page.locator(
-            f"#{panel} [data-figure] >> visible=true"
-        ).evaluate("chart => Object.fromEntries(chart.data.map(({ name, y }) => [name, y]))")
-        return values
-
-    def overflow(self) -> int:
-        """Return by how many pixels the page is wider than its window."""
-        return int(
-            self.page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-        )
-
-
-Show = Callable[..., Shown]
-
-
-@pytest.fixture
-def show(browser: Browser, tmp_path: Path) -> Iterator[Show]:
-    """Open a page at a width; the test fails on a message or a request to anything but the file."""
-    shown: list[Shown] = []
-
-    def open_page(html: str, width: int = 1280, scheme: str = "light") -> Shown:
-        file = tmp_path / f"{len(shown)}.html"
-        file.write_text(html, encoding="utf-8")
-        context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
-        one = Shown(context.new_page())
-        one.page.on("console", lambda message: one.messages.append(message.text))
-        one.page.on("pageerror", lambda error: one.messages.append(str(error)))
-        one.page.on("dialog", lambda dialog: one.messages.append(dialog.message))
-        one.page.on("request", lambda request: one.requests.append(request.url))
-        one.page.goto(file.as_uri())
-        one.page.wait_for_function(
-            # A function, as the page's policy forbids the evaluation of text.
-            "() => [...document.querySelectorAll('[data-figure]')]"
-            ".every(chart => chart.closest('[hidden]') || chart.querySelector('.main-svg'))"
-        )
-        shown.append(one)
-        return one
-
-    yield open_page
-    for one in shown:
-        assert one.messages == []
-        assert [url for url in one.requests if not url.startswith(("file://", "data:"))] == []
-        one.page.context.close()
 
 
 @pytest.fixture

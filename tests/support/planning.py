@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -71,6 +72,7 @@ def macros_of(
         "graph": {"nodes": dict(manifest["nodes"]), "sources": manifest["sources"]},
         "invocation_id": "planning",
         "is_incremental": lambda: True,
+        "local_md5": lambda text: hashlib.md5(text.encode()).hexdigest(),
         "model": node,
         "modules": {"datetime": datetime, "re": re},
         "project_name": PROJECT,

@@ -76,7 +76,8 @@
         table that is adopted, or another mapping of it. -#}
     {%- set types = {} -%}
     {%- for column in contract.columns.values()
-        if column.config.meta or column.name in footfall.key_columns(contract) -%}
+        if column.config.meta | reject('equalto', 'personal') | list
+        or column.name in footfall.key_columns(contract) -%}
         {%- do types.update({column.name: column.data_type}) -%}
     {%- endfor -%}
     {%- set adoption = footfall.adoption_of(contract) if footfall.plans_run() else none -%}

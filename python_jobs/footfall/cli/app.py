@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import structlog
@@ -12,12 +11,12 @@ import typer
 from rich.markup import escape
 
 from footfall import __version__, interrupts
+from footfall.cli.arguments import LogFormat
+from footfall.cli.logs import FORMAT, configure_logs, is_structured
 from footfall.cli.output import log
-from footfall.errors import FootfallError, UsageError
+from footfall.errors import FootfallError
 from footfall.spark.explain import explain
 from footfall.trace_log import log_trace, trace_of
-
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 app = typer.Typer(
     name="footfall",
@@ -46,23 +45,22 @@ def configure(
     debug: Annotated[
         bool, typer.Option("--debug", help="Also print the trace of an error.")
     ] = False,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(
+            "--log-format",
+            envvar=FORMAT,
+            show_envvar=True,
+            help="Form of what is said beside the result, on standard error: text, or JSON lines.",
+        ),
+    ] = LogFormat.text,
     version: Annotated[
         bool,
         typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True),
     ] = False,
 ) -> None:
     _Options.debug = debug
-    level = os.environ.get("FOOTFALL_LOG_LEVEL") or "WARNING"
-    if level.upper() not in LOG_LEVELS:
-        raise UsageError(
-            f"FOOTFALL_LOG_LEVEL={level} is not valid; allowed: {', '.join(LOG_LEVELS)}.",
-            "Correct or unset FOOTFALL_LOG_LEVEL.",
-        )
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        # Looked up at each use: whoever calls the command line may have put another in its place.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )
+    configure_logs(log_format)
 
 
 def main() -> None:
@@ -80,13 +78,35 @@ def _fail(error: Exception) -> NoReturn:
     commands = typer.main.get_group(app).commands
     command = " ".join(["footfall", *(name for name in sys.argv[1:] if name in commands)][:2])
     told = error if isinstance(error, FootfallError) else explain(error)
+    is_told_in_full = told is error and not (error.__cause__ and told.exit_code == 1)
+    file = None if is_told_in_full else log_trace(error, command)
+    if is_structured():
+        _log_failure(told, command, file, trace_of(error) if _Options.debug else None)
+    else:
+        _print_failure(told, None if _Options.debug else file)
+        if _Options.debug:
+            print(trace_of(error), file=sys.stderr)
+    sys.exit(told.exit_code)
+
+
+def _print_failure(told: FootfallError, trace_file: Path | None) -> None:
     log.print(f"[red]Error:[/red] {escape(told.message)}", soft_wrap=True)
     if told.fix:
         log.print(f"  → {escape(told.fix)}", soft_wrap=True)
-    if told is not error or (error.__cause__ and told.exit_code == 1):
-        file = log_trace(error, command)
-        if file and not _Options.debug:
-            log.print(f"  Trace: {escape(str(file))}", soft_wrap=True)
-    if _Options.debug:
-        print(trace_of(error), file=sys.stderr)
-    sys.exit(told.exit_code)
+    if trace_file:
+        log.print(f"  Trace: {escape(str(trace_file))}", soft_wrap=True)
+
+
+def _log_failure(
+    told: FootfallError, command: str, trace_file: Path | None, trace: str | None
+) -> None:
+    # Of the highest level: no level hides why the process ends.
+    structlog.get_logger().critical(
+        "command_failed",
+        command=command,
+        message=told.message,
+        fix=told.fix,
+        exit_code=told.exit_code,
+        trace_file=trace_file,
+        trace=trace,
+    )

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from footfall.ingest import Feed
 
 
+class LogFormat(str, Enum):
+    text = "text"
+    json = "json"
+
+
 class OutputFormat(str, Enum):
     table = "table"
     csv = "csv"

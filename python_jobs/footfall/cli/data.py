@@ -19,9 +19,9 @@ from footfall.cli.arguments import (
     parse_feeds,
     parse_seconds,
 )
+from footfall.cli.logs import is_structured
 from footfall.cli.output import (
     JsonOption,
-    log,
     out,
     print_line,
     print_result,
@@ -309,8 +309,9 @@ def ingest(
         raise UsageError("There is nothing to load.", "Name files or folders, or --kafka.")
 
     def tell(rejected: RejectedFile) -> None:
-        if not as_json:
-            log.print(f"[red]rejected[/red] {escape(rejected.reason)}", soft_wrap=True)
+        # The log has it anyway, as file_rejected.
+        if not as_json and not is_structured():
+            say(rejected.reason, "rejected", "red")
 
     reports = []
     for name in entities:
@@ -471,7 +472,7 @@ def _print_exported(folder: DataPath, manifests: list[ExportManifest], empty: li
     print_table(escape(f"In {folder}"), ["shard", "rows", "bytes"], rows)
     if empty:
         without = ", ".join(map(str, empty))
-        log.print(f"[yellow]Days without samples, not exported:[/yellow] {without}", soft_wrap=True)
+        say(without, "Days without samples, not exported:", "yellow")
 
 
 def _report_verified(exports: list[Verified], as_json: bool) -> None:

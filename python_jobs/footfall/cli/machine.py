@@ -12,13 +12,13 @@ from rich.markup import escape
 from footfall.cli.app import app
 from footfall.cli.output import (
     JsonOption,
-    log,
     out,
     print_json,
     print_line,
     print_result,
     print_table,
     progress_bar,
+    say,
 )
 from footfall.settings import get_settings
 
@@ -55,7 +55,7 @@ def demo(
     from footfall.demo import run_demo
 
     def run_step(name: str, step: Callable[[], object]) -> None:
-        log.print(f"[bold]▸ {name}[/bold]")
+        say(name, "▸", "bold")
         step()
 
     with progress_bar("demo") as progress:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
 
+import structlog
 import typer
 from pydantic import BaseModel
 from rich import box
@@ -20,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from footfall import interrupts
+from footfall.cli.logs import is_structured
 from footfall.words import count
 
 # A pipe gets whole lines.
@@ -32,7 +34,7 @@ ProgressCallback = Callable[[int, int, str], None]
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[ProgressCallback]:
-    """Show a bar on a terminal; stay quiet where there is none (CI, a pipe).
+    """Show a bar on a terminal; stay quiet where there is none (CI, a pipe), or JSON is logged.
 
     An interrupt tells how far it is.
     """
@@ -43,7 +45,8 @@ def progress_bar(title: str) -> Iterator[ProgressCallback]:
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=log, transient=True, disable=not log.is_terminal) as progress:
+    is_hidden = is_structured() or not log.is_terminal
+    with Progress(*columns, console=log, transient=True, disable=is_hidden) as progress:
         task = progress.add_task("", title=title, total=None)
         finished, of = 0, 0
 
@@ -61,9 +64,20 @@ def progress_bar(title: str) -> Iterator[ProgressCallback]:
             yield update
 
 
-def say(line: str) -> None:
-    """Print a line about the work, in whole, beside the result."""
-    log.print(escape(line), soft_wrap=True)
+def say(line: str, label: str = "", style: str = "") -> None:
+    """Print a line about the work, in whole, beside the result; or log it as JSON.
+
+    Args:
+        line: the text.
+        label: a word before it, in a style.
+        style: of the label, as Rich calls it.
+    """
+    if is_structured():
+        structlog.get_logger().info("remark", text=f"{label} {line}".lstrip())
+    elif label:
+        log.print(f"[{style}]{escape(label)}[/] {escape(line)}", soft_wrap=True)
+    else:
+        log.print(escape(line), soft_wrap=True)
 
 
 def print_line(text: str) -> None:

@@ -1,8 +1,9 @@
-"""Commands that look at tables: a query, their state."""
+"""Commands that look at tables: a query, their state, their profiles."""
 
 from __future__ import annotations
 
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,7 @@ from footfall.cli.output import (
     print_line,
     print_result,
     print_table,
+    progress_bar,
 )
 from footfall.errors import FootfallError
 from footfall.settings import get_settings
@@ -24,6 +26,7 @@ from footfall.words import count
 
 if TYPE_CHECKING:
     from footfall.project.tables import TableStatus
+    from footfall.report import ProfileReport
 
 
 @app.command()
@@ -107,3 +110,58 @@ def _print_status(statuses: list[TableStatus]) -> None:
         )
     if turn := last_turn(get_settings().home):
         print_line(f"Last turn  {turn.line()}")
+
+
+@app.command()
+def profile(
+    tables: Annotated[
+        list[str], typer.Argument(metavar="TABLE…", help="Tables, by the names in a query.")
+    ],
+    out_dir: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Folder for the HTML pages.")
+    ],
+    rows: Annotated[
+        int, typer.Option(min=1, help="Most rows to look at: of a larger table a random sample.")
+    ] = 100_000,
+    with_personal: Annotated[
+        bool, typer.Option("--with-personal", help="Also show columns with personal data.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a page on each table: its columns' types, missing values, distributions, associations.
+
+    Any layer will do, bronze before anything is built. Each page says how many rows it is made of.
+    Columns that a contract or a model tags as personal are left out. `index.html` links the pages.
+
+    Example: `footfall profile footfall_bronze.crm__customers --out /tmp/profile`
+
+    Example: `footfall profile footfall_gold.fct_sessions footfall_gold.dim_users --out /tmp/profile
+    --rows 20000`
+    """
+    from footfall.report import profile_tables, require_profiler
+    from footfall.spark.session import get_session
+
+    folder = require_profiler(out_dir)
+    with progress_bar("profile") as progress:
+        report = profile_tables(
+            get_session(join_others=True),
+            tables,
+            folder,
+            get_settings(),
+            rows=rows,
+            with_personal=with_personal,
+            progress=progress,
+        )
+    print_result(report, as_json, lambda: _print_profiles(report))
+
+
+def _print_profiles(report: ProfileReport) -> None:
+    print_table(
+        "Profiles",
+        ["table", "rows", "looked at", "left out as personal"],
+        [
+            [table.table, table.rows, table.rows_looked_at, ", ".join(table.left_out) or None]
+            for table in report.tables
+        ],
+    )
+    print_line(f"Written: {report.index}")

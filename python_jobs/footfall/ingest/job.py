@@ -492,7 +492,10 @@ class _Job:
             source=self.contract.name,
             load_id=load_id,
             files=len(entries),
+            files_skipped=len(self.report.skipped),
+            files_rejected=len(self.report.rejected),
             rows=sum(count.rows for count in counts.values()),
+            rows_with_errors=sum(count.rows_with_errors for count in counts.values()),
         )
         return records
 

@@ -337,7 +337,13 @@ class _Stream:
             f"{self.contract.name} load {load_id}: {count(rows_in, 'message')}, {bad} with errors, "
             f"{rows_in / seconds:,.0f} rows/s, {max(lag, 0):,.0f} s behind the newest"
         )
-        log.info("load_committed", source=self.contract.name, load_id=load_id, rows=rows_in)
+        log.info(
+            "load_committed",
+            source=self.contract.name,
+            load_id=load_id,
+            rows=rows_in,
+            rows_with_errors=bad,
+        )
 
     def _ranges(self, messages: DataFrame, load_id: int) -> list[FileRecord]:
         """Return what the record says of a micro-batch: a line for each partition's offsets."""

@@ -29,6 +29,7 @@ class Column(BaseModel):
     ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive. ``otherwise`` is an SQL
     expression for the column's value where it is null. ``identifies`` says that the column holds a
     person's identifier, and in which space: the id of a user is not that of a customer.
+    ``personal`` says that its values name or reach a person, as a telephone number does.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Column(BaseModel):
     above: float | None = None
     otherwise: str | None = None
     identifies: Literal["user", "customer"] | None = None
+    personal: bool = False
 
 
 class Contract(BaseModel):

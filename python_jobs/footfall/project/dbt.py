@@ -61,6 +61,16 @@ def run_dbt(*arguments: str, quiet: bool = False, manifest: Any = None) -> Any:
     return outcome.result
 
 
+def parsed_manifest() -> dict[str, Any]:
+    """Return the project's manifest as dbt's file has it.
+
+    Raises:
+        FootfallError: dbt cannot read the project.
+    """
+    manifest: dict[str, Any] = run_dbt("parse", quiet=True).writable_manifest().to_dict()
+    return manifest
+
+
 @contextmanager
 def _command_line(arguments: Sequence[str]) -> Iterator[None]:
     """Let dbt see its own command line in place of the process's.

@@ -75,6 +75,17 @@ def list_tables(spark: SparkSession, settings: Settings | None = None) -> list[t
     return [(table.layer, table.name) for table in located_tables(spark, settings)]
 
 
+def readable_names(spark: SparkSession, settings: Settings) -> list[str]:
+    """Return the qualified name of each table and view of the project."""
+    return [
+        f"{schema}.{row.tableName}"
+        for schema in map(settings.schema_of, LAYERS)
+        if spark.catalog.databaseExists(schema)
+        for row in spark.sql(f"show tables in {schema}").collect()
+        if not row.isTemporary
+    ]
+
+
 def vars_as_built(spark: SparkSession, settings: Settings) -> dict[str, list[str]]:
     """Return dbt's var ``sources`` as the staging tables were built; nothing where none exists.
 

@@ -22,6 +22,7 @@ class Turn(BaseModel):
         messages: loaded from Kafka, by entity.
         rejected: files that could not be loaded, with the reason.
         rows: loaded.
+        loads: that were committed, by entity.
         built: models, snapshots and seeds that dbt ran.
         ingest_seconds: of loading.
         build_seconds: of dbt.
@@ -35,6 +36,7 @@ class Turn(BaseModel):
     messages: dict[str, int] = {}
     rejected: list[str] = []
     rows: int = 0
+    loads: dict[str, list[int]] = {}
     built: int = 0
     ingest_seconds: float = 0.0
     build_seconds: float = 0.0

@@ -75,7 +75,7 @@ def build_dashboard(out: Path, spark: SparkSession, settings: Settings) -> Dashb
     frames = read_frames(spark, settings)
     built_at = datetime.now(timezone.utc)
     panels = draw_panels(frames)
-    _write(out, page_html(frames, panels, built_at))
+    write_page(out, page_html(frames, panels, built_at))
     days = all_days(frames)
     return DashboardReport(
         file=out,
@@ -100,7 +100,12 @@ def render_dashboard(frames: Frames, built_at: datetime) -> str:
     return page_html(frames, draw_panels(frames), built_at)
 
 
-def _write(out: Path, page: str) -> None:
+def write_page(out: Path, page: str) -> None:
+    """Write a page as a whole; missing folders are made.
+
+    Raises:
+        FootfallError: it cannot be written; what was there before still is.
+    """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, page)

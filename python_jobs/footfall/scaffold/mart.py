@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from footfall.errors import UsageError
+from footfall.project.described import described_models
 from footfall.scaffold.files import NewFile, example_value, rendered
 from footfall.settings import get_settings
 
@@ -45,7 +44,7 @@ def new_mart(name: str, reads: Sequence[str], grain: Sequence[str], folder: str)
         UsageError: a name is taken, unknown or unfit, or the grain has no date.
     """
     models = get_settings().project_dir / "models"
-    known = _models(models)
+    known = described_models(models)
     if not NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is no name of a mart.",
@@ -96,15 +95,6 @@ def new_mart(name: str, reads: Sequence[str], grain: Sequence[str], folder: str)
     ]
 
 
-def _models(folder: Path) -> dict[str, dict[str, Any]]:
-    found = {}
-    for file in sorted(folder.rglob("*.yml")):
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-        for model in content.get("models", []):
-            found[model["name"]] = model
-    return found
-
-
 def _upstream(known: dict[str, dict[str, Any]], name: str) -> Upstream:
     if name not in known:
         close = difflib.get_close_matches(name, known, n=3)
@@ -141,5 +131,6 @@ def left_to_do_for_mart(name: str, files: Sequence[NewFile]) -> list[str]:
         "Where a date depends on other dates than its own: `meta.wide: true`, see "
         "docs/incremental.md.",
         f"dbt build --select {name}",
+        "footfall docs model --write   # its keys in docs/entities.md",
         ".venv/bin/pytest tests/oracle/test_law.py   # its grain puts it under the law",
     ]

@@ -201,5 +201,6 @@ def left_to_do_for_source(name: str, files: Sequence[NewFile]) -> list[str]:
         "(accepted_values, minimum, maximum).",
         f"footfall ingest {name} FOLDER",
         f"dbt build --select +stg_{source}__{entity}",
+        "footfall docs model --write   # its keys in docs/entities.md",
         ".venv/bin/pytest tests/oracle/test_law.py   # its contract puts it under the law",
     ]

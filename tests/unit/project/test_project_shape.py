@@ -199,6 +199,26 @@ def test_the_contracts_in_unit_tests_are_those_of_the_sources(manifest: dict[str
     assert checked >= 3
 
 
+def test_what_is_personal_in_a_contract_is_personal_in_staging(manifest: dict[str, Any]) -> None:
+    checked = 0
+    for contract in load_contracts().values():
+        staged = manifest["nodes"][f"model.footfall.{contract.staging_model}"]["columns"]
+        for column in contract.columns:
+            if column.personal:
+                checked += 1
+                assert staged[column.name]["config"]["meta"]["personal"], column.name
+    assert checked >= 3
+
+
+def test_rows_that_refer_to_nothing_are_counted_and_stop_no_build(manifest: dict[str, Any]) -> None:
+    checked = 0
+    for test in nodes(manifest, "test"):
+        if (test.get("test_metadata") or {}).get("name") == "relationships":
+            checked += 1
+            assert test["config"]["severity"] == "warn", test["name"]
+    assert checked >= 20
+
+
 def test_no_unit_test_needs_a_table_that_a_new_home_does_not_have(manifest: dict[str, Any]) -> None:
     """Of rows of ``this`` dbt asks the table for its columns."""
     for unit_test in manifest["unit_tests"].values():

@@ -223,8 +223,8 @@ def test_the_file_is_replaced_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "new" / "page.html"
-    dashboard._write(out, "first")
-    dashboard._write(out, "second")
+    dashboard.write_page(out, "first")
+    dashboard.write_page(out, "second")
     assert out.read_text() == "second"
 
     def no_space(*_: object, **__: object) -> int:
@@ -232,7 +232,7 @@ def test_the_file_is_replaced_whole_or_not_at_all(
 
     monkeypatch.setattr(Path, "replace", no_space)
     with pytest.raises(FootfallError, match="No space left"):
-        dashboard._write(out, "third")
+        dashboard.write_page(out, "third")
     monkeypatch.undo()
     assert out.read_text() == "second"
     assert [file.name for file in out.parent.iterdir()] == ["page.html"]
