@@ -2,7 +2,7 @@
 
 # In the order in which --help lists their commands.
 # isort: off
-from footfall.cli import machine, data, onboard, adopt, tables, operate, cluster, new  # noqa: F401
+from footfall.cli import machine, data, onboard, adopt, tables, monitor, operate, cluster, new  # noqa: F401
 # isort: on
 
 from footfall.cli.app import app, main
