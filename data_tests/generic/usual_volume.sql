@@ -1,5 +1,5 @@
 {% test usual_volume(
-    model, date_column='event_date', weeks=4, least_share=0.5, least_rows=100, judged_days=7, settle_days=1
+    model, date_column='event_date', weeks=4, least_share=0.5, least_rows=1000, judged_days=7, settle_days=1
 ) %}
 with edges as (
     select

@@ -25,18 +25,20 @@
         if result.node.resource_type in ['model', 'snapshot', 'seed', 'test', 'unit_test', 'source'] -%}
         {%- set status = result.status | string -%}
         {%- set begun = result.timing | map(attribute='started_at') | reject('none') | list -%}
+        {%- set is_source = result.node.resource_type == 'source' -%}
+        {%- set said = result.message or ('newest load at ' ~ result.max_loaded_at if is_source else '') -%}
         {%- do rows.append({
             'invocation_id': invocation_id,
             'run_started_at': run_started_at.isoformat(),
             'node_id': result.node.unique_id,
-            'node': result.node.name,
+            'node': (result.node.source_name ~ '.' if is_source else '') ~ result.node.name,
             'kind': result.node.resource_type | string,
             'status': status,
             'started_at': begun | map('string') | min ~ '+00:00' if begun else none,
             'seconds': result.execution_time,
             'row_count': result.failures if result.failures is not none
                 else (result.adapter_response or {}).get('rows_affected'),
-            'message': ((result.message or '') | string).split() | join(' ')
+            'message': (said | string).split() | join(' ')
                 | truncate(1000, true, '…', 0) if status in failures else none,
         }) -%}
     {%- endfor -%}

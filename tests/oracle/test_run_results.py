@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from footfall.errors import FootfallError
 from footfall.project.tables import list_tables
 from support.data_sets import DataSet
+from support.law import append_loads, as_arrow
 from support.projects import project_with
 
 FILES = {
@@ -64,6 +67,21 @@ def test_a_message_keeps_its_characters_and_is_cut(data: DataSet) -> None:
     assert failed[:3] == ("no_row", "error", False)
     assert r"it's a \ and a % it's a \ and a % " in failed[3]
     assert len(failed[3]) == 1000 and failed[3].endswith("…")
+
+
+def test_a_source_that_is_late_is_a_row(data: DataSet) -> None:
+    entity, now = "product.interactions", datetime.now(timezone.utc)
+    row = {"event_time": now, "user_id": "U", "product_id": "P", "interaction_type": "view"}
+    rows = as_arrow(entity, [row]).append_column("_load_id", pa.array([1], pa.int64()))
+    for days, status in ((0, "pass"), (2, "warn"), (5, "error")):
+        data.drop_all()
+        loaded_at = pa.array([now - timedelta(days=days)], pa.timestamp("us", "UTC"))
+        append_loads(data, entity, rows.append_column("_ingested_at", loaded_at))
+        with pytest.raises(FootfallError) if status == "error" else nullcontext():
+            data.dbt("source", "freshness", "--select", f"source:{entity}")
+        [(node, kind, told, message)] = recorded(data, "node, kind, status, message")
+        assert (node, kind, told) == (entity, "source", status)
+        assert message == (None if status == "pass" else f"newest load at {loaded_at[0]}")
 
 
 def test_results_are_kept_for_a_bounded_time_in_few_files(data: DataSet) -> None:
