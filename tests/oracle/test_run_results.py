@@ -11,10 +11,12 @@ import pyarrow as pa
 import pytest
 
 from footfall.errors import FootfallError
-from footfall.project.tables import list_tables
+from footfall.project.tables import LAYERS, list_tables
 from support.data_sets import DataSet
+from support.databricks_on_spark import databricks_on_spark
 from support.law import append_loads, as_arrow
 from support.projects import project_with
+from support.thorough import only_thorough
 
 FILES = {
     "models/one_row.sql": "select 1 as one",
@@ -98,6 +100,15 @@ def test_results_are_kept_for_a_bounded_time_in_few_files(data: DataSet) -> None
     assert recorded(data, "node") == [("29 days",), *[("one_row",)] * 3]
     files = "count(distinct _metadata.file_path)"
     assert data.rows(f"select {files} from {{quality}}.dq_run_results") == [(1,)]
+
+
+@only_thorough
+def test_the_sql_of_dbt_databricks_records_them_too(data: DataSet) -> None:
+    for layer in LAYERS:
+        data.spark.sql(f"create schema if not exists {data.settings.schema_of(layer)}")
+    with databricks_on_spark(data.spark):
+        data.dbt("run", "--select", "one_row", "--target", "databricks")
+    assert recorded(data, "node, status") == [("one_row", "success")]
 
 
 def test_nothing_is_recorded_where_nothing_is_kept(data: DataSet) -> None:
