@@ -156,6 +156,27 @@ def read_delta_log(_adapter: SparkAdapter, relation: SparkRelation) -> DeltaTabl
     return read_delta_table(folder) if folder else None
 
 
+def try_statements(adapter: SparkAdapter, statements: list[str], problem: str) -> bool:
+    """Run statements for macros, where a failure only warns.
+
+    Called as `adapter.try_statements(statements, problem)`.
+
+    Args:
+        statements: run one after the other, up to the first that fails.
+        problem: what the warning says did not happen.
+
+    Returns:
+        Whether all of them succeeded.
+    """
+    try:
+        for statement in statements:
+            adapter.execute(statement)
+    except Exception as error:
+        log.warning(f"{problem}: {error}")
+        return False
+    return True
+
+
 def columns_for_catalog(self: SparkAdapter, relation: SparkRelation) -> Iterator[dict[str, Any]]:
     """Yield a row of dbt's catalog for each column of a table or view.
 
@@ -274,7 +295,8 @@ def _install() -> None:
     SparkConnectionManager.open = classmethod(open)
     SparkAdapter._get_columns_for_catalog = columns_for_catalog
     SparkAdapter.read_delta_log = read_delta_log
-    SparkAdapter._available_ |= {"read_delta_log"}
+    SparkAdapter.try_statements = try_statements
+    SparkAdapter._available_ |= {"read_delta_log", "try_statements"}
     Cursor.execute = execute
     Cursor.fetchall = fetchall
     GraphRunnableTask.execute_nodes = execute_nodes

@@ -1,9 +1,9 @@
-{% macro small_files_since_optimize(relation) %}
+{% macro small_files_since_optimize(node) %}
     {%- set counter = namespace(files=0, optimized=false) -%}
     {%- set limit = footfall.setting('optimize_small_files') | int -%}
-    {%- set log = footfall.delta_log_of(graph.nodes[model.unique_id]) -%}
+    {%- set log = footfall.delta_log_of(node) -%}
     {%- set commits = log.commits_since('OPTIMIZE', limit) if log
-        else run_query('describe history ' ~ relation ~ ' limit ' ~ limit) -%}
+        else run_query('describe history ' ~ node.relation_name ~ ' limit ' ~ limit) -%}
     {%- for commit in commits -%}
         {%- if commit['operation'] == 'OPTIMIZE' -%}
             {%- set counter.optimized = true -%}

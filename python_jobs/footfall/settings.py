@@ -152,6 +152,15 @@ class Settings(BaseSettings):
         description="Keys the hashes of erased ids; by default a random key kept in the home.",
     )
 
+    alert_webhook: SecretStr | None = Field(
+        default=None,
+        description="Where `footfall alerts` sends messages: with many services the URL is a "
+        "secret, which has no place on a command line.",
+    )
+    alert_token: SecretStr | None = Field(
+        default=None, description="Sent to that webhook as a bearer token."
+    )
+
     @property
     def package_dir(self) -> Path:
         """Where footfall's own models lie: the project, or the package that it has installed."""

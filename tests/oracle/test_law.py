@@ -8,6 +8,7 @@ compared with a full refresh.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from footfall.scaffold import new_mart, new_source
 from support.data_sets import DataSet
 from support.law import (
     FAMILIES,
+    OFF_BY_DEFAULT,
     SUBJECTS,
     Family,
     breaches_of_oracle,
@@ -57,7 +59,7 @@ def law_data(data_set: Callable[[str], DataSet]) -> Callable[[str], DataSet]:
 
 
 def test_every_incremental_model_is_under_the_law(tmp_path: Path) -> None:
-    everything = ("--vars", "user_sketches: true")
+    everything = ("--vars", json.dumps(dict.fromkeys(OFF_BY_DEFAULT, True)))
     manifest = run_dbt("parse", *everything, "--target-path", str(tmp_path), quiet=True)
     kinds = {node.name: node.config.materialized for node in manifest.nodes.values()}
     tables = {name for name, kind in kinds.items() if kind in ("incremental", "snapshot")}

@@ -14,6 +14,7 @@ import pytest
 from footfall.ingest import IngestReport, ingest
 from footfall.object_store import table_path
 from footfall.project.dbt import run_dbt
+from footfall.project.records import RUN_RESULTS, record_table
 from footfall.project.tables import LAYERS, list_tables
 from footfall.settings import PROJECT_DIR, Settings, get_settings
 from footfall.spark.delta_log import read_delta_table
@@ -64,10 +65,11 @@ class DataSet:
             self.spark.sql(f"drop schema if exists {self.settings.schema_of(layer)} cascade")
 
     def versions(self) -> dict[str, int]:
-        """Return the newest version of each table."""
+        """Return the newest version of each table but the one that every run writes to."""
         found = {
             name: read_delta_table(table_path(name, get_settings()))
             for _, name in list_tables(self.spark, self.settings)
+            if name != record_table(RUN_RESULTS).name_in(self.settings)
         }
         return {name: table.version for name, table in found.items() if table}
 

@@ -16,7 +16,7 @@ from support.delta_files import read_table, table_folders
 
 UNSAID = {"_ingested_at", "ingested_at", "_source_file", "source_file", "_load_id", "load_id"}
 """When and where a row arrived; entities that load side by side take their turns as they come."""
-OF_THE_RUN = "dq_ingested_files"
+OF_THE_RUN = ("dq_ingested_files", "dq_run_results")
 DAYS, USERS = 3, 60
 Home = tuple[dict[str, Counter[str]], Counter[str]]
 
@@ -58,7 +58,7 @@ def finished(job: subprocess.Popen[str]) -> str:
 
 
 def rows_of_tables(warehouse: Path, without: Set[str] = frozenset()) -> dict[str, Counter[str]]:
-    """Return the rows of all tables as bags, without the record of files.
+    """Return the rows of all tables as bags, without the records of files and runs.
 
     Args:
         warehouse: the folder of the schemas.

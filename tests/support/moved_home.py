@@ -79,7 +79,10 @@ def home_file() -> Path:
 
 
 def look() -> dict[str, Any]:
-    """Return rows, versions and descriptions of all tables, and the rows of all views."""
+    """Return rows, versions and descriptions of all tables, and the rows of all views.
+
+    The record of runs, to which the making of views adds a run, is left out.
+    """
     from footfall.project.tables import list_tables
     from footfall.settings import get_settings
     from footfall.spark.session import get_session
@@ -87,6 +90,8 @@ def look() -> dict[str, Any]:
     spark = get_session()
     tables = {}
     for _, name in list_tables(spark):
+        if name.endswith(".dq_run_results"):
+            continue
         detail = spark.sql(f"describe detail {name}").first()
         history = spark.sql(f"describe history {name}").first()
         assert detail is not None

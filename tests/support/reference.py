@@ -581,6 +581,12 @@ class Oracle:
         query = f"select * exclude ({left_out}){replaced} from accepted_{_view(name)}"
         return self.connection.sql(query).to_arrow_table()
 
+    def staged(self, name: str) -> pa.Table:
+        """Return the accepted rows of an entity with the columns that staging has."""
+        rows = self.accepted(name)
+        unused = {"order_date"} if name == "shop.impressions" else {"order_date", "dt"}
+        return rows.drop_columns(sorted(unused & set(rows.column_names)))
+
     # ---------- engagement
 
     def events(self) -> list[Event]:
@@ -1219,6 +1225,41 @@ class Oracle:
                     rows.append((cohort, age, as_of, is_complete, len(until), count, spend, value))
         return table(columns, rows)
 
+    # ---------- quality
+
+    def column_metrics(self) -> pa.Table:
+        """Return the metrics of the columns of staged events, without the estimates."""
+        columns = {
+            "source": STRING, "event_date": DATE, "column_name": STRING, "row_count": BIGINT,
+            "null_count": BIGINT, "minimum": STRING, "maximum": STRING, "mean": DOUBLE,
+        }  # fmt: skip
+        rows = []
+        for name, entity in ENTITIES.items():
+            staged = self.staged(name)
+            days = staged.column("event_date").to_pylist() if name != "app.users" else []
+            for column in entity.columns:
+                if column not in staged.column_names or "[]" in entity.columns[column]:
+                    continue
+                found: dict[date, list[Any]] = defaultdict(list)
+                for day, value in zip(days, staged.column(column).to_pylist(), strict=False):
+                    found[day].append(value)
+                hidden = column in ("user_id", "customer_id") or (
+                    entity.columns[column] == "varchar"
+                    and f"{column}_unknown" not in dict(map(reversed, entity.rejects))
+                )
+                for day, values in found.items():
+                    known = sorted(value for value in values if value is not None)
+                    ends = [_spark_text(known[end]) for end in (0, -1)] if known else []
+                    numbers = [value for value in known if isinstance(value, (int, Decimal))]
+                    rows.append(
+                        (
+                            *(name, day, column, len(values), len(values) - len(known)),
+                            *(ends if ends and not hidden else (None, None)),
+                            float(sum(numbers) / len(numbers)) if numbers and not hidden else None,
+                        )
+                    )
+        return table(columns, rows)
+
     # ---------- training
 
     def samples(self) -> pa.Table:
@@ -1311,6 +1352,14 @@ class Oracle:
             )
             rows.append((day, customer, actions, kinds, len(actions)))
         return table(columns, rows)
+
+
+def _spark_text(value: Any) -> str:
+    """Return a value as Spark casts it to a text in a session in UTC."""
+    if isinstance(value, datetime):
+        text = value.astimezone(timezone.utc).replace(tzinfo=None).isoformat(" ")
+        return text.rstrip("0") if "." in text else text
+    return str(value)
 
 
 def _key_part(column: str, kind: str) -> str:

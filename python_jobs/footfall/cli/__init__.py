@@ -2,7 +2,18 @@
 
 # In the order in which --help lists their commands.
 # isort: off
-from footfall.cli import machine, data, onboard, adopt, tables, operate, cluster, new, docs  # noqa: F401
+from footfall.cli import (  # noqa: F401
+    machine,
+    data,
+    onboard,
+    adopt,
+    tables,
+    monitor,
+    operate,
+    cluster,
+    new,
+    docs,
+)
 # isort: on
 
 from footfall.cli.app import app, main

@@ -23,6 +23,9 @@ BACKFILLS = "dq_backfills"
 ERASURES = "dq_erasures"
 ADOPTED_COMMITS = "dq_adopted_commits"
 ADOPTED_DAYS = "dq_adopted_days"
+RUN_RESULTS = "dq_run_results"
+FEATURE_DRIFT = "dq_feature_drift"
+ALERTS = "dq_alerts"
 
 
 class RecordColumn(BaseModel):
