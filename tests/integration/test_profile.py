@@ -44,7 +44,7 @@ def tables(spark: SparkSession, footfall_home: Path) -> Iterator[None]:
             insert into {CUSTOMERS}
             select
                 id, '{name}', '{email}', '{phone}', date'2025-08-01', 'London', 'new',
-                1, current_timestamp(), 'a.csv', array("row_unreadable: '{email}'")
+                null, 1, current_timestamp(), 'a.csv', array("row_unreadable: '{email}'")
             from range(20)
             """
         )

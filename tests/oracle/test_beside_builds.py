@@ -1,6 +1,7 @@
 """What is done beside whole builds leaves no wrong number behind: it is taken in, or refused.
 
-Parts are built, definitions change and are set back, a source is left out, dbt runs without rows.
+Parts are built, definitions change and are set back, a source is left out, dbt runs without rows. The
+schedules of the law do so at random, a family of models each day.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from support.law import MIDDAY, Row, append_load, as_arrow, at, refused, unlike_
 from support.reference import Oracle
 from support.thorough import only_thorough
 
+pytestmark = only_thorough
 PRODUCT, APP, USERS = "product.interactions", "app.interactions", "app.users"
 BOTH = {"sources": ["product", "app"]}
 FOUR_MINUTES = time(12, 4)
@@ -108,7 +110,6 @@ def test_what_a_part_lacked_comes_with_the_next_whole_build(apart: Deliveries) -
     assert rows == [(1, "SE")]
 
 
-@only_thorough
 def test_a_late_action_reaches_the_sequences_though_the_checkpoints_were_left_out(
     data_set: Callable[[str], DataSet],
 ) -> None:
@@ -171,7 +172,6 @@ def test_a_full_refresh_does_not_take_over_rows_of_another_definition(apart: Del
     assert "--full-refresh --select fct_sessions+" in said
 
 
-@only_thorough
 def test_the_rows_of_a_seed_that_were_read_are_recorded_and_not_those_of_the_file(
     apart: Deliveries,
 ) -> None:

@@ -61,6 +61,7 @@ def test_a_failing_test_and_a_passing_model_are_a_row_each(data: DataSet) -> Non
         assert started_at < begun + timedelta(minutes=5)
 
 
+@only_thorough
 def test_a_message_keeps_its_characters_and_is_cut(data: DataSet) -> None:
     with pytest.raises(FootfallError, match="no_row"):
         data.dbt("run", "--select", "no_row", "after_no_row")
@@ -71,6 +72,7 @@ def test_a_message_keeps_its_characters_and_is_cut(data: DataSet) -> None:
     assert len(failed[3]) == 1000 and failed[3].endswith("…")
 
 
+@only_thorough
 def test_a_source_that_is_late_is_a_row(data: DataSet) -> None:
     entity, now = "product.interactions", datetime.now(timezone.utc)
     row = {"event_time": now, "user_id": "U", "product_id": "P", "interaction_type": "view"}
@@ -86,6 +88,7 @@ def test_a_source_that_is_late_is_a_row(data: DataSet) -> None:
         assert message == (None if status == "pass" else f"newest load at {loaded_at[0]}")
 
 
+@only_thorough
 def test_results_are_kept_for_a_bounded_time_in_few_files(data: DataSet) -> None:
     for _ in range(2):
         data.dbt("run", "--select", "one_row")
@@ -111,6 +114,7 @@ def test_the_sql_of_dbt_databricks_records_them_too(data: DataSet) -> None:
     assert recorded(data, "node, status") == [("one_row", "success")]
 
 
+@only_thorough
 def test_nothing_is_recorded_where_nothing_is_kept(data: DataSet) -> None:
     data.dbt("run", "--select", "one_row", "--vars", "run_results_kept_days: 0")
     data.dbt("run", "--select", "one_row", "--empty")

@@ -11,6 +11,9 @@ import pytest
 from footfall.generate import generate
 from support.data_sets import DataSet
 from support.law import append_load, as_arrow
+from support.thorough import only_thorough
+
+pytestmark = only_thorough
 
 ENTITY = "product.interactions"
 MODEL = "stg_product__interactions"
