@@ -1,7 +1,7 @@
 """What is done beside whole builds leaves no wrong number behind: it is taken in, or refused.
 
-Parts are built, definitions change and are set back, a source is left out, dbt runs without rows. The
-schedules of the law do so at random, a family of models each day.
+Parts are built, definitions change and are set back, a source is left out, dbt runs without rows.
+The schedules of the law do so at random, a family of models each day.
 """
 
 from __future__ import annotations
