@@ -8,6 +8,8 @@ from datetime import date
 
 import pytest
 
+from footfall.errors import UsageError
+from footfall.project.quarantine import list_rejected, show_rejected
 from support.data_sets import DataSet, Generated
 from support.law import OFF_BY_DEFAULT, WITH_ORACLE, check, unequal
 
@@ -30,10 +32,9 @@ def test_every_row_is_accepted_a_duplicate_or_quarantined_as_the_generator_says(
 def test_quarantined_rows_have_the_reasons_that_the_generator_planted(
     built: DataSet, generated: Generated
 ) -> None:
-    found = built.rows(
-        "select source, reason, count(*) from {quality}.dq_quarantine "
-        "lateral view explode(reject_reasons) as reason group by source, reason"
-    )
+    listed = list_rejected(built.spark, built.settings)
+    found = [(rejected.source, rejected.reason, rejected.rows) for rejected in listed]
+    assert [rows for *_, rows in found] == sorted((rows for *_, rows in found), reverse=True)
     planted = {
         (name, reason, count)
         for name, entity in generated.truth["entities"].items()
@@ -43,6 +44,22 @@ def test_quarantined_rows_have_the_reasons_that_the_generator_planted(
     assert {reason.split("_")[-1] for _, reason, _ in found} >= {
         "missing", "unknown", "minimum", "maximum", "0",
     }  # fmt: skip
+
+
+def test_rejected_rows_are_shown_as_they_were_delivered(built: DataSet) -> None:
+    name, reason = "crm.transactions", "amount_below_minimum"
+    [listed] = [
+        rejected
+        for rejected in list_rejected(built.spark, built.settings, source=name)
+        if rejected.reason == reason
+    ]
+    rows = show_rejected(built.spark, built.settings, name, reason=reason, limit=1000)
+    assert len(rows) == listed.rows > 1
+    assert all(float(row.payload["amount"]) < 0 and reason in row.reject_reasons for row in rows)
+    assert len(show_rejected(built.spark, built.settings, name, reason=reason, limit=1)) == 1
+    assert list_rejected(built.spark, built.settings, source=name, since_load=99) == []
+    with pytest.raises(UsageError):
+        list_rejected(built.spark, built.settings, source="crm.nothing")
 
 
 def test_daily_active_users_are_those_of_the_generator(

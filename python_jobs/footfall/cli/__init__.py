@@ -9,6 +9,7 @@ from footfall.cli import (  # noqa: F401
     adopt,
     tables,
     monitor,
+    quarantine,
     operate,
     cluster,
     new,

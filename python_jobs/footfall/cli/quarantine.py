@@ -1,0 +1,116 @@
+"""Commands that look at the rows that staging rejected."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from footfall.cli.app import app
+from footfall.cli.output import JsonOption, print_line, print_result, print_table, say
+from footfall.settings import get_settings
+from footfall.words import count
+
+quarantine = typer.Typer(no_args_is_help=True)
+app.add_typer(quarantine, name="quarantine")
+
+SinceLoad = Annotated[
+    int | None, typer.Option(min=1, help="Only rows of this load and later ones.")
+]
+MEND = (
+    "If a rule is wrong, correct it in the contract and run dbt build: it names the command that "
+    "judges all rows anew. If rows are wrong, have them delivered again, corrected."
+)
+
+
+@quarantine.callback()
+def _group() -> None:
+    """Look at the rows that broke a rule of their contract and entered no mart.
+
+    Example: `footfall quarantine list`
+    """
+
+
+@quarantine.command("list")
+def list_(
+    source: Annotated[
+        str | None, typer.Argument(metavar="[SOURCE.ENTITY]", help="By default all.")
+    ] = None,
+    since_load: SinceLoad = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Count the rejected rows by entity and broken rule. A row that broke two counts in both.
+
+    Example: `footfall quarantine list`
+
+    Example: `footfall quarantine list crm.transactions --since-load 7 --json`
+    """
+    from footfall.project.quarantine import list_rejected
+    from footfall.spark.session import get_session
+
+    found = list_rejected(
+        get_session(join_others=True), get_settings(), source=source, since_load=since_load
+    )
+
+    def show() -> None:
+        if not found:
+            print_line("No row was rejected.")
+            return
+        print_table(
+            "",
+            ["entity", "reason", "rows", "loads", "example"],
+            [
+                [
+                    rejected.source,
+                    rejected.reason,
+                    rejected.rows,
+                    f"{rejected.first_load} to {rejected.last_load}",
+                    rejected.example if rejected.example != rejected.reason else None,
+                ]
+                for rejected in found
+            ],
+        )
+        say(f"The rows: footfall quarantine show {found[0].source} --reason {found[0].reason}")
+        say(MEND)
+
+    print_result([rejected.model_dump() for rejected in found], as_json, show)
+
+
+@quarantine.command()
+def show(
+    source: Annotated[str, typer.Argument(metavar="SOURCE.ENTITY")],
+    reason: Annotated[
+        str | None, typer.Option(help="A broken rule, such as user_id_missing.")
+    ] = None,
+    since_load: SinceLoad = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Show rejected rows of an entity as they were delivered, those of the newest load first.
+
+    They may hold personal data.
+
+    Example: `footfall quarantine show product.interactions --reason user_id_missing`
+
+    Example: `footfall quarantine show crm.transactions --limit 1000 --json`
+    """
+    from footfall.project.quarantine import show_rejected
+    from footfall.spark.session import get_session
+
+    rows = show_rejected(
+        get_session(join_others=True),
+        get_settings(),
+        source,
+        reason=reason,
+        since_load=since_load,
+        limit=limit,
+    )
+
+    def print_rows() -> None:
+        for row in rows:
+            print_line(f"load {row.load_id}, {row.source_file}: {', '.join(row.reject_reasons)}")
+            print_line(f"  {json.dumps(row.payload, ensure_ascii=False)}")
+        say(f"{count(len(rows), 'row')} shown" if rows else "No row was rejected for that.")
+
+    print_result([row.model_dump(mode="json") for row in rows], as_json, print_rows)
