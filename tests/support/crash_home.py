@@ -32,6 +32,7 @@ DAMAGED = {
 }
 """Models that lose a day, so that a backfill has something to bring back."""
 LAST_IN_FIRST_LOADS = 2
+OF_RUNS = "dq_run_results"
 
 
 def entities(sources: Sequence[str]) -> list[str]:
@@ -137,7 +138,10 @@ def prepare(landing: Path, out: Path, sources: Sequence[str], kind: str) -> None
 
 
 def catalog() -> dict[str, int | None]:
-    """Return the number of rows of each table in the catalog, None for a view."""
+    """Return the number of rows of each table in the catalog, None for a view.
+
+    The record of runs is left out: a command that was killed and run again has run more often.
+    """
     from footfall.project.tables import LAYERS
     from footfall.settings import get_settings
     from footfall.spark.session import get_session
@@ -148,6 +152,8 @@ def catalog() -> dict[str, int | None]:
             continue
         views = {view.viewName for view in spark.sql(f"show views in {schema}").collect()}
         for table in spark.sql(f"show tables in {schema}").collect():
+            if table.tableName == OF_RUNS:
+                continue
             name = f"{schema}.{table.tableName}"
             found[name] = None if table.tableName in views else spark.table(name).count()
     return found
