@@ -1,4 +1,7 @@
-"""Checkpoints: when they are made, what late actions rewrite, how far back a sequence reaches."""
+"""Checkpoints: when they are made, what late actions rewrite, how far back a sequence reaches.
+
+The law's schedules of the training family hold them against the oracle too.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ import pytest
 
 from support.data_sets import DataSet
 from support.law import MIDDAY, Row, append_load, as_arrow, at
+from support.thorough import only_thorough
 
+pytestmark = only_thorough
 CLICKS, IMPRESSIONS = "shop.clicks", "shop.impressions"
 CUSTOMERS = range(1, 9)
 LATE = 5

@@ -12,6 +12,7 @@ from footfall.errors import UsageError
 from footfall.project.quarantine import list_rejected, show_rejected
 from support.data_sets import DataSet, Generated
 from support.law import OFF_BY_DEFAULT, WITH_ORACLE, check, unequal
+from support.thorough import only_thorough
 
 
 def test_every_row_is_accepted_a_duplicate_or_quarantined_as_the_generator_says(
@@ -106,6 +107,7 @@ def test_active_days_of_the_view_are_those_of_the_oracle(
     assert len(rows) == len(expected) and set(rows) == expected
 
 
+@only_thorough
 def test_active_users_by_bitmaps_are_those_by_deltas(built: DataSet) -> None:
     by_deltas = built.table("gold", "fct_active_users_daily")
     days = by_deltas.column("metric_date").to_pylist()
