@@ -29,7 +29,7 @@ from benchmarks.harness import (
     temporary_home,
     write_report,
 )
-from benchmarks.interactions import connect_duckdb, use_two_cores
+from benchmarks.interactions import connect_duckdb, reflect, use_two_cores
 from footfall.project.contracts import get_contract
 from footfall.project.dbt import project_vars, run_dbt
 from footfall.settings import PROJECT_DIR, get_settings
@@ -114,9 +114,7 @@ def stage(data: Transactions, condition: str, load: int) -> None:
         from parquet.`{data.file}` where {condition}
         """
     )
-    get_session().sql(
-        f"alter table {table} set tblproperties ('footfall.loads.{TRANSACTIONS}' = '{load}')"
-    )
+    reflect(table, load, TRANSACTIONS)
 
 
 def build(*options: str) -> None:

@@ -186,10 +186,10 @@ def _visits(visitors: Popularity, size: int, begin: int, rng: np.random.Generato
     }
 
 
-def reflect(table: str, load: int) -> None:
-    """Record that a table holds the interactions of all loads up to this one."""
+def reflect(table: str, load: int, entity: str = CONTRACT) -> None:
+    """Record that a table holds the rows of an entity of all loads up to this one."""
     get_session().sql(
-        f"alter table {table} set tblproperties ('footfall.loads.{CONTRACT}' = '{load}')"
+        f"alter table {table} set tblproperties ('footfall.loads.{entity}' = '{load}')"
     )
 
 

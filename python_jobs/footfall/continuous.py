@@ -9,6 +9,7 @@ beside them.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -240,10 +241,12 @@ class Turns:
         return sum(run.node.resource_type in kinds for run in result.results)
 
     def _log_reconciled(self, loads: dict[str, list[int]]) -> None:
-        """Log what became of the rows of each load."""
+        """Log what became of the rows of each load; Spark is asked only where it is logged."""
+        if not loads or not log.is_enabled_for(logging.INFO):
+            return
         table = f"{self.settings.schema_of('quality')}.dq_load_reconciliation"
         spark = get_session(self.settings, join_others=True)
-        if not loads or not spark.catalog.tableExists(table):
+        if not spark.catalog.tableExists(table):
             return
         wanted = reduce(
             or_,

@@ -25,7 +25,7 @@ from footfall.ingest.read import SESSION_CONF, read_messages
 from footfall.project.contracts import get_contract
 from footfall.spark.conf import temporary_conf
 from support.delta_files import read_table
-from support.kafka_broker import JARS, PASSWORD, Broker, login, running_broker
+from support.kafka_broker import PASSWORD, Broker, login, needs_broker, running_broker
 from support.main_job import environment, finished, rows_of_tables, start
 from support.thorough import only_thorough
 
@@ -146,7 +146,7 @@ def test_an_erasure_finds_a_message_that_could_not_be_read(spark: SparkSession) 
 
 
 @only_thorough
-@pytest.mark.skipif(not JARS, reason="needs a broker's jars in the folder FOOTFALL_KAFKA_BROKER")
+@needs_broker
 @pytest.mark.timeout(3600)
 def test_each_message_is_in_bronze_once_however_often_readers_and_broker_are_killed(
     tmp_path: Path,
@@ -198,7 +198,7 @@ def test_each_message_is_in_bronze_once_however_often_readers_and_broker_are_kil
 
 
 @only_thorough
-@pytest.mark.skipif(not JARS, reason="needs a broker's jars in the folder FOOTFALL_KAFKA_BROKER")
+@needs_broker
 @pytest.mark.timeout(900)
 def test_a_broker_with_tls_and_passwords_is_read_by_settings_of_the_environment(
     tmp_path: Path,
@@ -248,7 +248,7 @@ for _ in range(3):
 
 
 @only_thorough
-@pytest.mark.skipif(not JARS, reason="needs a broker's jars in the folder FOOTFALL_KAFKA_BROKER")
+@needs_broker
 @pytest.mark.timeout(3600)
 def test_turns_over_topics_beside_a_backfill_and_optimize_equal_one_load_of_files(
     tmp_path: Path,

@@ -24,12 +24,12 @@ from support.main_job import (
     start,
     unlike,
 )
-from support.object_store import SERVER, running_store
+from support.object_store import needs_store, running_store
 from support.thorough import only_thorough
 
 pytestmark = [
     only_thorough,
-    pytest.mark.skipif(SERVER is None, reason="needs moto_server: pip install 'moto[server]'"),
+    needs_store,
     pytest.mark.timeout(3600),
 ]
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from footfall.generate import DirtShares, generate
 from footfall.project.contracts import load_contracts
+from footfall.project.records import RUN_RESULTS
 
 START = date(2025, 8, 1)
 DAYS, USERS, SEED = 4, 30, 1
@@ -32,7 +33,6 @@ DAMAGED = {
 }
 """Models that lose a day, so that a backfill has something to bring back."""
 LAST_IN_FIRST_LOADS = 2
-OF_RUNS = "dq_run_results"
 
 
 def entities(sources: Sequence[str]) -> list[str]:
@@ -152,7 +152,7 @@ def catalog() -> dict[str, int | None]:
             continue
         views = {view.viewName for view in spark.sql(f"show views in {schema}").collect()}
         for table in spark.sql(f"show tables in {schema}").collect():
-            if table.tableName == OF_RUNS:
+            if table.tableName == RUN_RESULTS:
                 continue
             name = f"{schema}.{table.tableName}"
             found[name] = None if table.tableName in views else spark.table(name).count()

@@ -10,7 +10,7 @@ import pytest
 
 from support.cluster import running_cluster
 from support.kills import Place
-from support.object_store import SERVER, running_store
+from support.object_store import needs_store, running_store
 
 
 @contextmanager
@@ -36,13 +36,5 @@ def on_a_cluster(folder: Path) -> Iterator[Place]:
         yield Place(cluster.environment)
 
 
-ELSEWHERE = [
-    pytest.param(
-        in_a_bucket,
-        marks=pytest.mark.skipif(
-            SERVER is None, reason="needs moto_server: pip install 'moto[server]'"
-        ),
-    ),
-    on_a_cluster,
-]
+ELSEWHERE = [pytest.param(in_a_bucket, marks=needs_store), on_a_cluster]
 """Parameters of a test that has to hold in each place."""

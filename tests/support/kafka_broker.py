@@ -9,11 +9,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from footfall.spark.java import find_java_home
 from support.cluster import free_port
 
 JARS = os.environ.get("FOOTFALL_KAFKA_BROKER")
 """``mvn dependency:copy-dependencies`` of org.apache.kafka:kafka_2.13 and kafka-tools makes it."""
+needs_broker = pytest.mark.skipif(
+    not JARS, reason="needs a broker's jars in the folder FOOTFALL_KAFKA_BROKER"
+)
 START_SECONDS = 60
 CLIENTS = "org.apache.kafka.clients"
 PROPERTIES = """\

@@ -31,6 +31,7 @@ import typer
 import yaml
 
 from footfall.checksum import sha256_of
+from footfall.project.records import RUN_RESULTS
 from footfall.settings import PROJECT_DIR
 from footfall.spark.shared import JVM_END_SECONDS
 from support import crash_home
@@ -49,7 +50,7 @@ LONGEST_RUN_SECONDS = 900 + JVM_END_SECONDS
 POLL_SECONDS = 0.02
 ARRIVAL = {"_load_id", "load_id", "ingested_at", "_ingested_at", "recorded_at"}
 """Columns that tell how and when rows arrived, and not what they say."""
-RECORDS = {"dq_backfills", "dq_erasures", "dq_load_reconciliation", crash_home.OF_RUNS}
+RECORDS = {"dq_backfills", "dq_erasures", "dq_load_reconciliation", RUN_RESULTS}
 """Tables with times and random keys; what must hold of them is asked on its own."""
 
 Say = Callable[[str], None]

@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from pyarrow import fs
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from support.cluster import free_port
 
 SERVER = shutil.which("moto_server")
+needs_store = pytest.mark.skipif(
+    SERVER is None, reason="needs moto_server: pip install 'moto[server]'"
+)
 KEY, SECRET = "tests", "no-secret"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
 BUCKET = "footfall"

@@ -1020,17 +1020,18 @@ class Oracle:
             ) = 1
             """
         ).to_arrow_table()
-        rates = [self._rate(row) for row in newest.to_pylist()]
+        rows = newest.to_pylist()
+        rates = [self._rate(row) for row in rows]
         amounts = [
             None
             if rate is None
             else (row["amount"] * rate).quantize(Decimal("0.01"), ROUND_HALF_UP)
-            for row, rate in zip(newest.to_pylist(), rates, strict=True)
+            for row, rate in zip(rows, rates, strict=True)
         ]
         asked = self.definitions.reporting_currency
         currencies = [
             None if rate is None else asked or (row["currency"] and row["currency"].upper())
-            for row, rate in zip(newest.to_pylist(), rates, strict=True)
+            for row, rate in zip(rows, rates, strict=True)
         ]
         added = {
             "exchange_rate": pa.array(rates, pa.decimal128(18, 8)),

@@ -14,7 +14,6 @@ from footfall.errors import FootfallError
 from footfall.locks import locked
 from footfall.project.records import ALERTS, RUN_RESULTS, record_table
 from footfall.settings import Settings
-from footfall.spark.conflicts import retry_conflicts
 from footfall.spark.sql_text import text_literal
 
 if TYPE_CHECKING:
@@ -150,13 +149,10 @@ def _id(*parts: str) -> str:
 
 
 def _record(spark: SparkSession, settings: Settings, destination: str, alert: Alert) -> None:
-    declared = record_table(ALERTS)
-    table = declared.name_in(settings)
     row = {
         **alert.model_dump(mode="json", exclude={"run_started_at", "row_count"}),
         "destination": destination,
         "run_started_at": alert.run_started_at,
         "sent_at": datetime.now(timezone.utc),
     }
-    frame = spark.createDataFrame([row], declared.ddl).coalesce(1)
-    retry_conflicts(lambda: frame.write.format("delta").mode("append").saveAsTable(table), table)
+    record_table(ALERTS).append(spark, settings, [row])

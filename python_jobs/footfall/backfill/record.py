@@ -15,7 +15,7 @@ from footfall.errors import FootfallError, UsageError
 from footfall.locks import locked
 from footfall.project.records import BACKFILLS, record_table
 from footfall.settings import Settings
-from footfall.spark.conflicts import retry_conflicts, run_statement
+from footfall.spark.conflicts import run_statement
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -55,10 +55,7 @@ class Record:
             _row(backfill_id, chunk) | {"reason": reason, "request": request.key}
             for chunk in chunks
         ]
-        frame = self.spark.createDataFrame(rows, self.declared.ddl).coalesce(1)
-        retry_conflicts(
-            lambda: frame.write.format("delta").mode("append").saveAsTable(self.table), self.table
-        )
+        self.declared.append(self.spark, self.settings, rows)
         return backfill_id
 
     def update(self, backfill_id: str, chunks: Sequence[Chunk]) -> None:

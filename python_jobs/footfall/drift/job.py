@@ -15,7 +15,6 @@ from footfall.drift.distance import Test, compare
 from footfall.errors import FootfallError, UsageError
 from footfall.project.records import FEATURE_DRIFT, record_table
 from footfall.settings import Settings
-from footfall.spark.conflicts import retry_conflicts
 from footfall.spark.sql_text import quoted_name
 
 if TYPE_CHECKING:
@@ -243,7 +242,6 @@ def _values(
 def _record(spark: SparkSession, settings: Settings, report: DriftReport) -> None:
     declared = record_table(FEATURE_DRIFT)
     declared.create(spark, settings)
-    table = declared.name_in(settings)
     rows = [
         {
             "run_id": report.run_id,
@@ -261,5 +259,4 @@ def _record(spark: SparkSession, settings: Settings, report: DriftReport) -> Non
         }
         for column in report.columns
     ]
-    frame = spark.createDataFrame(rows, declared.ddl).coalesce(1)
-    retry_conflicts(lambda: frame.write.format("delta").mode("append").saveAsTable(table), table)
+    declared.append(spark, settings, rows)

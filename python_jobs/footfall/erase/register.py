@@ -164,8 +164,7 @@ class Register:
             "started_at": now,
             **_columns_of(plan),
         }
-        frame = self.spark.createDataFrame([row], self.declared.ddl).coalesce(1)
-        frame.write.format("delta").mode("append").saveAsTable(self.table)
+        self.declared.append(self.spark, self.settings, [row])
         return Erasure([erasure_id], plan)
 
     def widen(self, erasure: Erasure, plan: Plan) -> None:

@@ -267,13 +267,7 @@ class IngestRecord:
             asdict(record) | {"source": self.contract.name, "recorded_at": now}
             for record in records
         ]
-        (
-            self.spark.createDataFrame(rows, record_table(INGESTED_FILES).ddl)
-            .coalesce(1)
-            .write.format("delta")
-            .mode("append")
-            .saveAsTable(self.table)
-        )
+        record_table(INGESTED_FILES).append(self.spark, self.settings, rows)
         for record in records:
             if record.status == "loaded":
                 self.sha_loaded.add(record.sha256)

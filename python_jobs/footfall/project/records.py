@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel
 
 from footfall.settings import Settings, get_settings
-from footfall.spark.conflicts import run_statement
+from footfall.spark.conflicts import retry_conflicts, run_statement
 from footfall.spark.sql_text import text_literal
 
 if TYPE_CHECKING:
@@ -68,6 +68,20 @@ class RecordTable(BaseModel):
             f"comment {text_literal(self.description)}",
         ):
             run_statement(spark, statement)
+
+    def append(
+        self, spark: SparkSession, settings: Settings, rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Add rows, by the names of their columns, in one file and one commit.
+
+        Raises:
+            FootfallError: the table is written all the time.
+        """
+        table = self.name_in(settings)
+        frame = spark.createDataFrame(list(rows), self.ddl).coalesce(1)
+        retry_conflicts(
+            lambda: frame.write.format("delta").mode("append").saveAsTable(table), table
+        )
 
 
 @lru_cache(maxsize=4)

@@ -43,8 +43,10 @@ def page_html(frames: Frames, panels: Sequence[Panel], built_at: datetime) -> st
     from plotly.offline import get_plotlyjs
 
     days = all_days(frames)
+    covered = escape(range_text(days)) if days else "no data yet"
     return Template(page_file("page.html")).substitute(
-        covered=escape(range_text(days)) if days else "no data yet",
+        head=page_head(f"footfall dashboard: {covered}"),
+        covered=covered,
         span=f" ({rows_text((days[-1] - days[0]).days + 1, 'day')})" if days else "",
         built_at=minute_text(built_at),
         newest_loads=_newest_loads(frames),
@@ -53,10 +55,18 @@ def page_html(frames: Frames, panels: Sequence[Panel], built_at: datetime) -> st
         tiles=_tiles(frames, days),
         panels="".join(_section(panel) for panel in panels),
         loads=_loads(frames),
-        css=page_file("page.css"),
         js=page_file("page.js"),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
     )
+
+
+def page_head(title: str) -> str:
+    """Return what every page begins with.
+
+    Args:
+        title: as HTML.
+    """
+    return Template(page_file("head.html")).substitute(title=title, css=page_file("page.css"))
 
 
 def page_file(name: str) -> str:

@@ -23,7 +23,7 @@ from footfall.paths import require_printable
 from footfall.project.described import personal_columns
 from footfall.project.tables import readable_names
 from footfall.report.dashboard import write_page
-from footfall.report.markup import page_file
+from footfall.report.markup import page_file, page_head
 from footfall.report.tables import breakable, scrolling
 from footfall.report.words import minute_text
 from footfall.settings import Settings
@@ -259,8 +259,8 @@ def _filled(
     title: str, facts: Sequence[tuple[str, str, str]], content: str, read_at: datetime
 ) -> str:
     return Template(page_file("profile.html")).substitute(
+        head=page_head(f"footfall profile: {escape(title)}"),
         title=escape(title),
-        css=page_file("page.css"),
         read_at=minute_text(read_at),
         facts="\n".join(
             f'<div><dt>{label}</dt><dd id="{name}">{escape(text)}</dd></div>'
