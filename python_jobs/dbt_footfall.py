@@ -31,6 +31,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from pyspark.sql import Row, SparkSession
 
 from footfall import interrupts
+from footfall.by_day.step import DayStep
 from footfall.errors import FootfallError
 from footfall.settings import get_settings
 from footfall.spark.conflicts import run_statement, table_of
@@ -177,6 +178,21 @@ def try_statements(adapter: SparkAdapter, statements: list[str], problem: str) -
     return True
 
 
+def day_step(
+    _adapter: SparkAdapter, model: str, sql: str, partition_column: str, dates: list[str] | None
+) -> DayStep:
+    """Return a run of a model by days, for macros: `adapter.day_step(…)`.
+
+    Args:
+        model: its name.
+        sql: its query, as dbt compiled it.
+        partition_column: of its table and of its inputs.
+        dates: the days, ``YYYY-MM-DD``; None for all.
+    """
+    session = get_session(join_others=True)
+    return DayStep(get_settings(), session, model, sql, partition_column, dates)
+
+
 def columns_for_catalog(self: SparkAdapter, relation: SparkRelation) -> Iterator[dict[str, Any]]:
     """Yield a row of dbt's catalog for each column of a table or view.
 
@@ -296,7 +312,8 @@ def _install() -> None:
     SparkAdapter._get_columns_for_catalog = columns_for_catalog
     SparkAdapter.read_delta_log = read_delta_log
     SparkAdapter.try_statements = try_statements
-    SparkAdapter._available_ |= {"read_delta_log", "try_statements"}
+    SparkAdapter.day_step = day_step
+    SparkAdapter._available_ |= {"read_delta_log", "try_statements", "day_step"}
     Cursor.execute = execute
     Cursor.fetchall = fetchall
     GraphRunnableTask.execute_nodes = execute_nodes

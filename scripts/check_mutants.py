@@ -109,12 +109,10 @@ MUTANTS = [
          "order by event_time, event_key desc"),
     ),
     *mutants(
-        f"{ENGAGEMENT}/fct_sessions.py", ELSEWHERE, "fct_sessions",
-        ("a session of exactly the maximum is an outlier", "duration_micros > max_minutes",
-         "duration_micros >= max_minutes"),
-        ("the last session ends at its start", 'F.col("last_event_time")', 'F.col("event_time")'),
-        ("engaged time counts the next session's first event", '"earlier_duration_ms", F.col',
-         '"duration_ms", F.col'),
+        f"{ENGAGEMENT}/fct_sessions.sql", ELSEWHERE, "fct_sessions",
+        ("a session of exactly the maximum is an outlier", "duration_micros > {{", "duration_micros >= {{"),
+        ("the last session ends at its start", "}}), last_event_time)", "}}), event_time)"),
+        ("engaged time counts the next session's first event", "lead(earlier_duration_ms)", "lead(duration_ms)"),
     ),
     *mutants(
         "macros/sessions/session_dates.sql", ELSEWHERE, "fct_sessions",
@@ -477,6 +475,11 @@ MUTANTS = [
         "models/marts/products/int_hot_products.sql", ELSEWHERE, "int_hot_products",
         ("a bucket too few", "ceil(day_share", "floor(day_share"),
         ("shares of all days", "over (partition by event_date)", "over ()"),
+    ),
+    *mutants(
+        "models/marts/products/fct_product_daily.sql", ELSEWHERE, "fct_product_daily",
+        ("gaps between different products", "event_date, product_id order", "event_date order"),
+        ("a buyer counts once a purchase", "count(distinct case", "count(case"),
     ),
     *mutants(
         "models/training/int_customer_action_segments.sql", SHOP, "int_customer_action_segments",

@@ -13,6 +13,8 @@
     {%- set from_relation = source.include(schema=false) if model.language == 'python' else source -%}
     {%- if run and (not run.changed or run.replace_where == 'false') -%}
         select 'nothing new' as result
+    {%- elif strategy == 'replace_where' and footfall.replaces_days(target, run) -%}
+        select 'computed by DuckDB' as result
     {%- elif strategy == 'replace_where' -%}
         {{ footfall.replace_where_sql(
             from_relation, target, run.replace_where if run else incremental_predicates

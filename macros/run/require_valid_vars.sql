@@ -56,6 +56,7 @@
         'retention_months': day_count,
         'hot_product_share': {'kind': 'number', 'minimum': 0.000001, 'maximum': 1},
         'hot_product_max_buckets': {'kind': 'integer', 'minimum': 1, 'maximum': 10000},
+        'salting': {'kind': 'choice', 'values': ['always', 'never']},
         'reporting_currency': {'kind': 'currency', 'optional': true},
         'exchange_rate_days': day_count,
         'personal_data': {'kind': 'boolean'},

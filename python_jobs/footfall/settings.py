@@ -6,7 +6,7 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import psutil
 from pydantic import (
@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         default_factory=lambda: max(1, min(12, int(usable_memory_gib() / 2))),
         ge=1,
         description="Spark's heap in GiB: half of the machine's memory, at most 12.",
+    )
+    day_engine: Literal["auto", "duckdb", "spark"] = Field(
+        default="auto",
+        description="What computes models whose days are independent: DuckDB, Spark, or DuckDB "
+        "where it can.",
     )
     jit_level: int = Field(
         default=4,
@@ -272,6 +277,7 @@ class Settings(BaseSettings):
 
 
 ALLOWED = {
+    "day_engine": "auto, duckdb, spark",
     "db_schema": "a lower-case letter, then lower-case letters, digits and _",
     "spark_master": "local[4], spark://host:7077, yarn, k8s://https://host:6443",
     "driver_host": "a host name or an address",

@@ -43,7 +43,9 @@ def affected(
     return found
 
 
-DIRECT = ("int_hot_products", "fct_user_product_daily", "int_user_product_monthly")
+DIRECT = (
+    "int_hot_products", "fct_product_daily", "fct_user_product_daily", "int_user_product_monthly",
+)  # fmt: skip
 BY_SESSION = (
     "fct_sessions", "fct_session_metrics_daily", "fct_session_duration_daily",
     "fct_user_activity_daily",

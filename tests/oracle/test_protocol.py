@@ -30,6 +30,7 @@ BY_DAY = {
     "fct_session_metrics_daily": "gold",
     "fct_session_duration_daily": "gold",
     "fct_user_activity_daily": "gold",
+    "fct_product_daily": "gold",
     "fct_user_product_daily": "gold",
 }
 """Tables of which a row belongs to the day of its events."""

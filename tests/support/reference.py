@@ -20,6 +20,7 @@ from functools import cached_property, lru_cache
 from itertools import groupby, pairwise, product
 from math import ceil
 from pathlib import Path
+from statistics import median
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -978,6 +979,32 @@ class Oracle:
             {"user_id": STRING, "product_id": STRING, "event_date": DATE},
             "user_id, product_id, event_date",
         )
+
+    def product_daily(self) -> pa.Table:
+        days: dict[tuple[str, date], list[tuple[str, str, int]]] = defaultdict(list)
+        for product_id, day, user_id, action, micros in self.run(
+            """
+            select product_id, event_date, user_id, interaction_type, epoch_us(event_time)
+            from accepted_product_interactions
+            """
+        ):
+            days[product_id, day].append((user_id, action, micros))
+        columns = (
+            {"product_id": STRING, "event_date": DATE}
+            | {f"{action}_count": BIGINT for action in PRODUCT_ACTIONS}
+            | {"user_count": BIGINT, "buyer_count": BIGINT, "median_gap_seconds": DOUBLE}
+        )
+
+        def measured(found: list[tuple[str, str, int]]) -> Iterator[Any]:
+            for wanted in PRODUCT_ACTIONS:
+                yield sum(action == wanted for _, action, _ in found)
+            yield len({user for user, _, _ in found})
+            yield len({user for user, action, _ in found if action == "purchase"})
+            times = sorted(micros for _, _, micros in found)
+            gaps = [after - before for before, after in pairwise(times)]
+            yield median(gaps) / 1_000_000 if gaps else None
+
+        return table(columns, ((*key, *measured(found)) for key, found in days.items()))
 
     def user_product(self) -> pa.Table:
         return self._user_product({"user_id": STRING, "product_id": STRING}, "user_id, product_id")

@@ -14,6 +14,11 @@
 {% endmacro %}
 
 
+{% macro spark__create_table_as(temporary, relation, compiled_code, language='sql') %}
+    {{ footfall.spark__create_table_as(temporary, relation, compiled_code, language) }}
+{% endmacro %}
+
+
 {% macro get_replace_where_sql(args_dict) %}
     {{ return(footfall.get_replace_where_sql(args_dict)) }}
 {% endmacro %}

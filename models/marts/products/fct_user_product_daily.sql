@@ -1,13 +1,15 @@
-{{ config(meta={'zorder_by': ['user_id', 'product_id']}) }}
+{{ config(meta={'zorder_by': ['user_id', 'product_id'], 'by_day': true}) }}
 
+-- depends_on: {{ ref('int_hot_products') }}
 {% set affected = affected_dates() %}
 {{ note_replaced_dates('event_date', affected) }}
+{% set grain = ['user_id', 'product_id', 'event_date'] %}
 
 with interactions as (
     select * from {{ ref('stg_product__interactions') }}
     where {{ in_dates('event_date', affected) }}
 ),
-
+{% if var('salting') == 'always' %}
 hot_products as (
     select * from {{ ref('int_hot_products') }}
     where {{ in_dates('event_date', affected) }}
@@ -26,17 +28,7 @@ salted_interactions as (
 
 -- Phase 1 spreads a hot product over its salt buckets, phase 2 brings them together.
 salted_counts as (
-    select
-        user_id,
-        product_id,
-        event_date,
-        salt,
-        count_if(interaction_type = 'view') as view_count,
-        count_if(interaction_type = 'click') as click_count,
-        count_if(interaction_type = 'purchase') as purchase_count,
-        max(event_time) as last_interaction_time
-    from salted_interactions
-    group by user_id, product_id, event_date, salt
+    {{ user_product_counts('salted_interactions', grain + ['salt']) }}
 )
 
 select
@@ -49,3 +41,10 @@ select
     max(last_interaction_time) as last_interaction_time
 from salted_counts
 group by user_id, product_id, event_date
+{% else %}
+counts as (
+    {{ user_product_counts('interactions', grain) }}
+)
+
+select * from counts
+{% endif %}

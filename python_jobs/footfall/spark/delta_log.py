@@ -53,10 +53,17 @@ class DeltaTable:
         return str(self.checksum["metadata"]["id"])
 
     @property
+    def schema(self) -> StructType:
+        return StructType.fromJson(json.loads(self.checksum["metadata"]["schemaString"]))
+
+    @property
     def columns(self) -> list[tuple[str, str]]:
         """Names and types."""
-        schema = StructType.fromJson(json.loads(self.checksum["metadata"]["schemaString"]))
-        return [(field.name, field.dataType.simpleString()) for field in schema]
+        return [(field.name, field.dataType.simpleString()) for field in self.schema]
+
+    @property
+    def partition_columns(self) -> list[str]:
+        return list(self.checksum["metadata"]["partitionColumns"])
 
     @property
     def properties(self) -> dict[str, str]:
@@ -172,8 +179,9 @@ def _live_files(log: dict[str, DataPath]) -> list[dict[str, Any]] | None:
             with open_parquet(log[checkpoint]) as content:
                 if "sidecar" in content.schema_arrow.names:
                     return None
-                columns = ["add.path", "add.stats", "add.deletionVector"]
-                adds = content.read(columns)["add"].drop_null().to_pylist()
+                columns = ["path", "partitionValues", "stats", "deletionVector"]
+                read = content.read([f"add.{name}" for name in columns])
+                adds = [_plain(add) for add in read["add"].drop_null().to_pylist()]
         except (OSError, ValueError):
             return None
         live.update({_identity(add): add for add in adds})
@@ -187,6 +195,11 @@ def _live_files(log: dict[str, DataPath]) -> list[dict[str, Any]] | None:
             live.pop(_identity(removed), None)
         live.update({_identity(a["add"]): a["add"] for a in actions if "add" in a})
     return list(live.values())
+
+
+def _plain(add: dict[str, Any]) -> dict[str, Any]:
+    """Return a file as commits have it: Arrow gives a map as a list of pairs."""
+    return add | {"partitionValues": dict(add["partitionValues"])}
 
 
 def _commits(log: dict[str, DataPath]) -> list[DataPath]:

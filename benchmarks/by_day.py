@@ -1,0 +1,244 @@
+"""Days by DuckDB and by Spark: ``python -m benchmarks.by_day --json FILE``.
+
+1, 5 and 20 million interactions of 30 days (`--scale 1` is 20 million) stand in the table of
+staging, in Delta. From them come the sessions, and the counts per user, product and day, with all
+columns of `fct_sessions` and `fct_user_product_daily`. `footfall, DuckDB` and `footfall, Spark` are
+the model's own SQL, computed and committed as a run does it, in a session of Spark's that is warm;
+dbt is not included. `DuckDB alone` is a query written for it, which reads the same files and writes
+a Parquet file a day, without a commit. Then the same for one more day. All rows of all engines are
+compared. Each engine has two cores and a process of its own; Spark has a heap of 4 GiB, or of
+`FOOTFALL_DRIVER_MEMORY_GIB`.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import shutil
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from io import StringIO
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.harness import Row, in_own_process, temporary_home, write_report
+from benchmarks.interactions import Days, Interactions, build, connect_duckdb, use_two_cores
+from benchmarks.peers import Engine, Result, compare
+from benchmarks.sessions import DAYS, session_gap
+from footfall.by_day.inputs import read_input
+from footfall.by_day.step import DayStep
+from footfall.project.dbt import project_vars, run_dbt
+from footfall.settings import get_settings
+from footfall.spark.session import get_session
+
+SCALES = (0.05, 0.25, 1.0)
+STAGING, GOLD = "stg_product__interactions", "gold"
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is computed.
+
+    Args:
+        name: the model's.
+        query: DuckDB's own, of the view ``interactions``.
+        checksum: of a table's rows, in DuckDB's dialect.
+    """
+
+    name: str
+    query: str
+    checksum: str
+
+
+def models() -> dict[str, Model]:
+    """Return the models by what the report calls them."""
+    most = int(project_vars()["session_max_minutes"]) * 60_000_000
+    return {
+        "sessions": Model(
+            "fct_sessions",
+            f"""
+            with marked as (
+                select *, coalesce(
+                    event_time >= lag(event_time) over user_day
+                        + interval {session_gap().seconds} seconds,
+                    true
+                ) as starts_session
+                from interactions
+                window user_day as (partition by user_id, event_date order by event_time, event_key)
+            ),
+            numbered as (
+                select *, count(*) filter (starts_session) over (
+                    partition by user_id, event_date order by event_time, event_key
+                    rows unbounded preceding
+                ) as session_number
+                from marked
+            )
+            select
+                md5(concat_ws(chr(31), user_id, min(event_key) filter (starts_session)))
+                    as session_id,
+                user_id, event_date, min(event_time) as session_start,
+                max(event_time) as session_end,
+                (epoch_us(max(event_time)) - epoch_us(min(event_time))) / 1e6 as duration_seconds,
+                0::bigint as engaged_ms, count(*) as action_count,
+                epoch_us(max(event_time)) - epoch_us(min(event_time)) > {most} as is_outlier
+            from numbered
+            group by user_id, event_date, session_number
+            """,
+            "session_id, user_id, epoch_us(session_start), epoch_us(session_end), engaged_ms, "
+            "action_count, is_outlier, round(duration_seconds * 1e6)::bigint",
+        ),
+        "user × product × day": Model(
+            "fct_user_product_daily",
+            """
+            select
+                user_id, product_id, event_date,
+                count_if(interaction_type = 'view') as view_count,
+                count_if(interaction_type = 'click') as click_count,
+                count_if(interaction_type = 'purchase') as purchase_count,
+                max(event_time) as last_interaction_time
+            from interactions
+            group by all
+            """,
+            "user_id, product_id, view_count::bigint, click_count::bigint, purchase_count::bigint, "
+            "epoch_us(last_interaction_time)",
+        ),
+    }
+
+
+def files_of(layer: str, table: str, days: Days) -> list[str]:
+    """Return the Parquet files that a table has of some days."""
+    name = f"{get_settings().schema_of(layer)}.{table}"
+    found = read_input(name, get_settings().table_folder(name), "event_date")
+    return [str(file) for day in days.dates for file in found.of_day(str(day))]
+
+
+@dataclass
+class ModelEngine(Engine):
+    """Makes the rows of a model.
+
+    Args:
+        data: the interactions, in staging.
+        model: what is made.
+    """
+
+    model: Model
+
+    def files(self, days: Days) -> list[str]:
+        """Return where the rows that were made are."""
+        return files_of(GOLD, self.model.name, days)
+
+    def result(self, days: Days) -> Result:
+        """Return how many rows there are, and a hash of all."""
+        with connect_duckdb(self.data.folder) as connection:
+            found = connection.execute(
+                f"""
+                select count(*), bit_xor(hash({self.model.checksum}))
+                from read_parquet({self.files(days)}, hive_partitioning = false)
+                """
+            ).fetchone()
+        assert found is not None
+        return {f"{self.model.name} from {days.first} to {days.last}": found}
+
+
+class Footfall(ModelEngine):
+    """Runs the model's SQL, as dbt compiles it."""
+
+    computes: str
+
+    def prepare(self, days: Days) -> None:
+        session = get_session()
+        vars_of_one = ("--vars", jsonlib.dumps({"sources": ["product"]}))
+        with redirect_stdout(StringIO()):
+            compiled = run_dbt("compile", "--select", self.model.name, *vars_of_one)
+        dates = [str(day) for day in days.dates]
+        self.predicate = f"event_date in ({', '.join(f'''date'{day}' ''' for day in dates)})"
+        sql = compiled.results[0].node.compiled_code
+        self.step = DayStep(get_settings(), session, self.model.name, sql, "event_date", dates)
+        # The first statement of a session takes seconds that no other does.
+        session.sql(f"select count(*) from {self.table}").collect()
+
+    @property
+    def table(self) -> str:
+        return f"{get_settings().schema_of(GOLD)}.{self.model.name}"
+
+
+class ByDuckDB(Footfall):
+    name = "footfall, DuckDB"
+
+    def run(self, days: Days) -> None:
+        assert replace(self.step, settings=get_settings()).is_possible(self.table)
+        self.step.run(self.table, self.predicate)
+
+
+class BySpark(Footfall):
+    name = "footfall, Spark"
+
+    def run(self, days: Days) -> None:
+        get_session().sql(
+            f"insert into {self.table} replace where {self.predicate} "
+            f"select * from ({self.step.sql}) where {self.predicate}"
+        )
+
+
+class Alone(ModelEngine):
+    name = "DuckDB alone"
+
+    @property
+    def folder(self) -> Path:
+        return self.data.folder / self.model.name
+
+    def run(self, days: Days) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        read = f"read_parquet({files_of('silver', STAGING, days)}, hive_partitioning = true)"
+        with connect_duckdb(self.data.folder) as connection:
+            connection.execute(f"create view interactions as select * from {read}")
+            connection.execute(
+                f"copy ({self.model.query}) to '{self.folder}' "
+                "(format parquet, compression snappy, partition_by (event_date))"
+            )
+
+    def files(self, days: Days) -> list[str]:
+        return [str(file) for file in self.folder.rglob("*.parquet")]
+
+
+def measured(data: Interactions) -> list[Row]:
+    """Measure all models on some interactions."""
+    rows = []
+    for what, model in models().items():
+        engines: list[ModelEngine] = [
+            ByDuckDB(data, model), BySpark(data, model), Alone(data, model),
+        ]  # fmt: skip
+        rows += compare(what, data, engines)
+    size = f"{data.count(data.period) / 1e6:.0f}M"
+    return [replace(row, step=f"{size} interactions: {row.step}") for row in rows]
+
+
+def load(data: Interactions) -> None:
+    """Create the tables, and put all days into staging."""
+    build("+fct_sessions", "+fct_user_product_daily")
+    data.stage(data.period, load=1)
+    data.stage(data.new_day, load=2)
+
+
+def main(
+    scale: Annotated[list[float] | None, typer.Option(help="1 is 20 million interactions.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
+) -> None:
+    """Measure what DuckDB saves of a run, for 1, 5 and 20 million interactions.
+
+    Example: `python -m benchmarks.by_day --scale 0.05`
+    """
+    use_two_cores()
+    rows: list[Row] = []
+    for size in scale or SCALES:
+        with temporary_home() as folder:
+            data = Interactions(folder, DAYS, size)
+            data.write()
+            in_own_process(load, data)
+            rows += measured(data)
+    write_report("by_day", rows, json)
+
+
+if __name__ == "__main__":
+    typer.run(main)

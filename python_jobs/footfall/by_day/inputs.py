@@ -1,0 +1,147 @@
+"""What a query reads, down to the Parquet files of Delta tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from footfall.by_day.translate import Translated, duckdb_type, translate
+from footfall.spark.delta_log import DeltaTable, read_delta_table
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+class NotComputable(Exception):
+    """DuckDB cannot read an input as Delta has it."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A Delta table in the version that is read.
+
+    Attributes:
+        name: ``schema.table``.
+        types: DuckDB's types of the columns, in their order.
+        partition_column: None for a table without partitions, which each day reads whole.
+        files: by value of the partition column.
+    """
+
+    name: str
+    types: dict[str, str]
+    partition_column: str | None
+    files: dict[str | None, list[Path]]
+
+    def of_day(self, day: str) -> list[Path]:
+        return self.files.get(day if self.partition_column else None, [])
+
+
+@dataclass
+class Inputs:
+    """The tables and views that a query is made of.
+
+    Attributes:
+        tables: Delta tables.
+        views: queries of views, by name, each after those that it reads.
+    """
+
+    tables: dict[str, Input] = field(default_factory=dict)
+    views: dict[str, str] = field(default_factory=dict)
+
+    def days(self) -> set[str]:
+        """Return the days on which an input has rows."""
+        partitioned = (table for table in self.tables.values() if table.partition_column)
+        return {day for table in partitioned for day in table.files if day}
+
+
+def find_inputs(session: SparkSession, query: Translated, partition_column: str) -> Inputs:
+    """Return what a query reads, through views.
+
+    Args:
+        session: Spark's, in this process: it knows where tables are and what views say.
+        query: translated.
+        partition_column: of the table that the query fills, and of its inputs.
+
+    Raises:
+        NotComputable: an input is no Delta table on this machine, or DuckDB would misread it.
+        NotTranslatable: a view is not understood.
+    """
+    found = Inputs()
+    _add(session, query.relations, partition_column, found)
+    return found
+
+
+def _add(session: SparkSession, names: Iterable[str], partition_column: str, found: Inputs) -> None:
+    for name in sorted(names):
+        if name in found.tables or name in found.views:
+            continue
+        described = describe(session, name)
+        if described.viewText().isDefined():
+            view = translate(described.viewText().get())
+            _add(session, view.relations, partition_column, found)
+            found.views[name] = view.sql
+        else:
+            found.tables[name] = read_input(name, folder_of(described), partition_column)
+
+
+def describe(session: SparkSession, name: str) -> Any:
+    """Return what Spark's catalog says of a table or view (a Java object)."""
+    state = session._jsparkSession.sessionState()
+    return state.catalog().getTableMetadata(state.sqlParser().parseTableIdentifier(name))
+
+
+def folder_of(described: Any) -> Path:
+    """Return where a table lies.
+
+    Args:
+        described: by :func:`describe`.
+
+    Raises:
+        NotComputable: it lies not on this machine.
+    """
+    location = described.location()
+    if location.getScheme() not in (None, "file"):
+        raise NotComputable(f"{described.identifier().unquotedString()} lies at {location}")
+    return Path(location.getPath())
+
+
+def read_input(name: str, folder: Path, partition_column: str) -> Input:
+    """Return a Delta table's newest version.
+
+    Raises:
+        NotComputable: Spark alone can read it.
+        NotTranslatable: a column's type.
+    """
+    table = read_delta_table(folder)
+    files = table.files if table else None
+    if table is None or files is None:
+        raise NotComputable(f"Delta's log of {name} takes Spark to read")
+    require_plain(name, table)
+    if any(file.get("deletionVector") for file in files):
+        raise NotComputable(f"{name} has deletion vectors")
+    if any(urlsplit(file["path"]).scheme for file in files):
+        raise NotComputable(f"{name} has files elsewhere than in its folder")
+    partitioned_by = table.partition_columns
+    if partitioned_by not in ([], [partition_column]):
+        raise NotComputable(f"{name} is partitioned by {', '.join(partitioned_by)}")
+    by_day: dict[str | None, list[Path]] = {}
+    for file in files:
+        day = file["partitionValues"].get(partition_column) if partitioned_by else None
+        if partitioned_by and day is None:
+            raise NotComputable(f"{name} has rows without {partition_column}")
+        by_day.setdefault(day, []).append(folder / unquote(file["path"]))
+    types = {column: duckdb_type(kind) for column, kind in table.columns}
+    return Input(name, types, partition_column if partitioned_by else None, by_day)
+
+
+def require_plain(name: str, table: DeltaTable) -> None:
+    """Require that the columns of a table's files are those of the table.
+
+    Raises:
+        NotComputable: they have other names.
+    """
+    if table.properties.get("delta.columnMapping.mode", "none") != "none":
+        raise NotComputable(f"{name} maps its columns to other names")

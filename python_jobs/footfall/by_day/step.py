@@ -1,0 +1,162 @@
+"""A run of a model whose days are independent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import structlog
+
+from footfall.by_day.commit import Replacement
+from footfall.by_day.compute import Day, Resources, compute_day, require_understood
+from footfall.by_day.inputs import NotComputable, describe, find_inputs, folder_of, require_plain
+from footfall.by_day.translate import NotTranslatable, duckdb_type, translate
+from footfall.errors import FootfallError, UsageError
+from footfall.settings import Settings, usable_memory_gib
+from footfall.spark.conflicts import retry_conflicts
+from footfall.spark.delta_log import read_delta_table
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from pyspark.sql.types import StructType
+
+log = structlog.get_logger(__name__)
+
+SHARE_OF_MEMORY = 0.25
+_one_at_a_time = threading.Lock()
+"""dbt builds several models beside each other: each would take its share of the machine."""
+
+
+@dataclass(frozen=True)
+class DayStep:
+    """The days that a run of a model replaces.
+
+    Args:
+        settings: cores, memory and where spilled rows go.
+        session: Spark's.
+        model: its name, for messages.
+        sql: the model's query, as dbt compiled it.
+        partition_column: of the model's table and of its inputs.
+        dates: the days, ``YYYY-MM-DD``; None for all.
+    """
+
+    settings: Settings
+    session: SparkSession
+    model: str
+    sql: str
+    partition_column: str
+    dates: Sequence[str] | None
+
+    def is_possible(self, table: str | None) -> bool:
+        """Return whether DuckDB computes this run.
+
+        Args:
+            table: the model's, ``schema.name``; None where it does not exist.
+
+        Raises:
+            UsageError: FOOTFALL_DAY_ENGINE demands it, and it cannot.
+        """
+        if self.settings.day_engine == "spark":
+            return False
+        try:
+            self._require_all_here()
+            query = translate(self.sql)
+            require_understood(query.sql, find_inputs(self.session, query, self.partition_column))
+            if table:
+                self._require_writable(table)
+        except (NotComputable, NotTranslatable, duckdb.Error) as error:
+            reason = str(error).splitlines()[0]
+            if self.settings.day_engine == "duckdb":
+                raise UsageError(
+                    f"DuckDB cannot compute {self.model}: {reason}.",
+                    "Set FOOTFALL_DAY_ENGINE=auto, and Spark computes such models.",
+                ) from error
+            log.info("computed_by_spark", model=self.model, reason=reason)
+            return False
+        return True
+
+    def _require_all_here(self) -> None:
+        if self.settings.uses_cluster or not hasattr(self.session, "_jsparkSession"):
+            raise NotComputable("Spark's tasks run in other processes")
+        if not self.settings.tables_are_local:
+            raise NotComputable("the tables lie in an object store")
+
+    def _require_writable(self, table: str) -> None:
+        written = read_delta_table(folder_of(describe(self.session, table)))
+        if written is None:
+            raise NotComputable(f"Delta's log of {table} takes Spark to read")
+        require_plain(table, written)
+        if written.partition_columns != [self.partition_column]:
+            raise NotComputable(f"{table} is not partitioned by {self.partition_column}")
+        if _has_constraints(written.schema) or any(
+            name.startswith("delta.constraints.") for name in written.properties
+        ):
+            raise NotComputable(f"{table} has constraints, which Spark checks")
+
+    def fits(self, table: str) -> bool:
+        """Return whether a table has just the columns of the query."""
+        columns = [
+            [(field.name, field.dataType.simpleString()) for field in rows.schema]
+            for rows in (self.session.table(table), self.session.sql(self.sql))
+        ]
+        return columns[0] == columns[1]
+
+    def run(self, table: str, predicate: str, properties: Mapping[str, str] | None = None) -> None:
+        """Replace the days in one commit.
+
+        Args:
+            table: ``schema.name``, which exists.
+            predicate: SQL: the rows that give way, those of whole partitions.
+            properties: all properties that the table has from now on; None leaves them.
+
+        Raises:
+            FootfallError: a query failed, or other writers were faster FOOTFALL_CONFLICT_RETRIES
+                times.
+        """
+        try:
+            with _one_at_a_time:
+                retry_conflicts(lambda: self._replace(table, predicate, properties), table)
+        except duckdb.Error as error:
+            raise FootfallError(
+                f"DuckDB could not compute {self.model}: {str(error).splitlines()[0]}",
+                "Correct the model or its inputs; FOOTFALL_DAY_ENGINE=spark has Spark compute it.",
+            ) from error
+
+    def _replace(self, table: str, predicate: str, properties: Mapping[str, str] | None) -> None:
+        described = describe(self.session, table)
+        # Begun before the inputs are read: who read newer rows and commits first makes a conflict.
+        replacement = Replacement(self.session, described, predicate)
+        query = translate(self.sql)
+        inputs = find_inputs(self.session, query, self.partition_column)
+        types = {
+            field.name: duckdb_type(field.dataType.simpleString())
+            for field in self.session.table(table).schema
+        }
+        days = inputs.days() if self.dates is None else inputs.days() & {*self.dates}
+        tasks = [
+            Day(day, query.sql, inputs, self.partition_column, types, folder_of(described))
+            for day in sorted(days)
+        ]
+        replacement.commit(self._compute(tasks), properties)
+
+    def _compute(self, tasks: Sequence[Day]) -> list[dict[str, Any]]:
+        at_a_time = max(1, min(len(tasks), self.settings.cores))
+        resources = Resources(
+            threads=max(1, self.settings.cores // at_a_time),
+            memory_mib=max(64, int(usable_memory_gib() * SHARE_OF_MEMORY * 1024 / at_a_time)),
+            spill_folder=self.settings.home / "tmp" / "duckdb",
+        )
+        with ThreadPoolExecutor(at_a_time) as pool:
+            written = pool.map(lambda task: compute_day(task, resources), tasks)
+            return [file for file in written if file]
+
+
+def _has_constraints(schema: StructType) -> bool:
+    return any(
+        not field.nullable or any(key.startswith("delta.") for key in field.metadata)
+        for field in schema
+    )

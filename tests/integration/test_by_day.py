@@ -1,0 +1,146 @@
+"""Days computed by DuckDB, committed by Delta."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from footfall.by_day import step as steps
+from footfall.by_day.step import DayStep
+from footfall.errors import FootfallError, UsageError
+from footfall.settings import get_settings
+
+SCHEMA = "by_day_test"
+EVENTS, COUNTS = f"{SCHEMA}.events", f"{SCHEMA}.counts"
+COLUMNS = "user_id string, event_date date"
+FIRST, SECOND = "2025-08-20", "2025-08-21"
+QUERY = f"""
+    select user_id, event_date, count(*) as events from {SCHEMA}.event_view
+    group by user_id, event_date
+"""
+
+IS_FIRST = f"event_date in (date'{FIRST}')"
+QUERY_OF_FIRST = QUERY.replace("group by", f"where {IS_FIRST} group by")
+
+
+@pytest.fixture
+def tables(spark: SparkSession) -> Iterator[SparkSession]:
+    spark.sql(f"create schema {SCHEMA}")
+    spark.sql(f"create table {EVENTS} ({COLUMNS}) using delta partitioned by (event_date)")
+    spark.sql(
+        f"create table {COUNTS} (user_id string, event_date date, events bigint) using delta "
+        "partitioned by (event_date) tblproperties ('footfall.loads.x' = '3')"
+    )
+    spark.sql(
+        f"create view {SCHEMA}.event_view as select * from {EVENTS} where user_id is not null"
+    )
+    deliver(spark, ("u1", FIRST), ("u1", FIRST), ("u2", SECOND))
+    yield spark
+    spark.sql(f"drop schema {SCHEMA} cascade")
+
+
+def deliver(spark: SparkSession, *rows: tuple[str, str]) -> None:
+    values = ", ".join(f"('{user}', date'{day}')" for user, day in rows)
+    spark.sql(f"insert into {EVENTS} values {values}")
+
+
+def step(spark: SparkSession, *dates: str, engine: Any = "auto") -> DayStep:
+    settings = get_settings().model_copy(update={"day_engine": engine})
+    return DayStep(settings, spark, "counts", QUERY, "event_date", dates or None)
+
+
+def counted(spark: SparkSession) -> dict[tuple[str, str], int]:
+    return {(r.user_id, str(r.event_date)): r.events for r in spark.table(COUNTS).collect()}
+
+
+def test_days_give_way_in_one_commit(tables: SparkSession) -> None:
+    step(tables).run(COUNTS, "true")
+    assert counted(tables) == {("u1", FIRST): 2, ("u2", SECOND): 1}
+    deliver(tables, ("u3", FIRST))
+    tables.sql(f"delete from {EVENTS} where event_date = date'{SECOND}'")
+    both = f"event_date in (date'{FIRST}', date'{SECOND}')"
+    step(tables, FIRST, SECOND).run(COUNTS, both)
+    assert counted(tables) == {("u1", FIRST): 2, ("u3", FIRST): 1}
+    history = tables.sql(f"describe history {COUNTS}").collect()
+    assert [row.operation for row in history] == ["WRITE", "WRITE", "CREATE TABLE"]
+    assert history[0].operationParameters["predicate"] == both
+    bounds = tables.sql(f"select min(user_id), max(user_id) from {COUNTS}").collect()
+    assert bounds == [("u1", "u3")]
+
+
+def test_a_table_that_is_written_anew_forgets_what_it_reflected_in_the_same_commit(
+    tables: SparkSession,
+) -> None:
+    made = step(tables)
+    assert made.is_possible(COUNTS) and made.fits(COUNTS)
+    made.run(COUNTS, "true", {"delta.appendOnly": "false"})
+    properties = {row.key for row in tables.sql(f"show tblproperties {COUNTS}").collect()}
+    assert "delta.appendOnly" in properties and "footfall.loads.x" not in properties
+    assert len(tables.sql(f"describe history {COUNTS}").collect()) == 2
+    assert not replace(made, sql=f"select * from {EVENTS}").fits(COUNTS)
+
+
+def test_a_write_that_lost_is_computed_anew(
+    tables: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, lost = steps.compute_day, []
+
+    def meanwhile(*arguments: Any) -> Any:
+        if not lost:
+            lost.append(True)
+            deliver(tables, ("u9", FIRST))
+            tables.sql(
+                f"insert into {COUNTS} replace where event_date = date'{FIRST}' {QUERY_OF_FIRST}"
+            )
+        return compute(*arguments)
+
+    monkeypatch.setattr(steps, "compute_day", meanwhile)
+    step(tables, FIRST).run(COUNTS, IS_FIRST)
+    assert counted(tables) == {("u1", FIRST): 2, ("u9", FIRST): 1}
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        (f"alter table {EVENTS} set tblproperties ('delta.columnMapping.mode' = 'name')",
+         "maps its columns to other names"),
+        (f"alter table {COUNTS} add constraint some check (events > 0)", "has constraints"),
+        (f"create or replace view {SCHEMA}.event_view as select *, explode(array(1)) as n "
+         f"from {EVENTS} lateral view explode(array(1)) x as y", "lateral views"),
+        (f"create or replace view {SCHEMA}.event_view as select *, soundex(user_id) as s "
+         f"from {EVENTS}", "soundex"),
+    ],
+)  # fmt: skip
+def test_what_duckdb_cannot_do_is_left_to_spark(
+    tables: SparkSession, statement: str, reason: str
+) -> None:
+    assert step(tables).is_possible(COUNTS)
+    tables.sql(statement)
+    assert not step(tables).is_possible(COUNTS)
+    with pytest.raises(UsageError, match=reason):
+        step(tables, engine="duckdb").is_possible(COUNTS)
+
+
+def test_rows_that_a_deletion_vector_hides_are_left_to_spark(tables: SparkSession) -> None:
+    tables.sql(f"alter table {EVENTS} set tblproperties ('delta.enableDeletionVectors' = 'true')")
+    # In one file, of which a row is left.
+    tables.sql(
+        f"insert into {EVENTS} select /*+ coalesce(1) */ 'u' || id, date'{FIRST}' from range(9)"
+    )
+    tables.sql(f"delete from {EVENTS} where user_id = 'u4'")
+    assert not step(tables).is_possible(COUNTS)
+
+
+def test_spark_is_what_the_setting_says(tables: SparkSession) -> None:
+    assert not step(tables, engine="spark").is_possible(COUNTS)
+
+
+def test_a_query_that_fails_names_the_model(tables: SparkSession) -> None:
+    failing = replace(step(tables), sql=QUERY.replace("count(*)", "raise_error('no')"))
+    with pytest.raises(FootfallError, match=r"could not compute counts: .*no"):
+        failing.run(COUNTS, "true")
+    assert counted(tables) == {}

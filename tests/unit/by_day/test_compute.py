@@ -1,0 +1,80 @@
+"""One day of a model, computed by DuckDB."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from footfall.by_day.compute import Day, Resources, compute_day
+from footfall.by_day.inputs import Input, Inputs
+from footfall.by_day.translate import translate
+
+DAY = "2025-08-20"
+TIME = datetime(2025, 8, 20, 10, 0, 0, 123_456, tzinfo=timezone.utc)
+TYPES = {"user_id": "TEXT", "event_time": "TIMESTAMP", "event_date": "DATE", "amount": "BIGINT"}
+QUERY = """
+    select
+        user_id, event_date, count(*) as events, max(event_time) as last_time, sum(amount) as amount
+    from s.events where event_date in (date'2025-08-20') group by user_id, event_date
+"""
+RESULT = {
+    "user_id": "TEXT", "event_date": "DATE", "events": "BIGINT", "last_time": "TIMESTAMP",
+    "amount": "BIGINT",
+}  # fmt: skip
+
+
+def write(folder: Path, name: str, int96: bool = False, **columns: list[Any]) -> Path:
+    file = folder / name
+    pq.write_table(pa.table(columns), file, use_deprecated_int96_timestamps=int96)
+    return file
+
+
+def computed(folder: Path, files: list[Path], query: str = QUERY) -> dict[str, Any] | None:
+    events = Input("s.events", TYPES, "event_date", {DAY: files} if files else {})
+    inputs = Inputs(tables={"s.events": events})
+    task = Day(DAY, translate(query).sql, inputs, "event_date", RESULT, folder / "table")
+    return compute_day(task, Resources(threads=1, memory_mib=256, spill_folder=folder / "spill"))
+
+
+def test_a_day_is_one_file_with_delta_statistics(tmp_path: Path) -> None:
+    spark_wrote = write(
+        tmp_path, "1.parquet", int96=True, user_id=["u2", "u1"], event_time=[TIME, TIME]
+    )
+    with_new_column = write(
+        tmp_path, "2.parquet", user_id=["u" * 40], event_time=[TIME], amount=[7]
+    )
+    file = computed(tmp_path, [spark_wrote, with_new_column])
+    assert file is not None
+    written = pq.read_table(tmp_path / "table" / file["path"])
+    assert sorted(written.to_pylist(), key=lambda row: row["user_id"]) == [
+        {"user_id": "u1", "events": 1, "last_time": TIME, "amount": None},
+        {"user_id": "u2", "events": 1, "last_time": TIME, "amount": None},
+        {"user_id": "u" * 40, "events": 1, "last_time": TIME, "amount": 7},
+    ]
+    assert written.schema.field("last_time").type == pa.timestamp("us", tz="UTC")
+    assert file["partitionValues"] == {"event_date": DAY}
+    assert file["size"] == (tmp_path / "table" / file["path"]).stat().st_size
+    stats = json.loads(file["stats"])
+    assert stats["numRecords"] == 3
+    assert stats["nullCount"] == {"user_id": 0, "events": 0, "last_time": 0, "amount": 2}
+    # A text too long for Delta's statistics has no bounds there, which would otherwise be wrong.
+    assert stats["maxValues"] == {"events": 1, "last_time": "2025-08-20T10:00:00.123Z", "amount": 7}
+
+
+def test_a_day_without_rows_is_no_file(tmp_path: Path) -> None:
+    assert computed(tmp_path, []) is None
+    assert not [*tmp_path.rglob("*.parquet")]
+
+
+def test_a_row_of_another_day_is_an_error(tmp_path: Path) -> None:
+    file = write(tmp_path, "1.parquet", user_id=["u1"], event_time=[TIME])
+    spread = QUERY.replace("user_id, event_date,", "user_id, event_date + 1 as event_date,")
+    with pytest.raises(duckdb.Error, match="a row of 2025-08-21 among those of 2025-08-20"):
+        computed(tmp_path, [file], spread)

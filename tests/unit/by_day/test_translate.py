@@ -1,0 +1,98 @@
+"""A model's SQL in DuckDB's dialect."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pytest
+
+from footfall.by_day.translate import (
+    SPARK_FUNCTIONS,
+    NotTranslatable,
+    duckdb_type,
+    translate,
+)
+
+
+def answer(sql: str) -> Any:
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        for statement in SPARK_FUNCTIONS:
+            connection.execute(statement)
+        row = connection.execute(translate(sql).sql).fetchone()
+        assert row is not None
+        return row[0]
+
+
+@pytest.mark.parametrize(
+    ("spark", "expected"),
+    [
+        (
+            r"select md5(concat_ws('\u001f', 'u1', null, 'k'))",
+            hashlib.md5(b"u1\x1fk").hexdigest(),
+        ),
+        ("select cast('x' as int)", None),
+        ("select 7 div 2", 3),
+        ("select 1 / 0", None),
+        ("select unix_micros(timestamp'1970-01-01 00:00:01')", 1_000_000),
+        (
+            "select timestamp'2025-08-20 10:00:00' + interval 30 minutes",
+            datetime(2025, 8, 20, 10, 30),
+        ),
+        (
+            "select to_utc_timestamp(timestamp'2025-08-20 00:00:00', 'America/New_York')",
+            datetime(2025, 8, 20, 4),
+        ),
+        ("select slice(sort_array(collect_list(c), false), 1, 2) from values (1), (3), (2) t(c)",
+         [3, 2]),
+        ("select shiftleft(5, 3) | shiftleft(1, 1) | 1", 43),
+    ],
+)  # fmt: skip
+def test_functions_mean_the_same(spark: str, expected: Any) -> None:
+    assert answer(spark) == expected
+
+
+def test_relations_are_what_is_named_with_its_schema() -> None:
+    query = translate("with days as (select * from s.t join s.v) select * from days, r.w as days2")
+    assert query.relations == {"s.t", "s.v", "r.w"}
+
+
+def test_an_error_that_a_model_raises_is_one() -> None:
+    with pytest.raises(duckdb.Error, match="too large"):
+        answer("select raise_error('too large')")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select explode from t lateral view explode(x) y as z",
+        "insert into s.t select 1",
+        "select (",
+        "select 1; select 2",
+    ],
+)
+def test_what_has_no_counterpart_is_said(sql: str) -> None:
+    with pytest.raises(NotTranslatable):
+        translate(sql)
+
+
+@pytest.mark.parametrize(
+    ("spark", "duck"),
+    [
+        ("string", "TEXT"),
+        ("timestamp", "TIMESTAMP"),
+        ("array<tinyint>", "TINYINT[]"),
+        ("decimal(28,12)", "DECIMAL(28, 12)"),
+        ("struct<id:int>", "STRUCT(id INT)"),
+    ],
+)
+def test_types(spark: str, duck: str) -> None:
+    assert duckdb_type(spark) == duck
+
+
+def test_timestamps_within_other_types_are_left_to_spark() -> None:
+    with pytest.raises(NotTranslatable, match="array<timestamp>"):
+        duckdb_type("array<timestamp>")
