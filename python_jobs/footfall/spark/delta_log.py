@@ -11,8 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql.types import StructType
-
 from footfall.errors import UsageError
 from footfall.object_store import (
     DataPath,
@@ -55,6 +53,9 @@ class DeltaTable:
     @property
     def columns(self) -> list[tuple[str, str]]:
         """Names and types."""
+        # Here: only dbt's catalog asks, and pyspark takes longer to load than all logs to read.
+        from pyspark.sql.types import StructType
+
         schema = StructType.fromJson(json.loads(self.checksum["metadata"]["schemaString"]))
         return [(field.name, field.dataType.simpleString()) for field in schema]
 
@@ -122,6 +123,15 @@ def table_location(information: str, settings: Settings) -> DataPath | None:
         return data_path(found["uri"], settings)
     except UsageError:
         return None
+
+
+def newest_version(folder: DataPath) -> int | None:
+    """Return the version of a table's newest commit; None where the folder holds no table."""
+    try:
+        commits = _commits({file.name: file for file in files_in(folder / LOG)})
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return _version(commits[-1]) if commits else None
 
 
 def read_delta_table(folder: DataPath) -> DeltaTable | None:
