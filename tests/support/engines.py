@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 
 from footfall.cli.arguments import OutputFormat
-from footfall.cli.tables import ask_spark, print_answer
-from footfall.duck import Answer, answer
+from footfall.cli.tables import print_answer
+from footfall.duck import Answer, answer, ask_spark
 from footfall.duck.views import add_view, connect
 from footfall.project.tables import tables_in_home
 from footfall.settings import get_settings
+from footfall.spark.session import get_session
 
 MOST_ROWS = 40
-NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "DOUBLE", "DECIMAL")
+NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "DECIMAL")
 
 
 def questions(table: str, columns: list[tuple[str, str]]) -> Iterator[str]:
@@ -60,6 +61,7 @@ def text_of(given: Answer) -> list[str]:
 def main() -> None:
     """Print how many questions there were, and those with two answers, as JSON."""
     settings = get_settings()
+    spark = get_session()
     asked, differing = 0, []
     with connect() as connection:
         described = {
@@ -69,7 +71,7 @@ def main() -> None:
     for table, columns in described.items():
         for sql in questions(table, columns):
             asked += 1
-            by_duckdb, by_spark = answer(sql, settings), ask_spark(sql)
+            by_duckdb, by_spark = answer(sql, settings), ask_spark(sql, spark)
             if text_of(by_duckdb) != text_of(by_spark):
                 differing.append([sql, repr(by_duckdb)[:2000], repr(by_spark)[:2000]])
     json.dump({"tables": len(described), "asked": asked, "differing": differing}, sys.stdout)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.filesize import decimal
@@ -61,7 +59,7 @@ def query(
     """
     if write and engine is Engine.duckdb:
         raise UsageError("DuckDB only reads; --write needs Spark.", "Leave --engine away.")
-    print_answer(ask_spark(sql) if write else _ask(sql, engine), output)
+    print_answer(_run(sql) if write else _ask(sql, engine), output)
 
 
 def print_answer(answer: Answer, output: OutputFormat) -> None:
@@ -97,31 +95,15 @@ def _ask(sql: str, engine: Engine) -> Answer:
     from footfall.spark.reading import require_reading
 
     require_reading(sql)
-    found = ask_spark(sql)
+    found = _run(sql)
     say(f"Answered by Spark{reason}.")
     return found
 
 
-def ask_spark(sql: str) -> Answer:
-    """Run any statement in Spark and return its rows, instants in UTC."""
-    from footfall.duck import Answer
+def _run(sql: str) -> Answer:
+    from footfall.duck import ask_spark
 
-    # Spark's client gives instants in the zone of this process.
-    os.environ["TZ"] = "UTC"
-    time.tzset()
-    frame = _join_spark().sql(sql)
-    return Answer(frame.columns, [tuple(map(_without_rows, row)) for row in frame.collect()])
-
-
-def _without_rows(value: Any) -> Any:
-    """Return a value with a dictionary in place of each of Spark's rows in it."""
-    if isinstance(value, tuple):
-        return {name: _without_rows(v) for name, v in value.asDict().items()}  # type: ignore[attr-defined]
-    if isinstance(value, list):
-        return list(map(_without_rows, value))
-    if isinstance(value, dict):
-        return {key: _without_rows(v) for key, v in value.items()}
-    return value
+    return ask_spark(sql, _join_spark())
 
 
 @app.command()
@@ -176,6 +158,12 @@ def status(
         bool,
         typer.Option("--catalog", help="Ask Spark's catalog: it knows tables outside the home."),
     ] = False,
+    prometheus: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.prom", help="Also write this file for Prometheus' node exporter."
+        ),
+    ] = None,
 ) -> None:
     """List the tables with rows, newest load, last change and size, and the last turn of `run`.
 
@@ -183,10 +171,18 @@ def status(
     lists the tables alone, and adds their age in hours and the size in bytes.
 
     Example: `footfall status --json`
+
+    Example: `footfall status --prometheus /var/lib/node_exporter/footfall.prom`
     """
     from footfall.project.tables import table_status
 
+    if prometheus:
+        from footfall.metrics import metrics_file, write_metrics
+
+        prometheus = metrics_file(prometheus)
     statuses = table_status(_join_spark, by_catalog=catalog)
+    if prometheus:
+        write_metrics(prometheus, statuses, get_settings(), _join_spark)
     broken = [table for table in statuses if table.problem]
     if not statuses and not as_json:
         raise FootfallError(

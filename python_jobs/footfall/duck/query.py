@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +17,7 @@ from footfall.settings import Settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+    from pyspark.sql import SparkSession
 
 LARGEST = 2**63
 AS_SPARK = {
@@ -61,6 +64,31 @@ def answer(sql: str, settings: Settings) -> Answer:
         raise OnlySparkError(first_line(error)) from error
     except FootfallError as error:
         raise OnlySparkError(error.message) from error
+
+
+def ask_spark(sql: str, spark: SparkSession) -> Answer:
+    """Run any statement in Spark and return its rows, instants in UTC.
+
+    Args:
+        sql: one statement; nothing is refused.
+        spark: the session.
+    """
+    # Spark's client gives instants in the zone of this process.
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    frame = spark.sql(sql)
+    return Answer(frame.columns, [tuple(map(_without_rows, row)) for row in frame.collect()])
+
+
+def _without_rows(value: Any) -> Any:
+    """Return a value with a dictionary in place of each of Spark's rows in it."""
+    if isinstance(value, tuple):
+        return {name: _without_rows(v) for name, v in value.asDict().items()}  # type: ignore[attr-defined]
+    if isinstance(value, list):
+        return list(map(_without_rows, value))
+    if isinstance(value, dict):
+        return {key: _without_rows(v) for key, v in value.items()}
+    return value
 
 
 def _answer(sql: str, settings: Settings) -> Answer:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import write_deltalake
 from typer.testing import CliRunner
 
 from footfall.cli import app
@@ -25,7 +22,7 @@ from footfall.duck import share
 from footfall.duck.views import connect
 from footfall.errors import FootfallError, UsageError
 from footfall.settings import PROJECT_DIR, Settings, get_settings
-from support.homes import make_home
+from support.homes import make_home, write_table
 
 SESSIONS = "footfall_gold.fct_sessions"
 SEEN = datetime(2025, 8, 14, 23, 30, tzinfo=timezone.utc)
@@ -39,15 +36,7 @@ def write(home: Path, table: str, *ids: int, mode: Any = "append") -> None:
         "seen_at": pa.array([SEEN] * len(ids), pa.timestamp("us", "UTC")),
         "event_date": pa.array([SEEN.date()] * len(ids)),
     })  # fmt: skip
-    schema, _, name = table.partition(".")
-    folder = home / "warehouse" / f"{schema}.db" / name
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Not at its own path: delta-rs takes no unusual one.
-    with TemporaryDirectory() as plain:
-        if folder.exists():
-            shutil.copytree(folder, plain, dirs_exist_ok=True)
-        write_deltalake(plain, rows, mode=mode)
-        shutil.copytree(plain, folder, dirs_exist_ok=True)
+    write_table(home, table, rows, mode)
 
 
 @pytest.fixture
