@@ -295,11 +295,13 @@ CASES: list[Case] = [
         env={"FOOTFALL_HOME": "/proc/footfall"},
     ),
     Case(
-        "cache that cannot be written, footfall status", "footfall status", 1, ("FOOTFALL_CACHE",),
+        "cache that cannot be written, footfall query --engine spark",
+        ("footfall", "query", "--engine", "spark", "select 1"), 1, ("FOOTFALL_CACHE",),
         env={"FOOTFALL_CACHE": "/proc/footfall"},
     ),
     Case(
-        "Java that does not start, footfall query", ("footfall", "query", "select 1"), 1,
+        "Java that does not start, footfall query --engine spark",
+        ("footfall", "query", "--engine", "spark", "select 1"), 1,
         ("Spark could not start", "spark.log"), env={"JAVA_HOME": "{work}/java"},
     ),
     argument("footfall no-such-command", "no-such-command"),
@@ -369,11 +371,13 @@ CASES: list[Case] = [
         needs_home=True,
     ),
     Case(
-        "home in use, footfall status", "footfall status", 1, ("Another process", "process "),
+        "home in use, footfall status --catalog", "footfall status --catalog", 1,
+        ("Another process", "process "),
         fault=holder, needs_home=True,
     ),
     Case(
-        "holder killed, footfall status", "footfall status", 0, (TABLE.partition(".")[2],),
+        "holder killed, footfall status --catalog", "footfall status --catalog", 0,
+        (TABLE.partition(".")[2],),
         fault=killed_holder,
         needs_home=True, most_lines=60,
     ),

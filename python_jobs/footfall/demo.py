@@ -97,7 +97,7 @@ def run_demo(
         )
 
     def read_status() -> None:
-        result.tables = table_status(get_session(settings), settings)
+        result.tables = table_status(lambda: get_session(settings), settings)
 
     steps: dict[str, Step] = {
         "generate": generate_files,

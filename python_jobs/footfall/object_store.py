@@ -1,4 +1,7 @@
-"""Files in a store that speaks S3, used as files of this machine are."""
+"""Files in a store that speaks S3, used as files of this machine are.
+
+Arrow is loaded where it is used: who reads a log on this machine does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
-
-import pyarrow.parquet as pq
-from pyarrow import fs
 
 from footfall.errors import FootfallError, UsageError, first_line
 from footfall.paths import require_readable
@@ -73,16 +73,16 @@ class ObjectPath:
         if self.known:
             return self.known
         info = self._info()
-        if info.type != fs.FileType.File:
+        if info.type.name != "File":
             raise FileNotFoundError(2, "No such object", str(self))
         return _status(info)
 
     def is_file(self) -> bool:
-        return bool(self._info().type == fs.FileType.File)
+        return bool(self._info().type.name == "File")
 
     def is_dir(self) -> bool:
         """Return whether an object's key begins with this one and a slash."""
-        return bool(self._info().type == fs.FileType.Directory)
+        return bool(self._info().type.name == "Directory")
 
     def files(self) -> Iterator[ObjectPath]:
         """Yield the files of a folder and of the folders in it, by name, as a listing has them.
@@ -90,10 +90,10 @@ class ObjectPath:
         Raises:
             OSError: the store cannot be reached, or refuses.
         """
+        from pyarrow import fs
+
         selector = fs.FileSelector(self.key, recursive=True, allow_not_found=True)
-        found = (
-            info for info in self.store.get_file_info(selector) if info.type == fs.FileType.File
-        )
+        found = (info for info in self.store.get_file_info(selector) if info.type.name == "File")
         for info in sorted(found, key=lambda info: cast(str, info.path)):
             yield ObjectPath(info.path, self.store, _status(info))
 
@@ -124,6 +124,8 @@ class ObjectPath:
 
     def upload(self, file: Path) -> None:
         """Write a local file's content."""
+        from pyarrow import fs
+
         fs.copy_files(
             str(file),
             self.key,
@@ -150,6 +152,8 @@ def files_in(folder: AnyPath) -> Iterator[AnyPath]:
 
 def open_parquet(file: DataPath) -> Any:
     """Return a Parquet file, open for reading, as a context manager."""
+    import pyarrow.parquet as pq
+
     return pq.ParquetFile(file.open() if isinstance(file, ObjectPath) else file)
 
 
@@ -159,6 +163,8 @@ def _status(info: Any) -> Status:
 
 @lru_cache(maxsize=8)
 def _store(endpoint: str | None, region: str) -> Any:
+    from pyarrow import fs
+
     scheme, _, address = (endpoint or "https://").partition("://")
     return fs.S3FileSystem(
         region=region,

@@ -284,7 +284,7 @@ def test_a_second_process_on_a_home_is_told_that_it_is_in_use(
 ) -> None:
     (tmp_path / "cache").symlink_to(footfall_home / "cache")
     assert hold(tmp_path)
-    answer = fresh_process(tmp_path, "query", "select 1")
+    answer = fresh_process(tmp_path, "query", "select 1", "--engine", "spark")
     assert answer.exit_code == 1
     assert "Another process is using" in answer.err
     assert f"(process {os.getpid()})" in answer.err

@@ -25,6 +25,17 @@ class OutputFormat(str, Enum):
     json = "json"
 
 
+class Engine(str, Enum):
+    auto = "auto"
+    duckdb = "duckdb"
+    spark = "spark"
+
+
+class ShareFormat(str, Enum):
+    duckdb = "duckdb"
+    parquet = "parquet"
+
+
 class FileFormat(str, Enum):
     parquet = "parquet"
     csv = "csv"

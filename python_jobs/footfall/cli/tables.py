@@ -10,7 +10,7 @@ import typer
 from rich.filesize import decimal
 
 from footfall.cli.app import app
-from footfall.cli.arguments import OutputFormat
+from footfall.cli.arguments import Engine, OutputFormat, ShareFormat
 from footfall.cli.output import (
     JsonOption,
     print_csv,
@@ -19,12 +19,16 @@ from footfall.cli.output import (
     print_result,
     print_table,
     progress_bar,
+    say,
 )
-from footfall.errors import FootfallError
+from footfall.errors import FootfallError, UsageError
 from footfall.settings import get_settings
 from footfall.words import count
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from footfall.duck import Answer, ShareReport
     from footfall.project.tables import TableStatus
     from footfall.report import ProfileReport
 
@@ -39,42 +43,146 @@ def query(
         bool,
         typer.Option("--write", help="Run any statement, even one that writes or reads files."),
     ] = False,
+    engine: Annotated[
+        Engine,
+        typer.Option(help="What answers: DuckDB where it answers as Spark does, or one of them."),
+    ] = Engine.auto,
 ) -> None:
     """Run SQL that reads the project's tables; other statements are refused with exit code 2.
+
+    DuckDB answers within a second what it answers as Spark does; Spark answers all the rest. A line
+    on standard error says which of them it was, and why.
 
     Example: `footfall query "select * from footfall_gold.fct_sessions limit 5" --format csv`
 
     Example: `footfall query --write "create table scratch.sample as select 1 as one"`
     """
-    from footfall.spark.reading import require_reading
-    from footfall.spark.session import get_session
+    if write and engine is Engine.duckdb:
+        raise UsageError("DuckDB only reads; --write needs Spark.", "Leave --engine away.")
+    print_answer(_run(sql) if write else _ask(sql, engine), output)
 
-    if not write:
-        require_reading(sql)
-    frame = get_session(join_others=True).sql(sql)
-    rows = [row.asDict(recursive=True) for row in frame.collect()]
+
+def print_answer(answer: Answer, output: OutputFormat) -> None:
+    """Print the rows of a query in a format."""
+    columns, rows = answer
     if output is OutputFormat.json:
-        print_json(rows)
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
     elif output is OutputFormat.csv:
-        print_csv(frame.columns, (row.values() for row in rows))
-    elif frame.columns:
-        print_table("", frame.columns, [list(row.values()) for row in rows])
+        print_csv(columns, rows)
+    elif columns:
+        print_table("", columns, [list(row) for row in rows])
     else:
         print_line("Done. The statement has no rows to show.")
 
 
+def _ask(sql: str, engine: Engine) -> Answer:
+    """Return the answer to a statement that only reads."""
+    from footfall.duck import OnlySparkError, answer
+
+    reason = ""
+    if engine is not Engine.spark:
+        try:
+            found = answer(sql, get_settings())
+        except OnlySparkError as error:
+            reason = f"; DuckDB did not: {error}"
+            if engine is Engine.duckdb:
+                raise UsageError(
+                    f"DuckDB cannot answer as Spark would: {error}.", "Leave --engine away."
+                ) from error
+        else:
+            say("Answered by DuckDB.")
+            return found
+    from footfall.spark.reading import require_reading
+
+    require_reading(sql)
+    found = _run(sql)
+    say(f"Answered by Spark{reason}.")
+    return found
+
+
+def _run(sql: str) -> Answer:
+    from footfall.duck import ask_spark
+
+    return ask_spark(sql, _join_spark())
+
+
 @app.command()
-def status(as_json: JsonOption = False) -> None:
+def share(
+    kind: Annotated[
+        ShareFormat,
+        typer.Option("--format", help="A DuckDB file of views, or a folder of Parquet files."),
+    ] = ShareFormat.duckdb,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The file or folder; by default in FOOTFALL_HOME/share."),
+    ] = None,
+    schema: Annotated[
+        str, typer.Option(help="Which of bronze, silver, gold, training and quality, by commas.")
+    ] = "gold,training,quality",
+    as_json: JsonOption = False,
+) -> None:
+    """Share the tables with readers that have no Spark: DuckDB, Polars, pandas, BI tools.
+
+    A DuckDB file has views, which show each table as it is when they are read, on this machine.
+    Parquet files are copies that can go anywhere; each is replaced as a whole. Times are in UTC.
+
+    Example: `footfall share --out marts.duckdb`
+
+    Example: `footfall share --format parquet --out /mnt/marts --schema gold,quality`
+    """
+    from footfall.duck import share as write_share
+
+    layers = [layer.strip() for layer in schema.split(",") if layer.strip()]
+    with progress_bar("share") as progress:
+        report = write_share(get_settings(), kind.value, out, layers=layers, progress=progress)
+    print_result(report.model_dump(mode="json"), as_json, lambda: _print_share(report))
+    if report.unreadable:
+        table, why = next(iter(report.unreadable.items()))
+        raise FootfallError(
+            f"{count(len(report.unreadable), 'table')} could not be shared; the first: "
+            f"{table}: {why}.",
+            "`footfall status` says what is wrong with them.",
+        )
+
+
+def _print_share(report: ShareReport) -> None:
+    print_line(f"{count(len(report.tables), 'table')} in {report.out}")
+    if report.left_out:
+        print_line(f"Left out, as views of Spark or not built: {', '.join(report.left_out)}")
+
+
+@app.command()
+def status(
+    as_json: JsonOption = False,
+    catalog: Annotated[
+        bool,
+        typer.Option("--catalog", help="Ask Spark's catalog: it knows tables outside the home."),
+    ] = False,
+    prometheus: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.prom", help="Also write this file for Prometheus' node exporter."
+        ),
+    ] = None,
+) -> None:
     """List the tables with rows, newest load, last change and size, and the last turn of `run`.
 
-    `--json` lists the tables alone, and adds their age in hours and the size in bytes.
+    It reads Delta's logs in the home, and starts Spark only for what they do not tell. `--json`
+    lists the tables alone, and adds their age in hours and the size in bytes.
 
     Example: `footfall status --json`
+
+    Example: `footfall status --prometheus /var/lib/node_exporter/footfall.prom`
     """
     from footfall.project.tables import table_status
-    from footfall.spark.session import get_session
 
-    statuses = table_status(get_session(join_others=True))
+    if prometheus:
+        from footfall.metrics import metrics_file, write_metrics
+
+        prometheus = metrics_file(prometheus)
+    statuses = table_status(_join_spark, by_catalog=catalog)
+    if prometheus:
+        write_metrics(prometheus, statuses, get_settings(), _join_spark)
     broken = [table for table in statuses if table.problem]
     if not statuses and not as_json:
         raise FootfallError(
@@ -88,6 +196,13 @@ def status(as_json: JsonOption = False) -> None:
             f"{len(broken)} of {count(len(statuses), 'table')} cannot be read.\n  {problems}",
             "\n  → ".join(fixes),
         )
+
+
+def _join_spark() -> SparkSession:
+    # Only here: what needs no Spark does not wait for its modules.
+    from footfall.spark.session import get_session
+
+    return get_session(join_others=True)
 
 
 def _print_status(statuses: list[TableStatus]) -> None:

@@ -124,7 +124,7 @@ def try_files(
         with timed("dashboard", 3):
             trial.results = results(reports)
             build_dashboard(dashboard, get_session(), get_settings())
-            trial.tables = table_status(get_session(), get_settings())
+            trial.tables = table_status(get_session, get_settings())
     if not keep:
         _forget(home)
     return trial

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from pyspark.sql.types import StructType
+from typing import TYPE_CHECKING, Any
 
 from footfall.errors import UsageError
 from footfall.object_store import (
@@ -23,6 +21,9 @@ from footfall.object_store import (
     unreachable,
 )
 from footfall.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
 
 LOG = "_delta_log"
 COMMIT = re.compile(r"\d{20}\.json")
@@ -54,6 +55,9 @@ class DeltaTable:
 
     @property
     def schema(self) -> StructType:
+        # Here: few ask, and pyspark takes longer to load than all logs to read.
+        from pyspark.sql.types import StructType
+
         return StructType.fromJson(json.loads(self.checksum["metadata"]["schemaString"]))
 
     @property
@@ -129,6 +133,15 @@ def table_location(information: str, settings: Settings) -> DataPath | None:
         return data_path(found["uri"], settings)
     except UsageError:
         return None
+
+
+def newest_version(folder: DataPath) -> int | None:
+    """Return the version of a table's newest commit; None where the folder holds no table."""
+    try:
+        commits = _commits({file.name: file for file in files_in(folder / LOG)})
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return _version(commits[-1]) if commits else None
 
 
 def read_delta_table(folder: DataPath) -> DeltaTable | None:
