@@ -158,7 +158,7 @@ def databricks_on_spark(spark: SparkSession) -> Iterator[list[str]]:
         return Connection(spark, statements)
 
     before = spark.conf.get("spark.sql.ansi.enabled")
-    helpers = {"job_cluster": _python_helper(spark)}
+    helpers = {"serverless_cluster": _python_helper(spark)}
     with pytest.MonkeyPatch.context() as patch:
         for module in (databricks.sql, connections.dbsql, handle.dbsql):
             patch.setattr(module, "connect", connect)
