@@ -92,28 +92,17 @@ class Turns:
         if self.feeds:
             self.settings = self.settings.model_copy(update={"kafka": True})
         self.say = say
-        sources = project_vars()["sources"]
-        self.entities = [
-            name for name, contract in load_contracts().items() if contract.source in sources
-        ]
+        self.entities = built_entities()
         self.state = self.settings.home / STATE
         self._passed_over: dict[tuple[str, str], FileState] = {}
         self._folders = self._look_at(landing) if landing is not None else {}
 
     def _look_at(self, landing: DataPath) -> dict[str, DataPath]:
         """Return the folder of each entity's files; refuse one in which no turn finds anything."""
-        if not landing.is_dir():
-            raise UsageError(f"{landing} is no folder.", "Name the folder of landing files.")
-        if self.mapping is not None:
-            return dict.fromkeys(self._mapped(self.mapping), landing)
-        folders = {name: _folder(landing, name) for name in self.entities}
-        if not any(folder.is_dir() for folder in folders.values()):
-            raise UsageError(
-                f"{landing} has no folder of an entity, such as {folders[self.entities[0]]}.",
-                "Put files into LANDING/<source>/<entity>, or add --mapping for files of another "
-                "shape.",
-            )
-        return folders
+        if self.mapping is None:
+            return entity_folders(landing, self.entities)
+        _require_folder(landing)
+        return dict.fromkeys(self._mapped(self.mapping), landing)
 
     def _mapped(self, mapping: Path) -> list[str]:
         names = mapped_entities(mapping)
@@ -264,6 +253,45 @@ class Turns:
             file.replace(file.with_suffix(".jsonl.1"))
         with file.open("a") as record:
             record.write(turn.model_dump_json() + "\n")
+
+
+def built_entities() -> list[str]:
+    """Return the entities of the sources that are delivered, as the var `sources` has them."""
+    sources = project_vars()["sources"]
+    return [name for name, contract in load_contracts().items() if contract.source in sources]
+
+
+def entity_folders(landing: DataPath, entities: Sequence[str]) -> dict[str, DataPath]:
+    """Return the folder ``LANDING/<source>/<entity>`` of each entity; some may be missing.
+
+    Raises:
+        UsageError: it is no folder, or has none of an entity.
+    """
+    _require_folder(landing)
+    folders = {name: _folder(landing, name) for name in entities}
+    if not any(folder.is_dir() for folder in folders.values()):
+        raise UsageError(
+            f"{landing} has no folder of an entity, such as {folders[entities[0]]}.",
+            "Put files into LANDING/<source>/<entity>, or add --mapping for files of another "
+            "shape.",
+        )
+    return folders
+
+
+def landing_files(landing: DataPath) -> dict[str, list[str]]:
+    """Return the files of each entity that a landing folder has files of.
+
+    Raises:
+        UsageError: it is no folder, or has none of an entity.
+    """
+    folders = entity_folders(landing, built_entities())
+    found = {name: [path for path, _ in _files(folder)] for name, folder in folders.items()}
+    return {name: files for name, files in found.items() if files}
+
+
+def _require_folder(landing: DataPath) -> None:
+    if not landing.is_dir():
+        raise UsageError(f"{landing} is no folder.", "Name the folder of landing files.")
 
 
 def _folder(landing: DataPath, entity: str) -> DataPath:

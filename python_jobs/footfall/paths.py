@@ -112,3 +112,8 @@ def property_line(key: str, value: str) -> str:
 def literal_pattern(path: object) -> str:
     """Return a path or URI for Spark to read in which no character acts as a wildcard."""
     return WILDCARDS.sub(r"\\\g<0>", str(path))
+
+
+def as_local_uri(path: Path) -> str:
+    """Return a path of this machine for Spark, whose own file system may be another."""
+    return f"file:{path}"

@@ -147,6 +147,16 @@ class Settings(BaseSettings):
         description="Whether Spark plans for tables of a few thousand rows, as in tests: one "
         "partition, fixed plans, no generated code. A build takes two thirds of the time.",
     )
+    databricks_runtime: str | None = Field(
+        default=None,
+        validation_alias="DATABRICKS_RUNTIME_VERSION",
+        description="Set by Databricks on its clusters: Spark runs already, and is the session.",
+    )
+    databricks_catalog: str = Field(
+        default="main",
+        validation_alias="DATABRICKS_CATALOG",
+        description="The catalog of the tables there; the dbt profile reads the same variable.",
+    )
     ivy_settings: Path | None = Field(
         default=None, description="An Ivy settings file, for a mirror of the public repository."
     )

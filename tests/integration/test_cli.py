@@ -224,6 +224,9 @@ def test_maintain_refuses_a_retention_that_readers_cannot_rely_on(
         (("demo", "--days", "0"), "days"),
         (("generate", "--out", "x", "--start", "2025-02-30"), "2025-02-30"),
         (("ingest", "product.visits", "file.parquet"), "product.visits"),
+        (("ingest",), "nothing to load"),
+        (("ingest", "--landing", "/no/such/folder"), "/no/such/folder"),
+        (("ingest", "product.interactions", "--landing", "/tmp"), "--landing"),
         (("ingest", "product.interactions", "/no/such/file.parquet"), "/no/such/file.parquet"),
     ],
 )

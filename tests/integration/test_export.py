@@ -235,6 +235,11 @@ def test_a_customer_without_history_or_without_a_row_is_padded_with_zeros_alone(
         assert all(row["actions"] == row["action_types"] == [0] * LENGTH for row in rows)
 
 
+def test_the_newest_day_is_found(tables: Tables) -> None:
+    newest = find_days(tables.spark, None, None, tables.settings).samples
+    assert newest == find_days(tables.spark, SECOND_DAY, SECOND_DAY, tables.settings).samples
+
+
 def test_the_manifest_says_what_the_export_is(tables: Tables, originals: Path) -> None:
     manifest = manifest_of(originals)
     days = find_days(tables.spark, DAY, DAY, tables.settings)

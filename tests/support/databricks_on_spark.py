@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from dbt.adapters.base import PythonJobHelper
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -130,27 +129,12 @@ class Connection:
         pass
 
 
-def _python_helper(spark: SparkSession) -> type[PythonJobHelper]:
-    class Helper(PythonJobHelper):
-        """Runs a Python model where a job cluster would."""
-
-        def __init__(self, parsed_model: dict[str, Any], credentials: Any) -> None:
-            self.name = parsed_model["name"]
-
-        def submit(self, compiled_code: str) -> None:
-            code = re.sub(rf"`?\b{CATALOG}`?\.", "", compiled_code)
-            exec(compile(code, self.name, "exec"), {"spark": spark, "__name__": "model"})
-
-    return Helper
-
-
 @contextmanager
 def databricks_on_spark(spark: SparkSession) -> Iterator[list[str]]:
     """Let the target ``databricks`` run on a Spark session; yield the statements that it ran."""
     import databricks.sql
     from databricks.sdk import config
     from dbt.adapters.databricks import connections, handle
-    from dbt.adapters.databricks.impl import DatabricksAdapter
 
     statements: list[str] = []
 
@@ -158,13 +142,11 @@ def databricks_on_spark(spark: SparkSession) -> Iterator[list[str]]:
         return Connection(spark, statements)
 
     before = spark.conf.get("spark.sql.ansi.enabled")
-    helpers = {"job_cluster": _python_helper(spark)}
     with pytest.MonkeyPatch.context() as patch:
         for module in (databricks.sql, connections.dbsql, handle.dbsql):
             patch.setattr(module, "connect", connect)
         # It asks the host, and for minutes.
         patch.setattr(config.Config, "_resolve_host_metadata", lambda _self: None)
-        patch.setattr(DatabricksAdapter, "python_submission_helpers", property(lambda _: helpers))
         patch.setenv("DATABRICKS_HOST", "localhost")
         patch.setenv("DATABRICKS_TOKEN", "none")
         patch.setenv("DATABRICKS_CATALOG", CATALOG)

@@ -12,6 +12,7 @@ from footfall.cli import (  # noqa: F401
     quarantine,
     operate,
     cluster,
+    databricks,
     new,
     docs,
 )

@@ -247,12 +247,16 @@ def _write_stream(
 @app.command()
 def ingest(
     entity: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="SOURCE.ENTITY, e.g. product.interactions; without it, all that the mapping names."
         ),
-    ],
+    ] = None,
     paths: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs.")] = None,
+    landing: Annotated[
+        str | None,
+        typer.Option(help="In place of both: all files of LANDING/<source>/<entity>/, or s3a://…."),
+    ] = None,
     mapping: Annotated[
         Path | None, typer.Option(help="A yaml file that adapts columns and values.")
     ] = None,
@@ -284,13 +288,15 @@ def ingest(
 
     Example: `footfall ingest segment/ --mapping mappings/segment.yml`
 
+    Example: `footfall ingest --landing /data/landing`
+
     Example: `footfall ingest shop.clicks s3a://bucket/landing/clicks/`
 
     Example: `footfall ingest product.interactions --kafka 127.0.0.1:9092 --topic interactions
     --topic app.interactions=app`
     """
     if kafka or topic:
-        if not (kafka and topic) or paths or file_format:
+        if not (kafka and topic) or paths or landing or file_format:
             raise UsageError(
                 "--kafka and --topic go together, without files and --format.",
                 "Name the servers and the topic, or files.",
@@ -298,15 +304,10 @@ def ingest(
         feeds = parse_feeds(kafka, topic, entity, mapping)
         _ingest_topics(feeds, until_caught_up, every, as_json)
         return
-    from footfall.ingest import RejectedFile, mapped_entities
+    from footfall.ingest import RejectedFile
     from footfall.ingest import ingest as ingest_files
-    from footfall.project.contracts import load_contracts
 
-    entities, files = [entity], paths or []
-    if mapping and entity not in load_contracts() and (mapped := mapped_entities(mapping)):
-        entities, files = mapped, [entity, *files]
-    if not files:
-        raise UsageError("There is nothing to load.", "Name files or folders, or --kafka.")
+    files_of = _files_to_load(entity, paths or [], landing, mapping)
 
     def tell(rejected: RejectedFile) -> None:
         # The log has it anyway, as file_rejected.
@@ -314,7 +315,7 @@ def ingest(
             say(rejected.reason, "rejected", "red")
 
     reports = []
-    for name in entities:
+    for name, files in files_of.items():
         with progress_bar(f"ingest {name}") as progress:
             reports.append(
                 ingest_files(
@@ -328,12 +329,43 @@ def ingest(
             )
 
     def show() -> None:
-        for name, report in zip(entities, reports, strict=True):
-            _print_ingested(name, report)
+        for report in reports:
+            _print_ingested(report.source, report)
 
-    print_result(reports if len(reports) > 1 else reports[0], as_json, show)
+    print_result(reports[0] if len(reports) == 1 and not landing else reports, as_json, show)
     if any(report.rejected for report in reports):
         raise typer.Exit(1)
+
+
+def _files_to_load(
+    entity: str | None, paths: list[str], landing: str | None, mapping: Path | None
+) -> dict[str, list[str]]:
+    """Return the files, folders and globs for each entity.
+
+    Args:
+        entity: its name; with a mapping that names entities, a path.
+    """
+    from footfall.continuous import landing_files, landing_folder
+    from footfall.ingest import mapped_entities
+    from footfall.project.contracts import load_contracts
+
+    if landing:
+        if entity or mapping:
+            raise UsageError(
+                "--landing loads what each entity's contract describes, and takes no names.",
+                "Leave out the entity and --mapping, or --landing.",
+            )
+        folder = landing_folder(landing)
+        assert folder is not None
+        return landing_files(folder)
+    is_entity = entity in load_contracts()
+    if entity and mapping and not is_entity and (mapped := mapped_entities(mapping)):
+        return {name: [entity, *paths] for name in mapped}
+    if not entity or not paths:
+        raise UsageError(
+            "There is nothing to load.", "Name files or folders, --landing, or --kafka."
+        )
+    return {entity: paths}
 
 
 def _ingest_topics(feeds: list[Feed], until_caught_up: bool, every: str, as_json: bool) -> None:
@@ -373,7 +405,9 @@ def export_sequences(
     out_dir: Annotated[
         str, typer.Option("--out", metavar="FOLDER", help="Target folder, or s3a://….")
     ],
-    day: Annotated[str | None, typer.Option("--date", help="Day of the impressions.")] = None,
+    day: Annotated[
+        str | None, typer.Option("--date", help="Day of the impressions, or `newest`.")
+    ] = None,
     start: Annotated[
         str | None, typer.Option(help="First day of a range, instead of --date.")
     ] = None,
@@ -413,6 +447,8 @@ def export_sequences(
     Example: `footfall export-sequences --start 2025-08-01 --end 2025-08-14 --out export
     --shuffle-seed 7`
 
+    Example: `footfall export-sequences --date newest --out export`
+
     Example: `footfall export-sequences --verify --out export`
 
     Example: `footfall export-sequences --date 2025-08-14 --out s3a://bucket/export`
@@ -426,6 +462,9 @@ def export_sequences(
             "The days are given in two ways, or a range lacks one of its ends.",
             "Use --date, or --start and --end.",
         )
+    is_newest = day == "newest" and not verify
+    if is_newest:
+        day = None
     first, last = (parse_date(text) if text else None for text in (day or start, day or end))
     if first and last and first > last:
         raise UsageError(f"--start {first} is after --end {last}.", "Swap --start and --end.")
@@ -440,11 +479,12 @@ def export_sequences(
             verified = verify_exports(folder, first, last, chosen, progress)
         _report_verified(verified, as_json)
         return
-    if not first or not last:
+    if not is_newest and not (first and last):
         raise UsageError("No day is given.", "Add --date 2025-08-14, or --start and --end.")
     with progress_bar("export") as progress:
         spark = get_session()
         days = find_days(spark, first, last, get_settings())
+        first, last = first or min(days.samples), last or max(days.samples)
         manifests = [
             export(
                 spark,

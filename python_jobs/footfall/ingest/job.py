@@ -29,7 +29,7 @@ from footfall.ingest.record import Batch, FileRecord, IngestRecord
 from footfall.ingest.report import IngestReport, LoadedFile, RejectedFile, SkippedFile
 from footfall.ingest.settled import Settled
 from footfall.object_store import DataPath, data_path
-from footfall.paths import literal_pattern
+from footfall.paths import as_local_uri, literal_pattern
 from footfall.project.contracts import Contract, get_contract
 from footfall.settings import Settings, get_settings
 from footfall.spark.explain import FIX_THE_CAUSE, explain, first_sentence
@@ -291,9 +291,9 @@ class _Job:
             self.spark.readStream.schema(MANIFEST_DDL)
             .option("maxFilesPerTrigger", FILES_PER_BATCH)
             .option("maxFileAge", NEVER_TOO_OLD)
-            .json(literal_pattern(self.queue.manifests))
+            .json(literal_pattern(as_local_uri(self.queue.manifests)))
             .writeStream.foreachBatch(self._batch)
-            .option("checkpointLocation", str(self.queue.checkpoint))
+            .option("checkpointLocation", as_local_uri(self.queue.checkpoint))
             .trigger(availableNow=True)
             .start()
         )

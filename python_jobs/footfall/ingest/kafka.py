@@ -35,6 +35,7 @@ from footfall.ingest.mapping import Mapping, load_mapping, source_path
 from footfall.ingest.queue import Queue
 from footfall.ingest.read import ERRORS, read_messages, ready_to_read
 from footfall.ingest.record import Batch, FileRecord, IngestRecord
+from footfall.paths import as_local_uri
 from footfall.project.contracts import Contract, get_contract
 from footfall.settings import Settings, get_settings
 from footfall.spark.explain import explain
@@ -246,7 +247,7 @@ class _Stream:
             .load()
         )
         writer = messages.writeStream.foreachBatch(self._batch).option(
-            "checkpointLocation", str(self.queue.checkpoint)
+            "checkpointLocation", as_local_uri(self.queue.checkpoint)
         )
         trigger: dict[str, Any] = (
             {"availableNow": True}

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import structlog
 from delta.tables import DeltaTable
@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 METADATA_KEY = "footfall_ingest"
 EMPTIED_BY_ERASURE = "footfall.emptied_by_erasure"
 """Property of a bronze table: the newest load when an erasure removed its last rows."""
+
+UNDONE = "its load was undone by a RESTORE of the bronze table; offered again, it is loaded"
 
 COMPACT_AFTER = 50
 """Commits with small files, one for each load, before they are merged."""
@@ -131,7 +133,43 @@ class IngestRecord:
         if last_in_bronze is not None and last_in_bronze > self.last_load_id:
             self._complete_from_history()
             self.last_load_id = max(self.last_load_id, last_in_bronze)
+        elif last_in_bronze is not None and last_in_bronze < self.last_load_id:
+            self._release_undone_loads(last_in_bronze)
         return True
+
+    def _release_undone_loads(self, last_in_bronze: int) -> None:
+        """Let the files of loads that a RESTORE took back be loaded again, once they are offered.
+
+        An erasure may have removed a load's rows, too: its files must not come back.
+        """
+        history = self.spark.sql(f"describe history {self.bronze}")
+        restored = (
+            history.where("operation = 'RESTORE'").orderBy("version", ascending=False).first()
+        )
+        if restored is None:
+            return
+        kept = restored["operationParameters"].get("version")
+        undone = {
+            load["load_id"]
+            for version, load in self._loads(history)
+            if load["load_id"] > last_in_bronze and int(kept or -1) < version < restored["version"]
+        }
+        if not undone:
+            return
+        log.warning("loads_undone", table=self.bronze, load_ids=sorted(undone))
+        DeltaTable.forName(self.spark, self.table).update(
+            (F.col("source") == self.contract.name)
+            & (F.col("status") == "loaded")
+            & F.col("load_id").isin(sorted(undone)),
+            {"status": F.lit("rejected"), "reason": F.lit(UNDONE)},
+        )
+        self._read()
+
+    @staticmethod
+    def _loads(history: DataFrame) -> list[tuple[int, dict[str, Any]]]:
+        """Return the version of each commit that was a load, the newest first, and what it says."""
+        rows = history.where(F.col("userMetadata").contains(METADATA_KEY)).collect()
+        return [(row["version"], json.loads(row["userMetadata"])[METADATA_KEY]) for row in rows]
 
     def expect_empty(self) -> None:
         """Say in the bronze table that an erasure is about to remove its last rows."""
@@ -160,19 +198,15 @@ class IngestRecord:
         loaded = [row for row in rows if row["status"] == "loaded"]
         self.sha_loaded = {row["sha256"] for row in loaded}
         self.sha_rejected = {row["sha256"] for row in rows if row["status"] == "rejected"}
-        self.last_load_id = max((row["load_id"] for row in loaded), default=0)
+        # Of rejected ones too: the number of a load that was undone is not given again.
+        numbers = (row["load_id"] for row in rows if row["load_id"] is not None)
+        self.last_load_id = max(numbers, default=0)
         return sum(row["file_rows"] or 0 for row in loaded)
 
     def _complete_from_history(self) -> None:
         """Add the loads that were committed to bronze but not recorded."""
-        history = (
-            self.spark.sql(f"describe history {self.bronze}")
-            .where(F.col("userMetadata").contains(METADATA_KEY))
-            .select("userMetadata")
-            .collect()
-        )
-        for row in reversed(history):
-            load = json.loads(row["userMetadata"])[METADATA_KEY]
+        history = self.spark.sql(f"describe history {self.bronze}")
+        for _version, load in reversed(self._loads(history)):
             if load["load_id"] <= self.last_load_id:
                 continue
             counts = self.counts_of(load["load_id"])

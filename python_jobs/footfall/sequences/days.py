@@ -35,12 +35,14 @@ class Days:
         return samples, sequences
 
 
-def find_days(spark: SparkSession, first: date, last: date, settings: Settings) -> Days:
+def find_days(
+    spark: SparkSession, first: date | None, last: date | None, settings: Settings
+) -> Days:
     """Return the days with samples from ``first`` to ``last``, in the newest version of the tables.
 
     Args:
         spark: the session.
-        first: earliest day.
+        first: earliest day; without both, the newest day that there is.
         last: latest day, included.
         settings: names the schema.
 
@@ -54,18 +56,27 @@ def find_days(spark: SparkSession, first: date, last: date, settings: Settings) 
             raise FootfallError(f"There is no table {table}.", "Run `dbt build` first.")
     sources = {table: _newest(spark, table) for table in tables}
     samples = _at(spark, tables[0], sources[tables[0]])
-    wanted = samples.where(f"dt between date'{first}' and date'{last}'")
+    if not (first and last):
+        first = last = _edges(samples)[1]
+    # Where there is no newest day, there is none at all.
+    wanted = samples.where(f"dt between date'{first}' and date'{last}'" if first else "false")
     counts = {row["dt"]: row["count"] for row in wanted.groupBy("dt").count().collect()}
     if not counts:
-        edges = samples.selectExpr("min(dt)", "max(dt)").first()
-        assert edges is not None
-        known = f"there are days from {edges[0]} to {edges[1]}" if edges[0] else "there are none"
-        asked = f"on {first}" if first == last else f"from {first} to {last}"
+        oldest, newest = _edges(samples)
+        known = f"there are days from {oldest} to {newest}" if newest else "there are none"
+        asked = f"from {first} to {last}" if first != last else f"on {first or 'any day'}"
         raise FootfallError(
             f"No training samples {asked}; {known}.",
             "Choose another --date, or ingest shop.impressions and run `dbt build`.",
         )
     return Days(sources, dict(sorted(counts.items())))
+
+
+def _edges(samples: DataFrame) -> tuple[date | None, date | None]:
+    """Return the first and the last day with samples; none where there is no sample."""
+    edges = samples.selectExpr("min(dt)", "max(dt)").first()
+    assert edges is not None
+    return edges[0], edges[1]
 
 
 def _newest(spark: SparkSession, table: str) -> Source:

@@ -176,9 +176,11 @@ def get_session(
     Raises:
         UsageError: SPARK_REMOTE names a server, and the caller needs more than a client has.
         FootfallError: Spark cannot start, another process holds the metastore, or the home was
-            moved or copied, or lost its metastore.
+            moved or copied, or lost its metastore; on Databricks, the catalog cannot be used.
     """
     settings = settings or get_settings()
+    if settings.databricks_runtime:
+        return _session_of_databricks(settings)
     if url := remote_url(settings.home):
         return _connect_to(url, join_others)
     prepare(settings)
@@ -208,6 +210,27 @@ def get_session(
                 say = None
             time.sleep(POLL_SECONDS)
         return _own_session(home, serves, repairs)
+
+
+def _session_of_databricks(settings: Settings) -> SparkSession:
+    """Return the session of the Databricks cluster that this process runs on, in its catalog."""
+    from pyspark.sql import SparkSession
+
+    silence_spark()
+    session = SparkSession.builder.getOrCreate()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    # As dbt-spark sets it: the tables are the same whichever of the two asks.
+    session.conf.set("spark.sql.ansi.enabled", "false")
+    if session.catalog.currentCatalog() != settings.databricks_catalog:
+        try:
+            session.catalog.setCurrentCatalog(settings.databricks_catalog)
+        except Exception as error:
+            raise FootfallError(
+                f"DATABRICKS_CATALOG={settings.databricks_catalog} cannot be used: "
+                f"{explain(error).message}",
+                "Set it to a catalog that exists and that this job may use.",
+            ) from error
+    return session
 
 
 def _connect_to(url: str, is_enough: bool) -> SparkSession:
