@@ -14,6 +14,7 @@ import duckdb
 
 from footfall.by_day.inputs import Input, Inputs
 from footfall.by_day.translate import SPARK_FUNCTIONS
+from footfall.duckdb_sql import OFFLINE, literal, quoted
 
 LONGEST_TEXT_IN_STATISTICS = 32
 """Delta cuts texts to as many characters; a longer one is left out here."""
@@ -83,12 +84,12 @@ def require_understood(query: str, inputs: Inputs) -> None:
 def _connected(
     inputs: Inputs, day: str, config: Mapping[str, str]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(config={**config}) as connection:
+    with duckdb.connect(config={**OFFLINE, **config}) as connection:
         connection.execute("set timezone = 'UTC'")
         for statement in SPARK_FUNCTIONS:
             connection.execute(statement)
         for name in (*inputs.tables, *inputs.views):
-            connection.execute(f"create schema if not exists {_quoted(name.split('.')[0])}")
+            connection.execute(f"create schema if not exists {quoted(name.split('.')[0])}")
         for name, table in inputs.tables.items():
             connection.execute(f"create view {_relation(name)} as {_rows_of(table, day)}")
         for name, query in inputs.views.items():
@@ -103,34 +104,32 @@ def _config(resources: Resources) -> dict[str, str]:
         "temp_directory": str(resources.spill_folder),
         "default_null_order": "nulls_first_on_asc_last_on_desc",
         "preserve_insertion_order": "false",
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
     }
 
 
 def _rows_of(table: Input, day: str) -> str:
     """Return a query of a day's rows. A file may lack columns that the table got after it."""
     columns = {name: kind for name, kind in table.types.items() if name != table.partition_column}
-    empty = ", ".join(f"cast(null as {kind}) as {_quoted(name)}" for name, kind in columns.items())
+    empty = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in columns.items())
     rows = f"select {empty} where false"
     files = table.of_day(day)
     if files:
-        named = ", ".join(_text(str(file)) for file in files)
+        named = ", ".join(literal(str(file)) for file in files)
         rows += (
             " union all by name select * from read_parquet("
             f"[{named}], union_by_name = true, hive_partitioning = false)"
         )
     selected = [
-        _in_utc(name) if kind == "TIMESTAMP" else _quoted(name) for name, kind in columns.items()
+        _in_utc(name) if kind == "TIMESTAMP" else quoted(name) for name, kind in columns.items()
     ]
     if table.partition_column:
-        selected.append(f"date {_text(day)} as {_quoted(table.partition_column)}")
+        selected.append(f"date {literal(day)} as {quoted(table.partition_column)}")
     return f"select {', '.join(selected)} from ({rows})"
 
 
 def _in_utc(column: str) -> str:
     # Without the calendar that a cast between the two kinds of timestamps asks.
-    return f"make_timestamp(epoch_us({_quoted(column)})) as {_quoted(column)}"
+    return f"make_timestamp(epoch_us({quoted(column)})) as {quoted(column)}"
 
 
 def _write(connection: duckdb.DuckDBPyConnection, task: Day) -> dict[str, Any] | None:
@@ -140,10 +139,10 @@ def _write(connection: duckdb.DuckDBPyConnection, task: Day) -> dict[str, Any] |
     file.parent.mkdir(parents=True, exist_ok=True)
     columns = {name: kind for name, kind in task.types.items() if name != task.partition_column}
     selected = ", ".join(
-        f"cast({_quoted(name)} as {kind}{'TZ' if kind == 'TIMESTAMP' else ''}) as {_quoted(name)}"
+        f"cast({quoted(name)} as {kind}{'TZ' if kind == 'TIMESTAMP' else ''}) as {quoted(name)}"
         for name, kind in columns.items()
     )
-    day, column = _text(task.day), _quoted(task.partition_column)
+    day, column = literal(task.day), quoted(task.partition_column)
     copied = connection.execute(
         f"""
         copy (
@@ -151,7 +150,7 @@ def _write(connection: duckdb.DuckDBPyConnection, task: Day) -> dict[str, Any] |
             where case when {column} = date {day} then true else error(
                 'a row of ' || coalesce({column}::text, 'no day') || ' among those of ' || {day}
             ) end
-        ) to {_text(str(file))} (format parquet, compression snappy, return_stats)
+        ) to {literal(str(file))} (format parquet, compression snappy, return_stats)
         """
     ).fetchone()
     assert copied is not None
@@ -175,7 +174,7 @@ def _statistics(
     """Return a file's statistics as Delta's log has them."""
     found: dict[str, Any] = {"numRecords": rows, "minValues": {}, "maxValues": {}, "nullCount": {}}
     for name, kind in types.items():
-        known = statistics.get(_quoted(name), {})
+        known = statistics.get(quoted(name), {})
         if "null_count" in known:
             found["nullCount"][name] = int(known["null_count"])
         bounds = [_bound(known.get(key), kind) for key in ("min", "max")]
@@ -202,12 +201,4 @@ def _bound(value: str | None, kind: str) -> Any:
 
 
 def _relation(name: str) -> str:
-    return ".".join(map(_quoted, name.split(".")))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    return ".".join(map(quoted, name.split(".")))

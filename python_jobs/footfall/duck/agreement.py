@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from footfall.duck.views import literal
+from footfall.duckdb_sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from footfall.duck.agreement import RESULT_TYPES, Disagreement, check_plan, read_statement
-from footfall.duck.views import add_view, connect, literal, quoted
+from footfall.duck.views import add_view, connect
+from footfall.duckdb_sql import literal, quoted
 from footfall.errors import FootfallError, first_line
 from footfall.home.checks import check_folders, delta_folders
 from footfall.project.tables import only_catalog_knows

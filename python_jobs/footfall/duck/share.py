@@ -14,7 +14,8 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from footfall.atomic import write_atomically
-from footfall.duck.views import add_view, connect, literal, quoted
+from footfall.duck.views import add_view, connect
+from footfall.duckdb_sql import literal, quoted
 from footfall.errors import FootfallError, UsageError, first_line
 from footfall.paths import require_printable
 from footfall.project.described import described_models

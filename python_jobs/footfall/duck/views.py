@@ -6,19 +6,14 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from footfall.duckdb_sql import OFFLINE, literal, quoted
 from footfall.errors import FootfallError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+
 INSTANT = "TIMESTAMP WITH TIME ZONE"
-OFFLINE: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-    # Else a table's name may name a variable of Python.
-    "python_enable_replacements": False,
-}
-"""Nothing is fetched, and nothing is read that no view names."""
 
 
 def connect(database: str = ":memory:") -> DuckDBPyConnection:
@@ -86,13 +81,3 @@ def add_view(connection: DuckDBPyConnection, table: str, folder: Path) -> list[t
         f"create view {quoted(schema)}.{quoted(name)} as select {selected} from {scan}"
     )
     return [(name, "TIMESTAMP" if kind == INSTANT else kind) for name, kind in columns]
-
-
-def quoted(name: str) -> str:
-    """Return a name as an identifier of DuckDB's SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Return a text as a literal of DuckDB's SQL."""
-    return "'" + text.replace("'", "''") + "'"
