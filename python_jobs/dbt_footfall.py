@@ -179,18 +179,31 @@ def try_statements(adapter: SparkAdapter, statements: list[str], problem: str) -
 
 
 def day_step(
-    _adapter: SparkAdapter, model: str, sql: str, partition_column: str, dates: list[str] | None
-) -> DayStep:
-    """Return a run of a model by days, for macros: `adapter.day_step(…)`.
+    _adapter: SparkAdapter,
+    model: dict[str, Any],
+    sql: str,
+    dates: list[str] | None,
+    relation: SparkRelation | None,
+) -> DayStep | None:
+    """Return a run of a model as DuckDB computes it, for macros: `adapter.day_step(…)`.
 
     Args:
-        model: its name.
+        model: its node.
         sql: its query, as dbt compiled it.
-        partition_column: of its table and of its inputs.
         dates: the days, ``YYYY-MM-DD``; None for all.
+        relation: its table; None where it does not exist.
+
+    Returns:
+        None where Spark has to compute it: dbt's log says why.
     """
+    partition_by = model["config"].get("partition_by") or []
+    columns = [partition_by] if isinstance(partition_by, str) else partition_by
     session = get_session(join_others=True)
-    return DayStep(get_settings(), session, model, sql, partition_column, dates)
+    step = DayStep(get_settings(), session, model["name"], sql, ", ".join(columns), dates)
+    obstacle = step.obstacle(str(relation) if relation else None)
+    if obstacle:
+        log.debug(f"Spark computes {step.model}: {obstacle}")
+    return None if obstacle else step
 
 
 def columns_for_catalog(self: SparkAdapter, relation: SparkRelation) -> Iterator[dict[str, Any]]:

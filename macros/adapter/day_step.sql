@@ -2,10 +2,7 @@
     {#- None where Spark computes the run. -#}
     {%- set is_by_day = config.get('meta', {}).get('by_day') and adapter.day_step is defined -%}
     {%- if is_by_day and run and not footfall.is_unit_test() -%}
-        {%- set step = adapter.day_step(model.name, sql, config.get('partition_by')[0], run.dates) -%}
-        {%- if step.is_possible(relation | string if relation else none) -%}
-            {{ return(step) }}
-        {%- endif -%}
+        {{ return(adapter.day_step(model, sql, run.dates, relation)) }}
     {%- endif -%}
     {{ return(none) }}
 {% endmacro %}

@@ -76,7 +76,7 @@ def test_a_table_that_is_written_anew_forgets_what_it_reflected_in_the_same_comm
     tables: SparkSession,
 ) -> None:
     made = step(tables)
-    assert made.is_possible(COUNTS) and made.fits(COUNTS)
+    assert made.obstacle(COUNTS) is None and made.fits(COUNTS)
     made.run(COUNTS, "true", {"delta.appendOnly": "false"})
     properties = {row.key for row in tables.sql(f"show tblproperties {COUNTS}").collect()}
     assert "delta.appendOnly" in properties and "footfall.loads.x" not in properties
@@ -118,11 +118,11 @@ def test_a_write_that_lost_is_computed_anew(
 def test_what_duckdb_cannot_do_is_left_to_spark(
     tables: SparkSession, statement: str, reason: str
 ) -> None:
-    assert step(tables).is_possible(COUNTS)
+    assert step(tables).obstacle(COUNTS) is None
     tables.sql(statement)
-    assert not step(tables).is_possible(COUNTS)
+    assert reason in str(step(tables).obstacle(COUNTS))
     with pytest.raises(UsageError, match=reason):
-        step(tables, engine="duckdb").is_possible(COUNTS)
+        step(tables, engine="duckdb").obstacle(COUNTS)
 
 
 def test_rows_that_a_deletion_vector_hides_are_left_to_spark(tables: SparkSession) -> None:
@@ -132,11 +132,11 @@ def test_rows_that_a_deletion_vector_hides_are_left_to_spark(tables: SparkSessio
         f"insert into {EVENTS} select /*+ coalesce(1) */ 'u' || id, date'{FIRST}' from range(9)"
     )
     tables.sql(f"delete from {EVENTS} where user_id = 'u4'")
-    assert not step(tables).is_possible(COUNTS)
+    assert step(tables).obstacle(COUNTS) == f"{EVENTS} has deletion vectors"
 
 
 def test_spark_is_what_the_setting_says(tables: SparkSession) -> None:
-    assert not step(tables, engine="spark").is_possible(COUNTS)
+    assert step(tables, engine="spark").obstacle(COUNTS) == "FOOTFALL_DAY_ENGINE is spark"
 
 
 def test_a_query_that_fails_names_the_model(tables: SparkSession) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import structlog
 
 from footfall.by_day.commit import Replacement
 from footfall.by_day.compute import Day, Resources, compute_day, require_understood
@@ -23,8 +22,6 @@ from footfall.spark.delta_log import read_delta_table
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
-
-log = structlog.get_logger(__name__)
 
 SHARE_OF_MEMORY = 0.25
 _one_at_a_time = threading.Lock()
@@ -51,21 +48,22 @@ class DayStep:
     partition_column: str
     dates: Sequence[str] | None
 
-    def is_possible(self, table: str | None) -> bool:
-        """Return whether DuckDB computes this run.
+    def obstacle(self, table: str | None) -> str | None:
+        """Return why Spark has to compute this run; None where DuckDB does.
 
         Args:
             table: the model's, ``schema.name``; None where it does not exist.
 
         Raises:
-            UsageError: FOOTFALL_DAY_ENGINE demands it, and it cannot.
+            UsageError: FOOTFALL_DAY_ENGINE demands DuckDB, and it cannot.
         """
         if self.settings.day_engine == "spark":
-            return False
+            return "FOOTFALL_DAY_ENGINE is spark"
         try:
             self._require_all_here()
             query = translate(self.sql)
-            require_understood(query.sql, find_inputs(self.session, query, self.partition_column))
+            inputs = find_inputs(self.session, query, self.partition_column)
+            require_understood(query.sql, inputs)
             if table:
                 self._require_writable(table)
         except (NotComputable, NotTranslatable, duckdb.Error) as error:
@@ -75,9 +73,8 @@ class DayStep:
                     f"DuckDB cannot compute {self.model}: {reason}.",
                     "Set FOOTFALL_DAY_ENGINE=auto, and Spark computes such models.",
                 ) from error
-            log.info("computed_by_spark", model=self.model, reason=reason)
-            return False
-        return True
+            return reason
+        return None
 
     def _require_all_here(self) -> None:
         if self.settings.uses_cluster or not hasattr(self.session, "_jsparkSession"):
