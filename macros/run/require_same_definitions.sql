@@ -18,11 +18,12 @@
         if not tables or not footfall.has_ancestor_in(graph.nodes[unique_id], stale) -%}
         {%- do first.append(graph.nodes[unique_id].name ~ ('+' if tables else '')) -%}
     {%- endfor -%}
+    {%- set missing = footfall.missing_before(stale) if tables else [] -%}
     {{ exceptions.raise_compiler_error(
         'These nodes were built under other definitions than those of this run:\n'
         ~ lines | sort | join('\n')
         ~ '\n  → Rebuild them: dbt build ' ~ ('--full-refresh ' if tables) ~ '--select '
-        ~ first | sort | join(' ')
+        ~ (first | sort + missing | sort) | join(' ')
         ~ '\n    Or set the definition back. Nothing was changed.'
     ) }}
 {% endmacro %}
@@ -48,6 +49,22 @@
         {%- endif -%}
     {%- endfor -%}
     {{ return(stale) }}
+{% endmacro %}
+
+
+{% macro missing_before(unique_ids) %}
+    {#- Names of the nodes without a table or view, as a newer version of the project adds them, that
+        what comes after these nodes reads, and that do not come after them. -#}
+    {%- set missing = {} -%}
+    {%- for node in graph.nodes.values()
+        if node.resource_type in ['model', 'snapshot'] and footfall.has_ancestor_in(node, unique_ids) -%}
+        {%- for name in footfall.ancestors_of(node)
+            if name not in unique_ids and not footfall.has_ancestor_in(graph.nodes[name], unique_ids)
+            and not footfall.is_built(graph.nodes[name]) -%}
+            {%- do missing.update({graph.nodes[name].name: true}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(missing | list) }}
 {% endmacro %}
 
 

@@ -44,6 +44,7 @@ class Bundle:
             )
 
     def deploy_commands(self) -> list[list[str]]:
+        """Return the command lines that check the bundle and bring it to the workspace."""
         return [self._command("validate"), self._command("deploy")]
 
     def run_command(self, job: str, parameters: Sequence[str] = ()) -> list[str]:
@@ -66,13 +67,20 @@ class Bundle:
         return [*self._command("run"), job, *given]
 
     def summary_command(self) -> list[str]:
+        """Return the command line that describes what is deployed, as JSON."""
         return [*self._command("summary"), "--output", "json"]
 
     @staticmethod
     def runs_command(job_id: str) -> list[str]:
+        """Return the command line that lists the newest runs of a job, by Databricks' id of it."""
         return [CLI, "jobs", "list-runs", "--job-id", job_id, "--limit", str(RUNS_SHOWN)]
 
     def destroy_command(self, *, without_question: bool) -> list[str]:
+        """Return the command line that removes jobs and files.
+
+        Args:
+            without_question: the command line does not ask before.
+        """
         approved = ["--auto-approve"] if without_question else []
         return [*self._command("destroy"), *approved]
 

@@ -52,7 +52,8 @@ class Home:
     def call(self, project: Path, *command: str) -> subprocess.CompletedProcess[str]:
         env = environment(
             self.path,
-            PYTHONPATH=str(project / "python_jobs"),
+            # In the root, where it was before it had a folder of its own.
+            PYTHONPATH=os.pathsep.join([str(project / "python_jobs"), str(project)]),
             FOOTFALL_PROJECT_DIR=str(project),
             DBT_TARGET_PATH=str(self.path.parent / "target" / project.name),
             DBT_LOG_PATH=str(self.path.parent / "logs"),
