@@ -14,6 +14,7 @@ from typing import Any
 
 import pyspark
 import pytest
+import sqlalchemy
 
 from footfall.errors import UsageError
 from footfall.settings import PROJECT_DIR, Settings
@@ -191,7 +192,6 @@ def test_beeline_and_sqlalchemy_read_the_tables(home: Path, server: SqlServer) -
     [[sessions]] = ask(server.port, f"select count(*) from {SESSIONS}")
     # Its prompt comes first.
     assert beeline.stdout.split()[-2:] == ["n", str(sessions)]
-    sqlalchemy = pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed")
     engine = sqlalchemy.create_engine(f"hive://reader@127.0.0.1:{server.port}/footfall_gold")
     table = sqlalchemy.Table("fct_sessions", sqlalchemy.MetaData(), autoload_with=engine)
     with engine.connect() as connection:
