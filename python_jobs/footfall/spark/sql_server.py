@@ -139,6 +139,7 @@ def main(port: int, writable: bool) -> None:
     session: Any = get_session(settings, serves=True)
     thriftserver = session._jvm.org.apache.spark.sql.hive.thriftserver
     thriftserver.HiveThriftServer2.startWithSparkSession(session._jsparkSession, False)
+    _connect_once(session._jvm, port)
     server = SqlServer(os.getpid(), psutil.Process().create_time(), port, writable)
     record = settings.home / SERVER_FILE
     write_atomically(record, json.dumps(server._asdict()))
@@ -146,6 +147,17 @@ def main(port: int, writable: bool) -> None:
     await_guests(settings.home, print)
     session.stop()
     record.unlink(missing_ok=True)
+
+
+def _connect_once(java: Any, port: int) -> None:
+    """Open and close a client's session.
+
+    Hive registers its functions when the first session ends; of several that end first at once,
+    some would wait for that forever.
+    """
+    driver = java.org.apache.hive.jdbc.HiveDriver()
+    url = f"jdbc:hive2://{LOOPBACK}:{port}/"
+    driver.connect(url, java.java.util.Properties()).close()
 
 
 if __name__ == "__main__":
