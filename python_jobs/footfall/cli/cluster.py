@@ -1,4 +1,4 @@
-"""Commands for more than one process or machine: a shared metastore, a cluster's sizes."""
+"""Commands for more than one process or machine: servers on a home, a cluster's sizes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from footfall.settings import get_settings
 
 if TYPE_CHECKING:
     from footfall.spark.shared import MetastoreServer
+    from footfall.spark.sql_server import SqlServer
 
 metastore = typer.Typer(no_args_is_help=True)
 app.add_typer(metastore, name="metastore")
@@ -84,6 +85,83 @@ def stop(as_json: JsonOption = False) -> None:
 
     server = stop_server(get_settings().home)
     _tell(server, as_json, "server (process {pid}) has ended.", "The metastore is not served.")
+
+
+serve = typer.Typer(no_args_is_help=True)
+app.add_typer(serve, name="serve")
+
+
+@serve.callback()
+def _serve_group() -> None:
+    """Serve the tables by SQL to BI tools, on 127.0.0.1: Spark's Thrift server (`hive`, JDBC).
+
+    Clients only read, unless it is started with `--writable`. Other commands on this home work in
+    its Spark meanwhile. docs/bi.md has the clients' settings.
+
+    Example: `footfall serve start --port 10000`
+    """
+
+
+@serve.command("start")
+def start_serving(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 10000,
+    writable: Annotated[
+        bool, typer.Option("--writable", help="Let clients write, as dbt's target thrift does.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Start the server in the background; one that runs already is named.
+
+    Example: `footfall serve start`
+
+    Example: `footfall serve start --writable && dbt build --target thrift`
+    """
+    from footfall.spark.sql_server import start_sql_server
+
+    server = start_sql_server(get_settings(), port, writable=writable)
+    _tell_sql(server, as_json)
+
+
+@serve.command("status")
+def serving_status(as_json: JsonOption = False) -> None:
+    """Say whether the server runs; exit code 1 where it does not.
+
+    Example: `footfall serve status`
+    """
+    from footfall.spark.sql_server import find_sql_server
+
+    server = find_sql_server(get_settings().home)
+    _tell_sql(server, as_json)
+    if server is None:
+        raise typer.Exit(1)
+
+
+@serve.command("stop")
+def stop_serving(as_json: JsonOption = False) -> None:
+    """End the server, once the commands that work in its Spark are done.
+
+    Example: `footfall serve stop`
+    """
+    from footfall.spark.sql_server import stop_sql_server
+
+    server = stop_sql_server(get_settings().home)
+    ended = f"The SQL server (process {server.pid}) has ended." if server else NOT_SERVED
+    print_result(server and server._asdict(), as_json, lambda: print_line(ended))
+
+
+NOT_SERVED = "The tables are not served; `footfall serve start` does it."
+
+
+def _tell_sql(server: SqlServer | None, as_json: bool) -> None:
+    def show() -> None:
+        if server is None:
+            print_line(NOT_SERVED)
+            return
+        mode = "writable" if server.writable else "read-only"
+        print_line(f"The tables are served at {server.url} (process {server.pid}, {mode}).")
+        print_line("  Stop it with `footfall serve stop`.")
+
+    print_result(server and server._asdict() | {"url": server.url}, as_json, show)
 
 
 @app.command()

@@ -8,9 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from footfall.duck.agreement import RESULT_TYPES, Disagreement, check_plan, read_statement
+from footfall.duck.agreement import (
+    RESULT_TYPES,
+    Disagreement,
+    Statement,
+    check_plan,
+    read_statement,
+)
 from footfall.duck.views import add_view, connect
-from footfall.duckdb_sql import literal, quoted
+from footfall.duckdb_sql import OFFLINE, literal, quoted
 from footfall.errors import FootfallError, first_line
 from footfall.home.checks import check_folders, delta_folders
 from footfall.project.tables import only_catalog_knows
@@ -96,8 +102,13 @@ def _answer(sql: str, settings: Settings) -> Answer:
     import duckdb
 
     # The plan is made on empty tables: that of a view of files cannot be looked at.
-    with duckdb.connect() as empty, connect() as connection:
+    with duckdb.connect(config=OFFLINE | {"enable_external_access": False}) as empty:
         statement = read_statement(empty, sql)
+        return _read(sql, statement, empty, settings)
+
+
+def _read(sql: str, statement: Statement, empty: DuckDBPyConnection, settings: Settings) -> Answer:
+    with connect() as connection:
         folders = {}
         for schema, name in delta_folders(settings.home):
             if (table := f"{schema}.{name}") in statement.tables:

@@ -63,7 +63,10 @@ COMPILER = Jar(
     "c786468c65e906498e7e36ece4e0d04c6d3dd34c9a61b34a3a5b512801911a82",
 )
 """Compiles Java where the runtime has no compiler of its own."""
-LOG_STORE = Path(__file__).with_name("java") / "ConditionalPutLogStore.java"
+SOURCES = Path(__file__).with_name("java")
+LOG_STORE = SOURCES / "ConditionalPutLogStore.java"
+READ_ONLY = SOURCES / "ReadOnly.java"
+"""Spark's extension by which the clients of a Thrift server only read."""
 LOCK_FILE = Path(__file__).with_name("jars.lock")
 """Jars by what needs them: ``s3`` are Hadoop's client and, of Amazon's SDK 2, what it uses of the
 bundle of 686 MB; ``kafka`` are Spark's source and Kafka's client."""
@@ -196,7 +199,25 @@ def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
             _fetch(missing_jars(settings), java, settings)
     on_class_path = [jar for jar in needed_jars(settings) if jar is not COMPILER]
     paths = [settings.jars / jar.file_name for jar in on_class_path]
-    return [*paths, _log_store_jar(settings, java)] if settings.uses_s3 else paths
+    return [*paths, _compiled(LOG_STORE, settings, java)] if settings.uses_s3 else paths
+
+
+def ensure_read_only_jar(settings: Settings, java_home: Path) -> Path:
+    """Return the jar of the extension ``footfall.ReadOnly``, compiled where it is missing.
+
+    Args:
+        settings: names the cache folder and, optionally, an Ivy settings file for a mirror.
+        java_home: the Java that compiles it.
+
+    Raises:
+        FootfallError: the compiler could not be fetched, or it does not compile.
+    """
+    settings.jars.mkdir(parents=True, exist_ok=True)
+    java = java_home / "bin" / "java"
+    with locked(settings.cache / "fetching.lock"):
+        if not (settings.jars / COMPILER.file_name).is_file():
+            _fetch([COMPILER], java, settings)
+        return _compiled(READ_ONLY, settings, java)
 
 
 def _fetch(missing: Sequence[Jar], java: Path, settings: Settings) -> None:
@@ -223,24 +244,24 @@ def _fetch(missing: Sequence[Jar], java: Path, settings: Settings) -> None:
             )
 
 
-def _log_store_jar(settings: Settings, java: Path) -> Path:
-    """Return the jar of the log store for S3, compiled where it is missing.
+def _compiled(source: Path, settings: Settings, java: Path) -> Path:
+    """Return the jar of a source of footfall's own, compiled where it is missing.
 
     Raises:
         FootfallError: it does not compile.
     """
-    target = settings.jars / f"footfall-log-store-{sha256_of(LOG_STORE)[:12]}.jar"
+    target = settings.jars / f"footfall-{source.stem}-{sha256_of(source)[:12]}.jar"
     if target.is_file():
         return target
-    hadoop = next((Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar"))
-    against = [hadoop, *(settings.jars / jar.file_name for jar in DELTA_JARS)]
+    sparks = sorted((Path(pyspark.__file__).parent / "jars").glob("*.jar"))
+    against = [*sparks, *(settings.jars / jar.file_name for jar in DELTA_JARS)]
     with tempfile.TemporaryDirectory(dir=settings.cache) as folder:
         classes = Path(folder) / "classes"
         compiler = settings.jars / COMPILER.file_name
         done = subprocess.run(
             [
                 str(java), "-jar", str(compiler), "-17", "-nowarn",
-                "-cp", os.pathsep.join(map(str, against)), "-d", str(classes), str(LOG_STORE),
+                "-cp", os.pathsep.join(map(str, against)), "-d", str(classes), str(source),
             ],
             capture_output=True,
             text=True,
@@ -248,7 +269,7 @@ def _log_store_jar(settings: Settings, java: Path) -> Path:
         )  # fmt: skip
         if done.returncode != 0:
             raise FootfallError(
-                f"{LOG_STORE.name} did not compile:\n  {done.stderr[-1000:]}",
+                f"{source.name} did not compile:\n  {done.stderr[-1000:]}",
                 "Set JAVA_HOME to Java 17 or 21.",
             )
         fresh = Path(folder) / target.name

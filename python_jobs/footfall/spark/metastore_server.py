@@ -10,22 +10,23 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
-import socket
-import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from footfall.atomic import write_atomically
-from footfall.errors import FootfallError, UsageError
 from footfall.home.checks import check_folders, check_metastore
 from footfall.home.metastore import URL, in_use
 from footfall.settings import LOOPBACK, Settings, get_settings
+from footfall.spark.background import (
+    await_end,
+    require_free,
+    start_in_background,
+    stop_in_background,
+)
 from footfall.spark.session import prepare
 from footfall.spark.shared import (
     SERVER_FILE,
@@ -36,9 +37,7 @@ from footfall.spark.shared import (
     hold,
 )
 
-START_SECONDS = 120
-STOP_SECONDS = 30
-POLL_SECONDS = 0.2
+NAME = "metastore"
 HEAP_MIB = 512
 CONNECTIONS = 200
 """Clients at a time; each Spark session keeps a few."""
@@ -61,31 +60,9 @@ def start_server(settings: Settings, port: int = 0) -> MetastoreServer:
     check_folders(home)
     if holder := find_holder(home):
         raise in_use(home, describe(holder))
-    if port and _is_taken(port):
-        raise UsageError(
-            f"Port {port} of {LOOPBACK} is taken.", "Name another, or none for a free one."
-        )
-    (home / "logs").mkdir(parents=True, exist_ok=True)
-    log = home / "logs" / "metastore.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(port)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            env=os.environ | {"FOOTFALL_HOME": str(home)},
-        )
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        server = find_server(home)
-        if server and server.pid == process.pid:
-            return server
-        time.sleep(POLL_SECONDS)
-    process.kill()
-    raise FootfallError(
-        "The metastore server did not start.", f"Its own messages are at the end of {log}."
-    )
+    if port:
+        require_free(port)
+    return start_in_background(home, NAME, find_server, __name__, str(port))
 
 
 def stop_server(home: Path) -> MetastoreServer | None:
@@ -100,24 +77,7 @@ def stop_server(home: Path) -> MetastoreServer | None:
     Raises:
         FootfallError: it does not end.
     """
-    server = find_server(home)
-    if server is None:
-        return None
-    os.kill(server.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    while find_server(home):
-        if time.monotonic() > deadline:
-            raise FootfallError(
-                f"The metastore server (process {server.pid}) does not end.",
-                f"Kill it: `kill -9 {server.pid}`. Nothing that was committed is lost.",
-            )
-        time.sleep(POLL_SECONDS)
-    return server
-
-
-def _is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((LOOPBACK, port)) == 0
+    return stop_in_background(home, NAME, find_server)
 
 
 def main(port: int) -> None:
@@ -136,12 +96,9 @@ def main(port: int) -> None:
     server = _server(jvm, listener, home)
     record = home / SERVER_FILE
     uri = f"thrift://{LOOPBACK}:{listener.getLocalPort()}"
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: ended.set())
     threading.Thread(target=server.serve, daemon=True).start()
     write_atomically(record, json.dumps(MetastoreServer(os.getpid(), uri)._asdict()))
-    ended.wait()
+    await_end()
     record.unlink(missing_ok=True)
     server.stop()
     with suppress(Exception):

@@ -165,7 +165,7 @@ def test_the_snippets_of_the_docs_run_without_a_home_folder_of_the_user(tmp_path
     assert set(snippets) == {"duckdb", "polars", "deltalake", "parquet"}
     for name, code in snippets.items():
         adapted = code.replace("/mnt/marts", str(tmp_path / "marts"))
-        adapted = adapted.replace("metric_date, active_users", "event_date, id")
+        adapted = adapted.replace("metric_date, definition, dau", "event_date, id")
         ended = subprocess.run(
             [sys.executable, "-c", adapted],
             cwd=tmp_path,
