@@ -14,7 +14,7 @@ from footfall.by_day.commit import Replacement
 from footfall.by_day.compute import Day, Resources, compute_day, require_understood
 from footfall.by_day.inputs import NotComputable, describe, find_inputs, folder_of, require_plain
 from footfall.by_day.translate import NotTranslatable, duckdb_type, translate
-from footfall.errors import FootfallError, UsageError
+from footfall.errors import FootfallError, UsageError, first_line
 from footfall.settings import Settings, usable_memory_gib
 from footfall.spark.conflicts import retry_conflicts
 from footfall.spark.delta_log import read_delta_table
@@ -67,7 +67,7 @@ class DayStep:
             if table:
                 self._require_writable(table)
         except (NotComputable, NotTranslatable, duckdb.Error) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             if self.settings.day_engine == "duckdb":
                 raise UsageError(
                     f"DuckDB cannot compute {self.model}: {reason}.",
@@ -119,7 +119,7 @@ class DayStep:
                 retry_conflicts(lambda: self._replace(table, predicate, properties), table)
         except duckdb.Error as error:
             raise FootfallError(
-                f"DuckDB could not compute {self.model}: {str(error).splitlines()[0]}",
+                f"DuckDB could not compute {self.model}: {first_line(error)}.",
                 "Correct the model or its inputs; FOOTFALL_DAY_ENGINE=spark has Spark compute it.",
             ) from error
 

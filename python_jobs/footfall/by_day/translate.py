@@ -8,6 +8,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from footfall.errors import first_line
+
 TIMESTAMP = exp.DataType.Type.TIMESTAMP
 SPARK_FUNCTIONS = ("create macro raise_error(message) as error(message)",)
 """What Spark has and DuckDB lacks, where sqlglot does not know it."""
@@ -43,7 +45,7 @@ def translate(sql: str) -> Translated:
     try:
         [query] = sqlglot.parse(sql, read="spark")
     except (SqlglotError, ValueError) as error:
-        raise NotTranslatable(str(error).splitlines()[0]) from error
+        raise NotTranslatable(first_line(error)) from error
     if not isinstance(query, exp.Query):
         raise NotTranslatable("it is no query")
     if any(True for _ in query.find_all(exp.Lateral, exp.Command)):
