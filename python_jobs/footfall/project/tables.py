@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel
 
-from footfall.home.checks import check_folders, delta_folders
+from footfall.home.checks import check_folders, delta_folders, folder_of
 from footfall.object_store import DataPath
 from footfall.project.contracts import load_contracts
 from footfall.project.protocol import reflected_loads
@@ -173,8 +173,20 @@ def table_status(
         tables = located_tables(session(), settings)
     else:
         tables = tables_in_home(settings)
+        if _has_more_folders(settings, tables):
+            tables = located_tables(session(), settings)
     with ThreadPoolExecutor(READS_AT_A_TIME) as pool:
         return list(pool.map(status_of, tables))
+
+
+def _has_more_folders(settings: Settings, tables: list[Located]) -> bool:
+    """Return whether a folder of the project's schemas may be that of a table that lost its log."""
+    known = {table.folder for table in tables}
+    return any(
+        folder.is_dir() and folder not in known
+        for schema in map(settings.schema_of, LAYERS)
+        for folder in folder_of(settings.home, schema).glob("*")
+    )
 
 
 def _once(open_session: Callable[[], SparkSession]) -> Callable[[], SparkSession]:
