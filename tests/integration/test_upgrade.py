@@ -92,7 +92,9 @@ def test_a_home_of_an_earlier_version_is_built_on(earlier: Path, tmp_path: Path)
     home.do(PROJECT_DIR, "footfall", "ingest", "--landing", str(landing))
     build(home, PROJECT_DIR)
     grown = rows_of_tables(home.path / "warehouse")
-    assert before.keys() <= grown.keys()
+    for name, rows in before.items():
+        if name.startswith("footfall_bronze."):
+            assert rows <= grown[name], name
     build(home, PROJECT_DIR, "--full-refresh")
     whole = rows_of_tables(home.path / "warehouse")
     assert [name for name, rows in whole.items() if rows != grown[name]] == []
