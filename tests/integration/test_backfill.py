@@ -307,6 +307,7 @@ def increment_from_two_threads(project: Project, table: str) -> list[Exception]:
     return failures
 
 
+@only_thorough
 def test_a_write_that_loses_a_conflict_is_tried_again(project: Project, counter: str) -> None:
     with capture_logs() as logs:
         assert increment_from_two_threads(project, counter) == []

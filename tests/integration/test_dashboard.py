@@ -15,6 +15,7 @@ from footfall.report.frames import read_frames
 from footfall.settings import get_settings
 from support.browser import Show
 from support.engagement_frames import CHARTS, SEGMENTS, days_to_last, engagement_frames, retention
+from support.thorough import only_thorough
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -320,6 +321,7 @@ def test_a_long_history_is_drawn_as_lines(show: Show, frames: dict[str, pd.DataF
 # ---------------------------------------------------------------- with Spark
 
 
+@only_thorough
 def test_the_marts_are_read_as_the_dashboard_needs_them(
     spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ from footfall.ingest.read import SESSION_CONF, read_files
 from footfall.ingest.record import FileRecord, IngestRecord
 from footfall.project.contracts import get_contract
 from footfall.settings import PROJECT_DIR, Settings, get_settings
+from support.thorough import only_thorough
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -116,6 +117,7 @@ def test_taobao_loads_once_and_keeps_unmapped_values_as_errors(
     assert row["first"].year == 2017
 
 
+@only_thorough
 def test_taobao_clicks_count_the_rows_that_are_not_selected(
     spark: SparkSession, shared_data: Path
 ) -> None:
@@ -132,6 +134,7 @@ def test_taobao_clicks_count_the_rows_that_are_not_selected(
     assert row["not_utc"] > 0
 
 
+@only_thorough
 def test_puffy_loads_through_a_renamed_and_a_dropped_column(
     spark: SparkSession, shared_data: Path, tmp_path: Path
 ) -> None:
@@ -157,6 +160,7 @@ def test_puffy_loads_through_a_renamed_and_a_dropped_column(
     assert len(load("app.interactions", copy, mapping="puffy_interactions").skipped) == 1
 
 
+@only_thorough
 def test_impressions_come_from_two_lists_or_from_labelled_ids(
     spark: SparkSession, shared_data: Path
 ) -> None:
@@ -614,6 +618,7 @@ def test_names_and_values_with_quotes_and_dots_stay_text(
 # Nothing new
 
 
+@only_thorough
 def test_files_that_were_loaded_are_known_without_spark_until_something_else_is_committed(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -641,6 +646,7 @@ def test_files_that_were_loaded_are_known_without_spark_until_something_else_is_
     assert (load("crm.events", file, other).rows, asked) == (3, ["Spark"] * 3)
 
 
+@only_thorough
 def test_small_files_of_many_loads_are_merged_and_stay_known(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

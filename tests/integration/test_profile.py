@@ -14,6 +14,7 @@ from footfall.report.profile import PROFILER, _drawn
 from footfall.settings import get_settings
 from support.answer import Footfall
 from support.browser import Show
+from support.thorough import only_thorough
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -74,6 +75,7 @@ def tables(spark: SparkSession, footfall_home: Path) -> Iterator[None]:
     get_settings.cache_clear()
 
 
+@only_thorough
 def test_each_table_has_a_page_that_says_how_much_of_it_was_looked_at(
     tables: None, footfall: Footfall, show: Show, tmp_path: Path
 ) -> None:

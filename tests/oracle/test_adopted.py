@@ -134,6 +134,7 @@ def test_files_are_not_loaded_into_an_adopted_entity(adopted: Upstream) -> None:
         ingest(PRODUCT, [str(file)], settings=adopted.data.settings)
 
 
+@only_thorough
 def test_a_change_stops_the_build_where_it_is_refused_and_a_full_refresh_takes_it(
     adopted: Upstream,
 ) -> None:
@@ -157,6 +158,7 @@ def test_a_table_that_loses_its_row_tracking_stops_the_build(adopted: Upstream) 
     assert "has lost its row tracking" in message and "--enable-row-tracking" in message
 
 
+@only_thorough
 def test_a_table_that_was_replaced_stops_the_build_until_it_is_adopted_again(
     adopted: Upstream,
 ) -> None:

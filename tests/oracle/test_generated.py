@@ -131,6 +131,7 @@ NEED_WEEKS = {
 """Analyses that nine days have no answer for."""
 
 
+@only_thorough
 def test_each_analysis_answers_its_question(built: DataSet) -> None:
     built.dbt("compile", "--select", "resource_type:analysis", "--vars", "day: 2025-08-30")
     analyses = sorted((built.target / "compiled" / "footfall" / "analyses").glob("*.sql"))
@@ -139,6 +140,7 @@ def test_each_analysis_answers_its_question(built: DataSet) -> None:
     assert empty <= NEED_WEEKS
 
 
+@only_thorough
 def test_sketches_merge_to_the_distinct_users_of_a_period(
     built: DataSet, generated: Generated
 ) -> None:
@@ -181,6 +183,7 @@ OF_SOME_HOMES = {
 }  # fmt: skip
 
 
+@only_thorough
 def test_the_documentation_knows_columns_rows_and_bytes_of_every_table(built: DataSet) -> None:
     built.dbt("docs", "generate")
     catalog = json.loads((built.target / "catalog.json").read_text())

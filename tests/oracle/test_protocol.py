@@ -297,6 +297,7 @@ def loads_of(data: DataSet) -> dict[str, int]:
 # ---------- what only shows SQL
 
 
+@only_thorough
 @pytest.mark.parametrize("command", [("compile",), ("docs", "generate")])
 @pytest.mark.parametrize("is_part_built", [True, False])
 def test_sql_is_shown_of_what_is_not_built_without_reading_a_table(
@@ -323,6 +324,7 @@ def test_sql_is_shown_of_what_is_not_built_without_reading_a_table(
     assert '"replace_where": "true"' in compiled(shown, "fct_user_product_daily")
 
 
+@only_thorough
 def test_compile_shows_the_next_run_where_asked(data: DataSet) -> None:
     model = "fct_user_product_daily"
     data.dbt("compile", "--select", model, *with_vars())

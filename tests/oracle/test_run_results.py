@@ -122,6 +122,7 @@ def test_nothing_is_recorded_where_nothing_is_kept(data: DataSet) -> None:
     assert data.name("quality", "dq_run_results") not in tables
 
 
+@only_thorough
 def test_a_table_that_cannot_be_written_fails_no_run(data: DataSet) -> None:
     data.spark.sql(f"create schema {data.settings.schema_of('quality')}")
     table = data.name("quality", "dq_run_results")

@@ -106,7 +106,7 @@ PRODUCTS: dict[Tracker, str] = {
             entity ->> '$.data.id' as product
         from named
         where type in ('product_view', 'list_click', 'add_to_cart', 'transaction')
-            and entity ->> '$.schema' like '%/product/%'
+            and (entity ->> '$.schema') like '%/product/%'
     """,
 }
 """When, who, which event, what kind and product, by tracker; rows that lack a value among them."""

@@ -43,8 +43,8 @@ def test_each_import_from_dbt_is_in_the_table() -> None:
 
 def test_what_the_plugin_replaces_is_in_the_table() -> None:
     text = (JOBS / "dbt_footfall.py").read_text(encoding="utf-8")
-    own = {"SparkAdapter.read_delta_log", "SparkAdapter.try_statements"}
-    own |= {"SparkAdapter._footfall_installed"}
+    names = ("read_delta_log", "try_statements", "day_step", "_footfall_installed")
+    own = {f"SparkAdapter.{name}" for name in names}
     set_by = re.findall(r"^\s+((?:Spark\w+|Cursor|GraphRunnableTask)\.\w+) \|?= ", text, re.M)
     assert set(set_by) - own == {name for name, _ in rows("replaced")}
 

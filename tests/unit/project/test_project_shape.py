@@ -240,7 +240,10 @@ def test_models_of_sources_that_are_left_out_vanish_without_a_warning(
                 assert name[1] in models, unit_test["name"]
 
 
-@pytest.mark.parametrize("target", ["connect", "thrift", "databricks"])
+@pytest.mark.parametrize(
+    "target",
+    ["databricks", *(pytest.param(name, marks=only_thorough) for name in ("connect", "thrift"))],
+)
 def test_the_project_parses_without_a_warning_for_each_target(target: str, tmp_path: Path) -> None:
     """In a process of its own: an adapter that is loaded changes the one beside it."""
     options = ["--no-partial-parse", "--target-path", str(tmp_path), "--log-path", str(tmp_path)]

@@ -91,4 +91,4 @@ def test_the_workflow_calls_what_there_is_and_holds_no_secret() -> None:
         assert set(called.split()) <= set(targets)
     for program, arguments in re.findall(r"\.venv/bin/(footfall|dbt) (.*)", text):
         assert parse(program, shlex.split(arguments))
-    assert os.access(PROJECT_DIR / ".ci" / "changed", os.X_OK)
+    assert os.access(PROJECT_DIR / "scripts" / "build_changed.sh", os.X_OK)
