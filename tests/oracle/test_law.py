@@ -110,16 +110,10 @@ SAID: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
 
 
 OTHERS = sorted(CASES.keys() - {GROWS})
-CASE_OF_THE_DAY = random.Random(f"{SEED} case").choice(OTHERS)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, marks=[] if case == CASE_OF_THE_DAY else [only_thorough])
-        for case in OTHERS
-    ],
-)
+@only_thorough
+@pytest.mark.parametrize("case", OTHERS)
 def test_a_case_that_draws_rarely_meet(case: str, law_data: Callable[[str], DataSet]) -> None:
     schedule = CASES[case]
     family = next(name for name, known in FAMILIES.items() if known is schedule.family)
