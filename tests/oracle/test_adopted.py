@@ -19,6 +19,7 @@ from support.law import breaches_by_load, breaches_of_full_refresh, breaches_of_
 from support.reference import Oracle
 from support.thorough import only_thorough
 
+pytestmark = only_thorough
 SEED = os.environ.get("FOOTFALL_LAW_SEED", date.today().isoformat())
 SCHEDULES = int(os.environ.get("FOOTFALL_LAW_EXAMPLES", "4"))
 PRODUCT = "product.interactions"
@@ -49,7 +50,6 @@ def new_data(data_set: Callable[[str], DataSet]) -> Iterator[Callable[[str], Dat
         data.spark.conf.unset("spark.databricks.delta.retentionDurationCheck.enabled")
 
 
-@only_thorough
 @pytest.mark.parametrize("number", range(SCHEDULES))
 @pytest.mark.timeout(1200)
 def test_whatever_happens_upstream_the_tables_are_those_of_a_full_refresh(
@@ -134,7 +134,6 @@ def test_files_are_not_loaded_into_an_adopted_entity(adopted: Upstream) -> None:
         ingest(PRODUCT, [str(file)], settings=adopted.data.settings)
 
 
-@only_thorough
 def test_a_change_stops_the_build_where_it_is_refused_and_a_full_refresh_takes_it(
     adopted: Upstream,
 ) -> None:
@@ -158,7 +157,6 @@ def test_a_table_that_loses_its_row_tracking_stops_the_build(adopted: Upstream) 
     assert "has lost its row tracking" in message and "--enable-row-tracking" in message
 
 
-@only_thorough
 def test_a_table_that_was_replaced_stops_the_build_until_it_is_adopted_again(
     adopted: Upstream,
 ) -> None:
@@ -186,7 +184,6 @@ def test_an_entity_that_is_released_has_a_bronze_table_of_its_own(adopted: Upstr
     )
 
 
-@only_thorough
 def test_what_each_person_did_before_is_rebuilt_and_not_patched(
     new_data: Callable[[str], DataSet],
 ) -> None:
