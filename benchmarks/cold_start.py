@@ -1,6 +1,6 @@
 """Commands in a new shell: ``python -m benchmarks.cold_start --json FILE``.
 
-`footfall status`, `dbt build` with nothing new, and the smallest query, on the demo's tables. Each
+`footfall status`, `dbt build` with nothing new, and a count, on the demo's tables. Each
 run is a process of its own, with a Java of its own. The time ends when the command does, the
 processor time when its Java has ended too. The engines are footfall as it is, footfall
 without its class-data archive and, with `--before`, an older checkout on a copy of the same tables.
@@ -35,10 +35,15 @@ from footfall.spark.class_archive import ARCHIVES
 PR_SET_CHILD_SUBREAPER = 36
 STATUS, BUILD, NO_ARCHIVE = "footfall status", "dbt build, nothing new", "footfall, no archive"
 COMMANDS = {
-    "footfall query, one row": ("footfall", "query", "select 1 as one"),
+    "footfall query, a count": (
+        "footfall", "query", "select count(*) from footfall_gold.fct_sessions",
+    ),
+    "footfall query, a count by Spark": (
+        "footfall", "query", "--engine", "spark", "select count(*) from footfall_gold.fct_sessions",
+    ),
     STATUS: ("footfall", "status"),
     BUILD: ("dbt", "--quiet", "build"),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
