@@ -74,8 +74,9 @@ pythons: ## set-up, lint, types and parse on each Python that this machine has
 odd-paths: ## make demo and make test in a clone with spaces, brackets and umlauts in its path
 	@scripts/check_odd_paths.sh
 
-docs: ## dbt's documentation in target/
-	$(BIN)/dbt docs generate
+docs: ## dbt's documentation as one page
+	$(BIN)/dbt docs generate --static
+	@echo "Open target/static_index.html: search, columns, lineage; it needs no server."
 
 # The last is the extra torch alone, less triton: a gigabyte, for torch.compile only.
 lock: ## renew the lock files (needs uv)
