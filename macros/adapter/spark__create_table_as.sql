@@ -6,3 +6,9 @@
         {{ statement }}
     {%- endif -%}
 {%- endmacro %}
+
+
+{% macro databricks__create_table_as(temporary, relation, compiled_code, language='sql') -%}
+    {#- dbt prefers a macro of the project, even Spark's, to dbt-databricks' own. -#}
+    {{ dbt.databricks__create_table_as(temporary, relation, compiled_code, language) }}
+{%- endmacro %}

@@ -74,7 +74,13 @@ class DeltaTable:
         stats = json.loads(entry.get("stats") or "{}")
         if stats.get("numRecords", table.num_rows) != table.num_rows:
             raise BrokenTableError(f"{self.folder / path}: {table.num_rows} rows, {stats}")
-        return table
+        # Spark and DuckDB write the same instants in UTC as values of different types.
+        return table.cast(
+            pa.schema(
+                field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
+                for field in table.schema
+            )
+        )
 
 
 def table_folders(warehouse: Path) -> dict[str, Path]:

@@ -19,6 +19,11 @@
 {% endmacro %}
 
 
+{% macro databricks__create_table_as(temporary, relation, compiled_code, language='sql') %}
+    {{ footfall.databricks__create_table_as(temporary, relation, compiled_code, language) }}
+{% endmacro %}
+
+
 {% macro get_replace_where_sql(args_dict) %}
     {{ return(footfall.get_replace_where_sql(args_dict)) }}
 {% endmacro %}
