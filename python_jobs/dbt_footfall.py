@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbt.adapters.base import PythonJobHelper
 from dbt.adapters.contracts.connection import Connection
@@ -31,7 +31,6 @@ from dbt_common.exceptions import DbtRuntimeError
 from pyspark.sql import Row, SparkSession
 
 from footfall import interrupts
-from footfall.by_day.step import DayStep
 from footfall.errors import FootfallError
 from footfall.settings import get_settings
 from footfall.spark.conflicts import run_statement, table_of
@@ -40,6 +39,9 @@ from footfall.spark.explain import explain
 from footfall.spark.session import get_session
 from footfall.trace_log import log_trace, trace_of
 from footfall.words import count
+
+if TYPE_CHECKING:
+    from footfall.by_day.step import DayStep
 
 log = AdapterLogger("Spark")
 
@@ -196,6 +198,9 @@ def day_step(
     Returns:
         None where Spark has to compute it: dbt's log says why.
     """
+    # Here: what parses or tests needs neither DuckDB nor the translator, which load for long.
+    from footfall.by_day.step import DayStep
+
     partition_by = model["config"].get("partition_by") or []
     columns = [partition_by] if isinstance(partition_by, str) else partition_by
     session = get_session(join_others=True)

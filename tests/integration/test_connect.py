@@ -18,8 +18,8 @@ import pytest
 from footfall.demo import SEED, START
 from footfall.generate import generate
 from footfall.settings import PROJECT_DIR
+from footfall.spark.background import free_port
 from footfall.spark.java import find_java_home
-from support.cluster import free_port
 from support.main_job import DAYS, USERS, Home, environment, finished, rows_of_tables, start
 from support.thorough import only_thorough
 

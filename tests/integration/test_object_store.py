@@ -11,7 +11,7 @@ import pytest
 
 from footfall.demo import SEED, START
 from footfall.generate import generate
-from support.cluster import free_port
+from footfall.spark.background import free_port
 from support.delta_files import read_table
 from support.main_job import (
     DAYS,

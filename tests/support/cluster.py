@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,16 +13,11 @@ from pathlib import Path
 import psutil
 import pyspark
 
+from footfall.spark.background import free_port
 from footfall.spark.java import find_java_home
 
 SPARK_HOME = Path(pyspark.__file__).parent
 START_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Cluster:

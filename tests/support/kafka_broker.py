@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from footfall.spark.background import free_port
 from footfall.spark.java import find_java_home
-from support.cluster import free_port
 
 JARS = os.environ.get("FOOTFALL_KAFKA_BROKER")
 """``mvn dependency:copy-dependencies`` of org.apache.kafka:kafka_2.13 and kafka-tools makes it."""

@@ -13,7 +13,7 @@ import pytest
 from pyarrow import fs
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
-from support.cluster import free_port
+from footfall.spark.background import free_port
 
 SERVER = shutil.which("moto_server")
 needs_store = pytest.mark.skipif(

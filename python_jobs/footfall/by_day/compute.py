@@ -186,7 +186,7 @@ def _statistics(
 def _bound(value: str | None, kind: str) -> Any:
     if value is None:
         return None
-    if kind in ("BIGINT", "INT", "INTEGER", "SMALLINT", "TINYINT"):
+    if kind in ("BIGINT", "INT", "SMALLINT", "TINYINT"):
         return int(value)
     if kind == "DATE":
         return value

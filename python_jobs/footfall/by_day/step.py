@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -13,7 +14,7 @@ import duckdb
 from footfall.by_day.commit import Replacement
 from footfall.by_day.compute import Day, Resources, compute_day, require_understood
 from footfall.by_day.inputs import NotComputable, describe, find_inputs, folder_of, require_plain
-from footfall.by_day.translate import NotTranslatable, duckdb_type, translate
+from footfall.by_day.translate import NotTranslatable, Translated, duckdb_type, translate
 from footfall.errors import FootfallError, UsageError, first_line
 from footfall.settings import Settings, usable_memory_gib
 from footfall.spark.conflicts import retry_conflicts
@@ -48,6 +49,10 @@ class DayStep:
     partition_column: str
     dates: Sequence[str] | None
 
+    @cached_property
+    def _query(self) -> Translated:
+        return translate(self.sql)
+
     def obstacle(self, table: str | None) -> str | None:
         """Return why Spark has to compute this run; None where DuckDB does.
 
@@ -61,9 +66,8 @@ class DayStep:
             return "FOOTFALL_DAY_ENGINE is spark"
         try:
             self._require_all_here()
-            query = translate(self.sql)
-            inputs = find_inputs(self.session, query, self.partition_column)
-            require_understood(query.sql, inputs)
+            inputs = find_inputs(self.session, self._query, self.partition_column)
+            require_understood(self._query.sql, inputs)
             if table:
                 self._require_writable(table)
         except (NotComputable, NotTranslatable, duckdb.Error) as error:
@@ -127,15 +131,14 @@ class DayStep:
         described = describe(self.session, table)
         # Begun before the inputs are read: who read newer rows and commits first makes a conflict.
         replacement = Replacement(self.session, described, predicate)
-        query = translate(self.sql)
-        inputs = find_inputs(self.session, query, self.partition_column)
+        inputs = find_inputs(self.session, self._query, self.partition_column)
         types = {
             field.name: duckdb_type(field.dataType.simpleString())
             for field in self.session.table(table).schema
         }
         days = inputs.days() if self.dates is None else inputs.days() & {*self.dates}
         tasks = [
-            Day(day, query.sql, inputs, self.partition_column, types, folder_of(described))
+            Day(day, self._query.sql, inputs, self.partition_column, types, folder_of(described))
             for day in sorted(days)
         ]
         replacement.commit(self._compute(tasks), properties)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # pays for twice.
 LINUX_JAVA_OPTIONS = ["-XX:+UseTransparentHugePages"] if sys.platform == "linux" else []
 
+DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 LARGE_SHUFFLE_PARTITIONS = 64
 """As many as the checkpoints have buckets: a task then reads whole buckets."""
 
@@ -117,7 +118,7 @@ def _executors(settings: Settings, jars: list[Path]) -> dict[str, str]:
 
 def _catalog(settings: Settings) -> dict[str, str]:
     conf = {
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.extensions": DELTA_EXTENSION,
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.catalogImplementation": "hive",
         "spark.sql.warehouse.dir": settings.tables_at,

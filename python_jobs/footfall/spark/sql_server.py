@@ -28,6 +28,7 @@ from footfall.spark.background import (
     start_in_background,
     stop_in_background,
 )
+from footfall.spark.conf import DELTA_EXTENSION
 from footfall.spark.jars import ensure_read_only_jar
 from footfall.spark.java import find_java_home
 from footfall.spark.session import get_session
@@ -35,7 +36,6 @@ from footfall.spark.shared import await_guests, describe, find_holder, find_serv
 
 SERVER_FILE = "sql_server.json"
 NAME = "SQL"
-DELTA = "io.delta.sql.DeltaSparkSessionExtension"
 
 
 class SqlServer(NamedTuple):
@@ -132,15 +132,15 @@ def main(port: int, writable: bool) -> None:
     if not writable:
         jar = ensure_read_only_jar(settings, find_java_home())
         arguments = ["--jars", str(jar)]
-        conf["spark.sql.extensions"] = f"{DELTA},footfall.ReadOnly"
+        conf["spark.sql.extensions"] = f"{DELTA_EXTENSION},footfall.ReadOnly"
     for key, value in conf.items():
         arguments += ["--conf", f"{key}={value}"]
     os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join([*arguments, "pyspark-shell"])
     session: Any = get_session(settings, serves=True)
     thriftserver = session._jvm.org.apache.spark.sql.hive.thriftserver
     thriftserver.HiveThriftServer2.startWithSparkSession(session._jsparkSession, False)
-    _connect_once(session._jvm, port)
     server = SqlServer(os.getpid(), psutil.Process().create_time(), port, writable)
+    _connect_once(session._jvm, server.url)
     record = settings.home / SERVER_FILE
     write_atomically(record, json.dumps(server._asdict()))
     await_end()
@@ -149,14 +149,13 @@ def main(port: int, writable: bool) -> None:
     record.unlink(missing_ok=True)
 
 
-def _connect_once(java: Any, port: int) -> None:
+def _connect_once(java: Any, url: str) -> None:
     """Open and close a client's session.
 
     Hive registers its functions when the first session ends; of several that end first at once,
     some would wait for that forever.
     """
     driver = java.org.apache.hive.jdbc.HiveDriver()
-    url = f"jdbc:hive2://{LOOPBACK}:{port}/"
     driver.connect(url, java.java.util.Properties()).close()
 
 
