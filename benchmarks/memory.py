@@ -1,8 +1,9 @@
 """Sessions and a training day under small heaps: ``python -m benchmarks.memory --json FILE``.
 
 Java has a heap of 2, 4 and 8 GiB in turn, on two cores. At scale 1.0, 20 million interactions of a
-month become sessions, as in `benchmarks.sessions`, and a day of a shop with 10 million customers
-becomes training sequences, as in `benchmarks.sequences`. `MiB spilled` is what tasks wrote to disk
+month become sessions, as in `benchmarks.sessions`, by DuckDB (beside the heap) and by Spark, and a
+day of a shop with 10 million customers becomes training sequences, as in `benchmarks.sequences`.
+`MiB spilled` is what tasks wrote to disk
 since memory was full, by Spark's event log; a step that runs out of memory ends the benchmark.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -40,39 +42,56 @@ def spilled(folder: Path) -> int:
     return sum((task.get("Task Metrics") or {}).get("Disk Bytes Spilled", 0) for task in tasks)
 
 
-def sessions(folder: Path, scale: float) -> list[Row]:
-    """Measure the sessions of a month."""
+def sessions(folder: Path, _landing: Path, scale: float) -> list[Row]:
+    """Measure the sessions of a month, by DuckDB and by Spark."""
     data = Interactions(folder, DAYS, scale)
     data.write()
     footfall = Footfall(data)
     footfall.load()
-    rows, before = data.count(data.period), spilled(folder)
+    rows, found = data.count(data.period), []
 
     def run() -> Work:
         footfall.run(data.period)
         return Work(rows=rows)
 
-    measured = measure(f"sessions of {DAYS} days", "footfall", run)
-    return [replace(measured, bytes_spilled=spilled(folder) - before)]
+    for engine in ("duckdb", "spark"):
+        os.environ["FOOTFALL_DAY_ENGINE"] = engine
+        get_settings.cache_clear()
+        before = spilled(folder)
+        measured = measure(f"sessions of {DAYS} days by {engine}", "footfall", run)
+        found.append(replace(measured, bytes_spilled=spilled(folder) - before))
+    return found
 
 
-def training(folder: Path, scale: float) -> list[Row]:
-    """Measure the steps of a training day."""
+def training(folder: Path, landing: Path, scale: float) -> list[Row]:
+    """Measure the steps of a training day, from landing files that are there."""
+    shutil.copytree(landing, folder / "landing", copy_function=os.link)
     found, before = [], 0
-    shop = Shop(get_settings(), folder / "landing", scale, HISTORY_DAYS, grid_date(START))
-    for row in measured_steps(shop, window=0, only_a_day=True):
+    for row in measured_steps(shop_of(folder / "landing", scale), window=0, only_a_day=True):
         after = spilled(folder)
         found.append(replace(row, bytes_spilled=after - before))
         before = after
     return found
 
 
-def under(heap_gib: int, steps: Callable[[Path, float], list[Row]], scale: float) -> list[Row]:
+def shop_of(landing: Path, scale: float) -> Shop:
+    return Shop(get_settings(), landing, scale, HISTORY_DAYS, grid_date(START))
+
+
+def generate(landing: Path, scale: float) -> None:
+    """Generate the landing files that the training days of all heaps share."""
+    shop_of(landing, scale).generate()
+
+
+def under(
+    heap_gib: int, steps: Callable[[Path, Path, float], list[Row]], landing: Path, scale: float
+) -> list[Row]:
     """Measure steps in a home and a process of their own.
 
     Args:
         heap_gib: Java's largest heap.
-        steps: measures them, given the folder of the home and the scale.
+        steps: measures them, given the folder of the home, ``landing`` and the scale.
+        landing: the generated files of a shop.
         scale: of the data.
     """
     os.environ["FOOTFALL_DRIVER_MEMORY_GIB"] = str(heap_gib)
@@ -85,7 +104,7 @@ def under(heap_gib: int, steps: Callable[[Path, float], list[Row]], scale: float
         }
         told = " ".join(f"--conf {key}={value}" for key, value in conf.items())
         os.environ["PYSPARK_SUBMIT_ARGS"] = f"{told} pyspark-shell"
-        rows = in_own_process(steps, folder, scale)
+        rows = in_own_process(steps, folder, landing, scale)
     return [replace(row, step=f"{heap_gib} GiB of heap: {row.step}") for row in rows]
 
 
@@ -102,10 +121,13 @@ def main(
     """
     use_two_cores()
     rows: list[Row] = []
-    for steps in (sessions, training):
-        for heap_gib in heap or HEAPS_GIB:
-            rows += under(heap_gib, steps, scale)
-    write_report("memory", rows, json)
+    with temporary_home() as folder:
+        landing = folder / "landing"
+        in_own_process(generate, landing, scale)
+        for steps in (training, sessions):
+            for heap_gib in heap or HEAPS_GIB:
+                rows += under(heap_gib, steps, landing, scale)
+                write_report("memory", rows, json)
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def measured_steps(shop: Shop, window: int, only_a_day: bool) -> Iterator[Row]:
     """Yield the steps of a day, and of what is not done on every day, as they are measured.
 
     Args:
-        shop: a home without tables.
+        shop: a home without tables; its landing files are generated unless they are there.
         window: so many days of sequences in one run; 0 for none.
         only_a_day: whether to end after a day's steps.
     """
@@ -153,7 +153,8 @@ def measured_steps(shop: Shop, window: int, only_a_day: bool) -> Iterator[Row]:
         cast(Any, get_session().sparkContext)._jvm.System.gc()
         return measure(f"{shop.history_days} days: {step}", "footfall", function)
 
-    yield row("generate three raw days and a year's checkpoint", shop.generate)
+    if not shop.folder.exists():
+        yield row("generate three raw days and a year's checkpoint", shop.generate)
     yield row("ingest a day", lambda: shop.ingest(actions_of=0))
     yield row("stage a day, tables created", lambda: shop.run(*STAGING))
     shop.run(*TRAINING)
