@@ -66,6 +66,9 @@ class Row:
         bytes_read: input of one run.
         bytes_written: output of one run.
         bytes_spilled: what Spark's tasks wrote to disk because memory was full.
+        most_shuffled_bytes: the most that one task read of a shuffle.
+        most_task_memory_bytes: the most that one task held for sorts and aggregates.
+        largest_executor_bytes: the most memory that the process of one executor took.
         rows: rows of one run.
         rows_per_second: rows / seconds.
         projected: whether the figures were not measured but follow from those of another step.
@@ -82,6 +85,9 @@ class Row:
     bytes_read: int | None = None
     bytes_written: int | None = None
     bytes_spilled: int | None = None
+    most_shuffled_bytes: int | None = None
+    most_task_memory_bytes: int | None = None
+    largest_executor_bytes: int | None = None
     rows: int | None = None
     rows_per_second: float | None = None
     projected: bool = False
@@ -325,6 +331,9 @@ def _cells(row: Row) -> list[str]:
         mebibytes(row.bytes_read),
         mebibytes(row.bytes_written),
         mebibytes(row.bytes_spilled),
+        mebibytes(row.most_shuffled_bytes),
+        mebibytes(row.most_task_memory_bytes),
+        mebibytes(row.largest_executor_bytes),
         NOTHING if row.rows is None else f"{row.rows:,}",
         NOTHING if row.rows_per_second is None else f"{row.rows_per_second:,.0f}",
     ]
@@ -341,6 +350,9 @@ HEADINGS = (
     "MiB read",
     "MiB written",
     "MiB spilled",
+    "MiB of a shuffle a task",
+    "MiB held a task",
+    "MiB an executor",
     "rows",
     "rows/s",
 )

@@ -9,7 +9,6 @@ since memory was full, by Spark's event log; a step that runs out of memory ends
 
 from __future__ import annotations
 
-import json as jsonlib
 import os
 import shutil
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.event_log import log_events, read_events, tasks_of
 from benchmarks.harness import Row, Work, in_own_process, measure, temporary_home, write_report
 from benchmarks.interactions import Interactions, use_two_cores
 from benchmarks.sequences import START, Shop, grid_date, measured_steps
@@ -27,19 +27,6 @@ from footfall.settings import get_settings
 
 HEAPS_GIB = (2, 4, 8)
 HISTORY_DAYS = 365
-EVENTS = "events"
-
-
-def spilled(folder: Path) -> int:
-    """Return the bytes that tasks have spilled so far.
-
-    Args:
-        folder: of a home, with Spark's event logs below :data:`EVENTS`.
-    """
-    files = [file for file in (folder / EVENTS).rglob("*") if file.is_file()]
-    lines = (line for file in files for line in file.read_text().splitlines())
-    tasks = (jsonlib.loads(line) for line in lines if '"SparkListenerTaskEnd"' in line)
-    return sum((task.get("Task Metrics") or {}).get("Disk Bytes Spilled", 0) for task in tasks)
 
 
 def sessions(folder: Path, _landing: Path, scale: float) -> list[Row]:
@@ -57,9 +44,9 @@ def sessions(folder: Path, _landing: Path, scale: float) -> list[Row]:
     for engine in ("duckdb", "spark"):
         os.environ["FOOTFALL_DAY_ENGINE"] = engine
         get_settings.cache_clear()
-        before = spilled(folder)
+        before = len(read_events(folder))
         measured = measure(f"sessions of {DAYS} days by {engine}", "footfall", run)
-        found.append(replace(measured, bytes_spilled=spilled(folder) - before))
+        found.append(with_spill(measured, folder, before))
     return found
 
 
@@ -68,10 +55,14 @@ def training(folder: Path, landing: Path, scale: float) -> list[Row]:
     shutil.copytree(landing, folder / "landing", copy_function=os.link)
     found, before = [], 0
     for row in measured_steps(shop_of(folder / "landing", scale), window=0, only_a_day=True):
-        after = spilled(folder)
-        found.append(replace(row, bytes_spilled=after - before))
-        before = after
+        found.append(with_spill(row, folder, before))
+        before = len(read_events(folder))
     return found
+
+
+def with_spill(row: Row, folder: Path, before: int) -> Row:
+    """Return a measured step with what its tasks spilled, given the number of events before it."""
+    return replace(row, bytes_spilled=tasks_of(read_events(folder, before)).spilled_bytes)
 
 
 def shop_of(landing: Path, scale: float) -> Shop:
@@ -96,14 +87,7 @@ def under(
     """
     os.environ["FOOTFALL_DRIVER_MEMORY_GIB"] = str(heap_gib)
     with temporary_home() as folder:
-        (folder / EVENTS).mkdir()
-        conf = {
-            "spark.eventLog.enabled": "true",
-            "spark.eventLog.compress": "false",
-            "spark.eventLog.dir": (folder / EVENTS).as_uri(),
-        }
-        told = " ".join(f"--conf {key}={value}" for key, value in conf.items())
-        os.environ["PYSPARK_SUBMIT_ARGS"] = f"{told} pyspark-shell"
+        log_events(folder)
         rows = in_own_process(steps, folder, landing, scale)
     return [replace(row, step=f"{heap_gib} GiB of heap: {row.step}") for row in rows]
 

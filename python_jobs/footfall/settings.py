@@ -79,6 +79,12 @@ class Settings(BaseSettings):
     executor_memory_gib: int | None = Field(
         default=None, ge=1, description="Heap of an executor in GiB."
     )
+    shuffle_partitions: int | None = Field(
+        default=None,
+        ge=1,
+        description="Into how many parts the largest shuffle goes, as `footfall size` says; by "
+        "default 64, or two for each core. Small ones are merged.",
+    )
     warehouse: str | None = Field(
         default=None,
         pattern=r"^s3a://[A-Za-z0-9.-]{3,63}(/[A-Za-z0-9._=-]+)*/?$",

@@ -24,6 +24,8 @@ LINUX_JAVA_OPTIONS = ["-XX:+UseTransparentHugePages"] if sys.platform == "linux"
 DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 LARGE_SHUFFLE_PARTITIONS = 64
 """As many as the checkpoints have buckets: a task then reads whole buckets."""
+MOST_OPEN_FILES = 200
+"""Of a task that writes a file for each partition of a shuffle (Spark's own default)."""
 
 LOG4J = """\
 rootLogger.level = error
@@ -152,7 +154,8 @@ def _object_store(settings: Settings) -> dict[str, str]:
 
 
 def _planning(settings: Settings) -> dict[str, str]:
-    partitions = 1 if settings.tiny_tables else shuffle_partitions(settings.task_slots)
+    by_cores = shuffle_partitions(settings.task_slots)
+    partitions = 1 if settings.tiny_tables else settings.shuffle_partitions or by_cores
     return {
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "false",
@@ -161,9 +164,9 @@ def _planning(settings: Settings) -> dict[str, str]:
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
         # A large shuffle is read in many tasks, so that each fits the memory; a small one's merge.
         "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(
-            max(LARGE_SHUFFLE_PARTITIONS, partitions)
+            settings.shuffle_partitions or max(LARGE_SHUFFLE_PARTITIONS, partitions)
         ),
-        "spark.shuffle.sort.bypassMergeThreshold": str(partitions),
+        "spark.shuffle.sort.bypassMergeThreshold": str(min(partitions, MOST_OPEN_FILES)),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": str(
             max(4, settings.task_slots)
         ),

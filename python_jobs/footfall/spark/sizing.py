@@ -62,6 +62,7 @@ class Cluster(BaseModel):
             "FOOTFALL_EXECUTORS": str(self.executors),
             "FOOTFALL_EXECUTOR_CORES": str(self.executor_cores),
             "FOOTFALL_EXECUTOR_MEMORY_GIB": str(max(1, self.executor_memory_mib // 1024)),
+            "FOOTFALL_SHUFFLE_PARTITIONS": str(self.shuffle_partitions),
         }
 
     def spark_conf(self) -> dict[str, str]:

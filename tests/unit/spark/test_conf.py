@@ -47,6 +47,14 @@ def test_a_cluster_gets_the_jars_from_the_driver_and_partitions_for_its_cores(
     assert not [key for key in cluster if key.startswith("spark.executor") and "/" in cluster[key]]
 
 
+def test_a_large_shuffle_goes_into_as_many_parts_as_told(tmp_path: Path) -> None:
+    told = conf(tmp_path, shuffle_partitions=3750)
+    assert told["spark.sql.shuffle.partitions"] == "3750"
+    assert told["spark.sql.adaptive.coalescePartitions.initialPartitionNum"] == "3750"
+    # A task would open 3,750 files at once.
+    assert told["spark.shuffle.sort.bypassMergeThreshold"] == "200"
+
+
 @pytest.mark.parametrize("master", ["spark://a.example:7077", "yarn", "k8s://https://a:6443"])
 def test_a_cluster_elsewhere_needs_an_address_at_which_it_reaches_the_driver(
     tmp_path: Path, master: str, monkeypatch: pytest.MonkeyPatch

@@ -27,6 +27,7 @@ def test_a_node_of_16_cores_and_64_gib_has_three_executors_of_five() -> None:
     # 500 GB in parts of 128 MiB are 3,726; in whole waves of 150, 3,750.
     assert (cluster.shuffle_partitions, cluster.waves) == (3750, 25.0)
     assert cluster.environment()["FOOTFALL_EXECUTOR_MEMORY_GIB"] == "19"
+    assert cluster.environment()["FOOTFALL_SHUFFLE_PARTITIONS"] == "3750"
     assert cluster.spark_conf()["spark.executor.memory"] == "19549m"
 
 
