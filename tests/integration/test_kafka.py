@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import pytest
 from footfall.erase.person import Identifier, in_poison
 from footfall.errors import UsageError
 from footfall.ingest import Mapping, Topic
-from footfall.ingest.kafka import plan_of_messages
+from footfall.ingest.kafka import plan_of_messages, starting_offsets
 from footfall.ingest.read import SESSION_CONF, read_messages
 from footfall.project.contracts import get_contract
 from footfall.spark.conf import temporary_conf
@@ -195,6 +196,59 @@ def test_each_message_is_in_bronze_once_however_often_readers_and_broker_are_kil
     }
     expected = Counter(key(json.loads(text)) for text in sent if text not in POISON)
     assert Counter(map(key, good)) == expected
+
+
+def test_a_new_checkpoint_begins_behind_what_was_loaded() -> None:
+    assert json.loads(starting_offsets("t", [0, 1, 2], {0: 7, 2: 1})) == {
+        "t": {"0": 7, "1": -2, "2": 1}
+    }
+
+
+RESTORE = """
+from footfall.spark.session import get_session
+get_session().sql("restore table footfall_bronze.product__interactions to version as of {version}")
+"""
+
+
+@only_thorough
+@needs_broker
+@pytest.mark.timeout(1800)
+def test_messages_are_read_once_without_the_checkpoint_and_again_after_a_restore(
+    tmp_path: Path,
+) -> None:
+    rng, home = random.Random(5), tmp_path / "home"
+    sent = [message(number, rng) for number in range(300)]
+
+    def catch_up(*more: str) -> str:
+        return finished(read(home, broker, "--until-caught-up", *more))
+
+    def in_bronze() -> Counter[str]:
+        [folder] = home.glob("warehouse/footfall_bronze.db/product__interactions")
+        table = read_table(folder)
+        assert table is not None
+        return Counter(row["_source_file"] for row in table.records())
+
+    with running_broker(tmp_path / "broker") as broker:
+        broker.create_topic(TOPIC, PARTITIONS)
+        broker.send(TOPIC, sent[:100])
+        assert "100 messages" in catch_up()
+        version = loads_of(home) - 1
+        shutil.rmtree(home / "ingest")
+        broker.send(TOPIC, sent[100:])
+        assert "200 messages" in catch_up()
+        once = in_bronze()
+        assert set(once.values()) == {1}
+        assert once.total() == len(sent)
+
+        restore = RESTORE.format(version=version)
+        own = environment(home, FOOTFALL_TINY_TABLES="true")
+        subprocess.run([sys.executable, "-c", restore], env=own, check=True)
+        assert in_bronze().total() == 100
+        assert "200 messages" in catch_up()
+        assert in_bronze() == once
+        assert "0 messages" in catch_up()
+        assert "300 messages" in catch_up("--from-earliest")
+        assert in_bronze() == Counter(dict.fromkeys(once, 2))
 
 
 @only_thorough

@@ -273,6 +273,13 @@ def ingest(
     until_caught_up: Annotated[
         bool, typer.Option("--until-caught-up", help="Kafka: end with what there is now.")
     ] = False,
+    from_earliest: Annotated[
+        bool,
+        typer.Option(
+            "--from-earliest",
+            help="Kafka: begin with the oldest messages that there are, also those loaded before.",
+        ),
+    ] = False,
     every: Annotated[str, typer.Option(help="Kafka: time between two loads.")] = "10s",
     as_json: JsonOption = False,
 ) -> None:
@@ -302,7 +309,7 @@ def ingest(
                 "Name the servers and the topic, or files.",
             )
         feeds = parse_feeds(kafka, topic, entity, mapping)
-        _ingest_topics(feeds, until_caught_up, every, as_json)
+        _ingest_topics(feeds, until_caught_up, from_earliest, every, as_json)
         return
     from footfall.ingest import RejectedFile
     from footfall.ingest import ingest as ingest_files
@@ -368,11 +375,17 @@ def _files_to_load(
     return {entity: paths}
 
 
-def _ingest_topics(feeds: list[Feed], until_caught_up: bool, every: str, as_json: bool) -> None:
+def _ingest_topics(
+    feeds: list[Feed], until_caught_up: bool, from_earliest: bool, every: str, as_json: bool
+) -> None:
     from footfall.ingest import ingest_topics
 
     reports = ingest_topics(
-        feeds, until_caught_up=until_caught_up, every_seconds=parse_seconds(every), say=say
+        feeds,
+        until_caught_up=until_caught_up,
+        from_earliest=from_earliest,
+        every_seconds=parse_seconds(every),
+        say=say,
     )
 
     def show() -> None:

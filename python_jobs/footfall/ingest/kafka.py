@@ -1,12 +1,14 @@
 """Messages of a Kafka topic into the bronze table of an entity, each exactly once.
 
 Spark's checkpoint says which offsets a micro-batch has; Delta refuses a batch that it knows. So a
-batch that was committed before a kill is passed over when it comes again.
+batch that was committed before a kill is passed over when it comes again. Where the checkpoint is
+lost, a new one begins behind the offsets that the record of loads has.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import time
@@ -34,7 +36,7 @@ from footfall.ingest.files import (
 from footfall.ingest.mapping import Mapping, load_mapping, source_path
 from footfall.ingest.queue import Queue
 from footfall.ingest.read import ERRORS, read_messages, ready_to_read
-from footfall.ingest.record import Batch, FileRecord, IngestRecord
+from footfall.ingest.record import Batch, FileRecord, IngestRecord, name_of_offsets
 from footfall.paths import as_local_uri
 from footfall.project.contracts import Contract, get_contract
 from footfall.settings import Settings, get_settings
@@ -54,6 +56,8 @@ MESSAGES_PER_GIB = 100_000
 """Of a micro-batch, for each GiB of Spark's heap: a message of a kilobyte takes about ten there."""
 ROWS_PER_FILE = 1_000_000
 POLL_SECONDS = 0.5
+EARLIEST = -2
+"""A partition's oldest offset (Spark, Structured Streaming + Kafka Integration Guide)."""
 SECURITY = {
     "FOOTFALL_KAFKA_SECURITY_PROTOCOL": "kafka.security.protocol",
     "FOOTFALL_KAFKA_SASL_MECHANISM": "kafka.sasl.mechanism",
@@ -127,6 +131,7 @@ def ingest_topics(
     feeds: Sequence[Feed],
     *,
     until_caught_up: bool = False,
+    from_earliest: bool = False,
     every_seconds: float = 10.0,
     settings: Settings | None = None,
     say: Callable[[str], None] = lambda _line: None,
@@ -136,6 +141,7 @@ def ingest_topics(
     Args:
         feeds: what to load, side by side; each entity once.
         until_caught_up: end once all messages that there were at the start are loaded.
+        from_earliest: begin with the oldest messages that there are, whatever was loaded before.
         every_seconds: between the starts of two micro-batches of a topic.
         settings: home and schemas; the process's own by default.
         say: called with a line for each micro-batch.
@@ -161,7 +167,7 @@ def ingest_topics(
         streams = [_Stream(feed, settings, say) for feed in feeds]
         try:
             for stream in streams:
-                stream.start(until_caught_up, every_seconds)
+                stream.start(until_caught_up, from_earliest, every_seconds)
             while any(stream.is_active for stream in streams) and not asked.is_set():
                 for stream in streams:
                     stream.raise_failure()
@@ -191,6 +197,35 @@ def security_options() -> dict[str, str]:
         if file.endswith(PEM):
             options[name.replace(".location", ".type")] = "PEM"
     return options
+
+
+def partitions_of(spark: SparkSession, topic: Topic) -> list[int]:
+    """Return the numbers of a topic's partitions, as the broker says."""
+    java: Any = spark._jvm
+    properties = java.java.util.Properties()
+    properties.put("bootstrap.servers", topic.servers)
+    for option, value in security_options().items():
+        properties.put(option.removeprefix("kafka."), value)
+    admin = java.org.apache.kafka.clients.admin.Admin.create(properties)
+    try:
+        names = java.java.util.ArrayList()
+        names.add(topic.name)
+        described = admin.describeTopics(names).allTopicNames().get().get(topic.name)
+        return sorted(info.partition() for info in described.partitions())
+    finally:
+        admin.close()
+
+
+def starting_offsets(topic: str, partitions: Sequence[int], next_offsets: dict[int, int]) -> str:
+    """Return Spark's option ``startingOffsets``.
+
+    Args:
+        partitions: all that the topic has.
+        next_offsets: by partition, the first offset that was not loaded; what is missing begins
+            with its oldest.
+    """
+    known = {str(number): next_offsets.get(number, EARLIEST) for number in partitions}
+    return json.dumps({topic: known})
 
 
 def plan_of_messages(topic: str, contract: Contract, mapping: Mapping) -> ReadPlan:
@@ -225,7 +260,7 @@ class _Stream:
         # A topic has a checkpoint of its own beside that of files.
         self.queue = Queue(settings.ingest_dir / self.contract.name / "kafka" / feed.topic.name)
         self.record = IngestRecord(get_session(settings), settings, self.contract)
-        if not self.record.open():
+        if not self.record.open() or self.record.undone_offsets(feed.topic.name):
             self.queue.forget()
         self.spark: SparkSession = self.record.spark
         self.report = StreamReport(
@@ -234,12 +269,14 @@ class _Stream:
         self.failure: Exception | None = None
         self.query: StreamingQuery | None = None
 
-    def start(self, until_caught_up: bool, every_seconds: float) -> None:
+    def start(self, until_caught_up: bool, from_earliest: bool, every_seconds: float) -> None:
+        if from_earliest:
+            self.queue.forget()
         messages = (
             self.spark.readStream.format("kafka")
             .option("kafka.bootstrap.servers", self.topic.servers)
             .option("subscribe", self.topic.name)
-            .option("startingOffsets", "earliest")
+            .option("startingOffsets", "earliest" if from_earliest else self._first_offsets())
             .option("failOnDataLoss", True)
             .option("includeHeaders", True)
             .option("maxOffsetsPerTrigger", MESSAGES_PER_GIB * self.settings.driver_memory_gib)
@@ -255,6 +292,15 @@ class _Stream:
             else {"processingTime": f"{every_seconds:g} seconds"}
         )
         self.query = writer.trigger(**trigger).start()
+
+    def _first_offsets(self) -> str:
+        """Return where a new checkpoint begins: behind what the record says was loaded."""
+        loaded = {} if self.queue.was_read() else self.record.next_offsets(self.topic.name)
+        if not loaded:
+            return "earliest"
+        log.warning("checkpoint_lost", source=self.contract.name, topic=self.topic.name)
+        partitions = partitions_of(self.spark, self.topic)
+        return starting_offsets(self.topic.name, partitions, loaded)
 
     @property
     def is_active(self) -> bool:
@@ -282,8 +328,8 @@ class _Stream:
             return FootfallError(
                 f"Topic {self.topic.name}: messages that were not loaded yet are gone: the topic's "
                 "retention is shorter than the pause was, or the topic was made anew.",
-                f"Load them from elsewhere, then remove {self.queue.folder} to begin with the "
-                "oldest that there is. Staging counts what comes twice as duplicates.",
+                "Load them from elsewhere; then `footfall ingest … --kafka … --from-earliest` "
+                "begins with the oldest that there is. Staging counts what comes twice as duplicates.",
             )
         return FootfallError(
             f"Topic {self.topic.name} of {self.topic.servers}: {told.message}",
@@ -361,7 +407,7 @@ class _Stream:
         )
         records = []
         for row in found:
-            name = f"kafka:{row['topic']}/{row['partition']}/{row['first']}-{row['last']}"
+            name = name_of_offsets(row["topic"], row["partition"], row["first"], row["last"])
             sha256 = hashlib.sha256(f"{self.queue.query_id()} {name}".encode()).hexdigest()
             records.append(
                 FileRecord(

@@ -165,6 +165,10 @@ class Queue:
             for offer in chain(self._settled().values(), waiting)
         }
 
+    def was_read(self) -> bool:
+        """Return whether Spark has begun a checkpoint."""
+        return (self.checkpoint / "metadata").is_file()
+
     def query_id(self) -> str:
         """Return the id that Spark gave the checkpoint: a new checkpoint has a new one.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ from footfall.spark.explain import first_sentence
 from footfall.spark.session import with_catalog
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,15 @@ UNDONE = "its load was undone by a RESTORE of the bronze table; offered again, i
 COMPACT_AFTER = 50
 """Commits with small files, one for each load, before they are merged."""
 
+OFFSETS = re.compile(r"kafka:(?P<topic>[^/]+)/(?P<partition>\d+)/\d+-(?P<last>\d+)")
+"""What :func:`name_of_offsets` makes."""
+
 _creation = threading.Lock()
+
+
+def name_of_offsets(topic: str, partition: int, first: int, last: int) -> str:
+    """Return what the record calls a partition's messages of one load."""
+    return f"kafka:{topic}/{partition}/{first}-{last}"
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,7 @@ class IngestRecord:
         self.sha_loaded: set[str] = set()
         self.sha_rejected: set[str] = set()
         self.last_load_id = 0
+        self._undone: set[int] = set()
 
     def _remove_what_was_never_registered(self, table: str) -> None:
         """Remove a table that a kill kept from the catalog, where it has nothing but its creation.
@@ -156,6 +166,7 @@ class IngestRecord:
         }
         if not undone:
             return
+        self._undone = undone
         log.warning("loads_undone", table=self.bronze, load_ids=sorted(undone))
         DeltaTable.forName(self.spark, self.table).update(
             (F.col("source") == self.contract.name)
@@ -202,6 +213,31 @@ class IngestRecord:
         numbers = (row["load_id"] for row in rows if row["load_id"] is not None)
         self.last_load_id = max(numbers, default=0)
         return sum(row["file_rows"] or 0 for row in loaded)
+
+    def next_offsets(self, topic: str) -> dict[int, int]:
+        """Return, by partition of a topic, the first offset that no load has."""
+        return self._offsets(topic, F.col("status") == "loaded")
+
+    def undone_offsets(self, topic: str) -> dict[int, int]:
+        """Return the partitions of a topic of which :meth:`open` has found loads undone."""
+        if not self._undone:
+            return {}
+        return self._offsets(topic, F.col("load_id").isin(sorted(self._undone)))
+
+    def _offsets(self, topic: str, condition: Column) -> dict[int, int]:
+        rows = (
+            self.spark.table(self.table)
+            .where((F.col("source") == self.contract.name) & condition)
+            .where(F.col("source_file").startswith(f"kafka:{topic}/"))
+            .select("source_file")
+            .collect()
+        )
+        found: dict[int, int] = {}
+        for row in rows:
+            if told := OFFSETS.fullmatch(row["source_file"]):
+                partition = int(told["partition"])
+                found[partition] = max(found.get(partition, 0), int(told["last"]) + 1)
+        return found
 
     def _complete_from_history(self) -> None:
         """Add the loads that were committed to bronze but not recorded."""
