@@ -329,7 +329,8 @@ class _Stream:
                 f"Topic {self.topic.name}: messages that were not loaded yet are gone: the topic's "
                 "retention is shorter than the pause was, or the topic was made anew.",
                 "Load them from elsewhere; then `footfall ingest … --kafka … --from-earliest` "
-                "begins with the oldest that there is. Staging counts what comes twice as duplicates.",
+                "begins with the oldest that there is. Staging counts what comes twice as "
+                "duplicates.",
             )
         return FootfallError(
             f"Topic {self.topic.name} of {self.topic.servers}: {told.message}",
