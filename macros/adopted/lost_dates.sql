@@ -14,12 +14,16 @@
         if change[0] > bounds[0] and (bounds[1] is none or change[0] <= bounds[1]) -%}
         {%- do found.append(change) -%}
     {%- endfor -%}
+    {%- for replay in footfall.replays_of(name)
+        if replay.load_id > bounds[0] and (bounds[1] is none or replay.load_id <= bounds[1]) -%}
+        {%- do found.append((replay.load_id, replay.dates)) -%}
+    {%- endfor -%}
     {{ return(found) }}
 {% endmacro %}
 
 
 {% macro loads_to_account(entities) %}
-    {#- A row that was updated or deleted upstream belonged to a load of before, whichever it was. -#}
+    {#- A row that was updated or deleted upstream, or judged anew, belonged to a load of before, whichever it was. -#}
     {%- set loads = footfall.new_loads(entities) -%}
     {%- if not footfall.plans_run() -%}
         {{ return(loads) }}

@@ -23,7 +23,7 @@
             {%- do first.append(graph.nodes[unique_id].name ~ '+') -%}
         {%- endfor -%}
         {{ exceptions.raise_compiler_error(
-            'Rows of an adopted table were updated or deleted after they were read:\n  '
+            'Rows were updated or deleted upstream, or judged anew, after they were read:\n  '
             ~ reasons | sort | join('\n  ')
             ~ '\n  → Rebuild what held them: dbt build --full-refresh --select ' ~ first | sort | join(' ')
             ~ '\n    Nothing was changed.'
@@ -34,8 +34,8 @@
 
 {% macro why_not_followed(node, name) %}
     {%- set source_name, entity = name.split('.') -%}
-    {%- set adoption = footfall.run_state().adopted[name] -%}
-    {%- if adoption.on_change != 'apply' -%}
+    {%- set adoption = footfall.run_state().adopted.get(name) -%}
+    {%- if adoption and adoption.on_change != 'apply' -%}
         {{ return('it was adopted with --on-change refuse') }}
     {%- elif target.type == 'databricks' -%}
         {{ return("Databricks' merge only inserts") }}

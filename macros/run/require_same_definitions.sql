@@ -120,7 +120,8 @@
                 and before.split(',') | reject('in', value.split(',')) | list | length == 0 -%}
             {#- The seed itself says that it is unknown. -#}
             {%- set is_known = value != 'unknown' or node.resource_type == 'seed' -%}
-            {%- if is_known and (before != value or before == 'unknown') and not grows -%}
+            {%- if is_known and (before != value or before == 'unknown') and not grows
+                and not footfall.is_replayed(node, name, before, value) -%}
                 {%- do changes.append(name ~ ' was ' ~ before ~ ', is ' ~ value) -%}
             {%- endif -%}
         {%- endfor -%}

@@ -179,7 +179,7 @@ def test_a_build_with_nothing_new_writes_no_table_version(built: DataSet) -> Non
 
 OF_SOME_HOMES = {
     "dq_adopted_commits", "dq_adopted_days", "dq_alerts", "dq_backfills", "dq_erasures",
-    "dq_feature_drift",
+    "dq_feature_drift", "dq_replays",
 }  # fmt: skip
 
 

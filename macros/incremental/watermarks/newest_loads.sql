@@ -21,7 +21,9 @@
     {%- endfor -%}
     {%- set loads = {} -%}
     {%- for source_name, entity in entities -%}
-        {%- do loads.update({source_name ~ '.' ~ entity: pinned[source_name ~ '.' ~ entity]}) -%}
+        {%- set name = source_name ~ '.' ~ entity -%}
+        {%- set replayed = footfall.replays_of(name) | map(attribute='load_id') | list -%}
+        {%- do loads.update({name: ([pinned[name]] + replayed) | max}) -%}
     {%- endfor -%}
     {{ return(loads) }}
 {% endmacro %}

@@ -19,8 +19,8 @@ SinceLoad = Annotated[
     int | None, typer.Option(min=1, help="Only rows of this load and later ones.")
 ]
 MEND = (
-    "If a rule is wrong, correct it in the contract and run dbt build: it names the command that "
-    "judges all rows anew. If rows are wrong, have them delivered again, corrected."
+    "If a rule is wrong, correct it in the contract; footfall quarantine replay SOURCE.ENTITY then "
+    "judges the rows anew. If rows are wrong, have them delivered again, corrected."
 )
 
 
@@ -114,3 +114,49 @@ def show(
         say(f"{count(len(rows), 'row')} shown" if rows else "No row was rejected for that.")
 
     print_result([row.model_dump(mode="json") for row in rows], as_json, print_rows)
+
+
+@quarantine.command()
+def replay(
+    source: Annotated[str, typer.Argument(metavar="SOURCE.ENTITY")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say which days would change.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge all rows of an entity anew, after a rule of its contract was corrected.
+
+    Rows that the rules accept now enter staging and the marts with the next `dbt build`, exactly
+    once; rows that they reject now leave. Only the days on which something changes are recomputed.
+
+    Example: `footfall quarantine replay product.interactions --dry-run`
+
+    Example: `footfall quarantine replay product.interactions && dbt build`
+    """
+    from footfall.replay import replay as judge_anew
+    from footfall.spark.session import get_session
+
+    found = judge_anew(get_session(join_others=True), get_settings(), source, dry_run=dry_run)
+
+    def show() -> None:
+        if not found.changes_something:
+            print_line(
+                f"Nothing to replay: staging has the rows of {source} that the rules accept."
+            )
+            return
+        if found.dates:
+            print_line(
+                f"{source}: {count(len(found.dates), 'day')} from {found.dates[0]} to "
+                f"{found.dates[-1]}, {found.rows_before:,} accepted rows before, "
+                f"{found.rows_after:,} now."
+            )
+        else:
+            print_line(
+                f"{source}: the same rows are accepted; reasons of rejected ones may change."
+            )
+        if found.load_id:
+            say(f"Recorded as load {found.load_id}. The next dbt build takes it in.")
+        else:
+            say("Nothing was recorded.")
+
+    print_result(found, as_json, show)

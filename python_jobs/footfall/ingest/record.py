@@ -20,7 +20,7 @@ from footfall.ingest.read import SELECTED
 from footfall.object_store import table_path
 from footfall.project.adopted import require_not_adopted
 from footfall.project.contracts import Contract
-from footfall.project.records import INGESTED_FILES, record_table
+from footfall.project.records import INGESTED_FILES, REPLAYS, record_table
 from footfall.settings import Settings
 from footfall.spark.conflicts import run_statement
 from footfall.spark.delta_log import read_delta_table
@@ -145,7 +145,17 @@ class IngestRecord:
             self.last_load_id = max(self.last_load_id, last_in_bronze)
         elif last_in_bronze is not None and last_in_bronze < self.last_load_id:
             self._release_undone_loads(last_in_bronze)
+        self.last_load_id = max(self.last_load_id, self._newest_replay())
         return True
+
+    def _newest_replay(self) -> int:
+        """Return the number of the newest replay, which has no rows in bronze; 0 without any."""
+        table = record_table(REPLAYS).name_in(self.settings)
+        if not self.spark.catalog.tableExists(table):
+            return 0
+        own = self.spark.table(table).where(F.col("source") == self.contract.name)
+        newest = own.agg(F.max("load_id")).first()
+        return (newest and newest[0]) or 0
 
     def _release_undone_loads(self, last_in_bronze: int) -> None:
         """Let the files of loads that a RESTORE took back be loaded again, once they are offered.

@@ -1,0 +1,144 @@
+"""Judge the rows of an entity anew, by the rules that its contract has now.
+
+A replay becomes a load without rows of its own. It names the days on which the rules of today
+accept other rows than staging holds; each table takes it in once, with its next build, like the
+updates of an adopted table (``macros/replays``).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from pydantic import BaseModel
+
+from footfall.errors import FootfallError, UsageError
+from footfall.ingest.queue import Queue
+from footfall.ingest.record import IngestRecord
+from footfall.project.adopted import require_not_adopted
+from footfall.project.contracts import Contract, get_contract
+from footfall.project.dbt import run_dbt
+from footfall.project.records import REPLAYS, record_table
+from footfall.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = structlog.get_logger(__name__)
+
+RULES, LOADS = "footfall.definitions.contract.", "footfall.loads."
+
+
+class Replay(BaseModel):
+    """What judging an entity's rows anew changes.
+
+    Attributes:
+        source: the entity, ``source.entity``.
+        load_id: the replay's number among the entity's loads; None where nothing was recorded.
+        dates: the event dates on which other rows are accepted than before.
+        rows_before: accepted rows of these dates in staging.
+        rows_after: accepted rows of these dates by the rules of today.
+        rules_changed: whether the rules differ from those that staging was built under. Then the
+            reasons of rows that stay rejected may be others, too.
+    """
+
+    source: str
+    load_id: int | None = None
+    dates: list[date]
+    rows_before: int
+    rows_after: int
+    rules_changed: bool
+
+    @property
+    def changes_something(self) -> bool:
+        return bool(self.dates) or self.rules_changed
+
+
+def replay(
+    spark: SparkSession, settings: Settings, source: str, *, dry_run: bool = False
+) -> Replay:
+    """Find what the rules of today change, and record it as a load for the next build.
+
+    Args:
+        spark: the session.
+        settings: home and schemas.
+        source: the entity, ``source.entity``.
+        dry_run: record nothing.
+
+    Raises:
+        UsageError: an unknown entity, one whose rows are read from an adopted table, or one that
+            was never staged.
+        FootfallError: another call loads the entity, or its key does not tell the day of a row, so
+            that staging has to be built anew as a whole.
+    """
+    contract = get_contract(source)
+    require_not_adopted(spark, settings, contract)
+    properties = _properties(spark, settings, contract)
+    newest = int(properties.get(LOADS + contract.name, 0))
+    if not newest:
+        raise UsageError(
+            f"No row of {contract.name} was staged yet.",
+            "Run dbt build: it judges all rows by the rules of today.",
+        )
+    plan = _plan(contract, newest)
+    if not plan["is_by_day"]:
+        raise FootfallError(
+            f"The key of {contract.name} does not tell the day of a row: days cannot be replayed.",
+            f"Build it anew: dbt build --full-refresh --select {contract.staging_model}+",
+        )
+    days = spark.sql(plan["sql"]).collect()
+    rules_before = properties.get(RULES + contract.name, plan["rules"])
+    found = Replay(
+        source=contract.name,
+        dates=[date.fromisoformat(day["event_date"]) for day in days],
+        rows_before=sum(day["staged_rows"] for day in days),
+        rows_after=sum(day["judged_rows"] for day in days),
+        rules_changed=rules_before != plan["rules"],
+    )
+    if dry_run or not found.changes_something:
+        return found
+    return _recorded(spark, settings, contract, found, (rules_before, plan["rules"]))
+
+
+def _recorded(
+    spark: SparkSession,
+    settings: Settings,
+    contract: Contract,
+    found: Replay,
+    rules: tuple[str, str],
+) -> Replay:
+    """Give a replay the next number of the entity's loads, while no load can take it."""
+    with Queue(settings.ingest_dir / contract.name).lock(contract.name):
+        loads = IngestRecord(spark, settings, contract)
+        loads.open()
+        load_id = loads.last_load_id + 1
+        replays = record_table(REPLAYS)
+        replays.create(spark, settings)
+        row = {
+            "source": contract.name,
+            "load_id": load_id,
+            "changed_dates": found.dates,
+            "rules_before": rules[0],
+            "rules_after": rules[1],
+            "replayed_at": datetime.now(timezone.utc),
+        }
+        replays.append(spark, settings, [row])
+    log.info("replay_recorded", source=contract.name, load_id=load_id, days=len(found.dates))
+    return found.model_copy(update={"load_id": load_id})
+
+
+def _properties(spark: SparkSession, settings: Settings, contract: Contract) -> dict[str, str]:
+    table = contract.staging_table(settings)
+    if not spark.catalog.tableExists(table):
+        return {}
+    return {row["key"]: row["value"] for row in spark.sql(f"show tblproperties {table}").collect()}
+
+
+def _plan(contract: Contract, newest: int) -> dict[str, Any]:
+    """Return what dbt says of the entity: its macros know the rules as SQL."""
+    text = f"{{{{ footfall.replay_plan('{contract.source}', '{contract.entity}', {newest}) }}}}"
+    compiled = run_dbt("compile", "--inline", text, quiet=True)
+    plan: dict[str, Any] = json.loads(compiled.results[0].node.compiled_code)
+    return plan
