@@ -169,6 +169,24 @@ def test_an_input_that_changes_nobody_knows_where_is_read_whole(
     assert affected(with_mart(manifest, reads), "fct_new", "product.interactions")["whole"]
 
 
+def test_a_replay_affects_the_dates_that_it_names(manifest: dict[str, Any]) -> None:
+    tables = {table["name"]: {"product.interactions": 2} for table in nodes(manifest, "model")}
+    reflects = tables | {"fct_product_daily": {"product.interactions": 1}}
+    replay = {"load_id": 2, "dates": [SPREAD], "rules_before": "a", "rules_after": "b"}
+    warehouse = Warehouse(reflects, {"_load_id": []}, {"product.interactions": [replay]})
+    macros = macros_of(manifest, "fct_product_daily", warehouse)
+    assert macros["affected_dates"]()["dates"] == [SPREAD]
+
+    def may_differ(name: str, before: str, after: str) -> object:
+        node = manifest["nodes"][f"model.{PROJECT}.{name}"]
+        return macros["is_replayed"](node, "contract.product.interactions", before, after)
+
+    assert may_differ("fct_product_daily", "a", "b")
+    assert not may_differ("fct_product_daily", "b", "a")
+    assert not may_differ("fct_product_daily", "a", "c")
+    assert not may_differ("fct_sessions", "a", "b"), "it reflects the replay"
+
+
 def test_a_load_counts_once_all_inputs_reflect_it(manifest: dict[str, Any]) -> None:
     tables = {table["name"]: {"product.interactions": 5} for table in nodes(manifest, "model")}
     reflects = tables | {"fct_sessions": {"product.interactions": 3}, "fct_session_metrics_daily": {

@@ -27,11 +27,13 @@ class Warehouse:
     Attributes:
         reflects: per table, the newest load of each source entity that it reflects.
         answers: per pattern of a query, its rows; the first pattern that is found in it counts.
+        replays: by entity, as the macro replays_of returns them.
         asked: the queries so far, white space made one.
     """
 
     reflects: Mapping[str, Mapping[str, int]]
     answers: Mapping[str, Sequence[tuple[Any, ...]]] = field(default_factory=dict)
+    replays: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def query(self, sql: str) -> Any:
@@ -91,5 +93,6 @@ def macros_of(
         if macro["package_name"] == PROJECT
     }
     macros["consumed_loads"] = lambda table: dict(warehouse.reflects.get(table["name"], {}))
+    macros["replays_of"] = lambda name: list(warehouse.replays.get(name, []))
     context[PROJECT] = macros
     return context | macros
