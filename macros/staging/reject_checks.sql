@@ -20,6 +20,12 @@
                 column.name ~ '_unknown'
             )) -%}
         {%- endif -%}
+        {%- if rule.pattern is defined -%}
+            {%- do checks.append((
+                column.name ~ ' not rlike ' ~ footfall.text_literal(rule.pattern),
+                column.name ~ '_unlike_pattern'
+            )) -%}
+        {%- endif -%}
         {%- if rule.minimum is defined -%}
             {%- do checks.append((
                 column.name ~ ' < ' ~ rule.minimum, column.name ~ '_below_minimum'

@@ -443,6 +443,8 @@ def wrong_values(contract: Contract) -> list[Row]:
             wrong.append({column.name: None})
         if column.accepted_values:
             wrong.append({column.name: "hover"})
+        if column.pattern:
+            wrong.append({column.name: "?"})
         for limit, step in ((column.minimum, -1), (column.maximum, 1), (column.above, 0)):
             if limit is not None:
                 exact = Decimal if column.data_type.startswith("decimal") else int

@@ -162,6 +162,7 @@ ENTITIES = {
         ("quantity < 1", "quantity_below_minimum"),
         ("price <= 0", "price_not_above_0"),
         ("amount < 0", "amount_below_minimum"),
+        ("not regexp_full_match(currency, '[A-Za-z]{3}')", "currency_unlike_pattern"),
         (
             "amount is null and quantity::hugeint * price > 9999999999999999.99",
             "amount_overflow",

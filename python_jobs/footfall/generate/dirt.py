@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +18,13 @@ from footfall.generate.columns import (
     row_count,
     take,
 )
+from footfall.generate.strings import StringEncoder, Vocabulary
 from footfall.project.contracts import Column, Contract
 
 MOST_DAYS_LATE = 10
 UNKNOWN_VALUE = "other"
-"""What stands in a row that breaks a rule of accepted values."""
+"""What stands in a row that breaks a rule of accepted values or of a pattern: a vocabulary ends
+with it, after the accepted values."""
 
 
 class DirtShares(BaseModel):
@@ -60,10 +63,19 @@ class Rule:
     reason: str
     share: float
     is_id: bool = False
+    unknown_code: int = 0
 
 
-def rules_of(contract: Contract, shares: DirtShares) -> list[Rule]:
-    """Return the rules that rows of the contract can break, with the reason a reject gets."""
+def rules_of(
+    contract: Contract, shares: DirtShares, strings: Mapping[str, StringEncoder]
+) -> list[Rule]:
+    """Return the rules that rows of the contract can break, with the reason a reject gets.
+
+    Args:
+        contract: of the rows.
+        shares: how much dirt to plant.
+        strings: the vocabularies of text columns, by column.
+    """
     required = sum(column.required for column in contract.columns)
     is_payment = any(column.above is not None for column in contract.columns)
     limits = sum(
@@ -78,8 +90,12 @@ def rules_of(contract: Contract, shares: DirtShares) -> list[Rule]:
             share = shares.null_keys / required
             is_id = name in contract.ids
             rules.append(Rule(column, "missing", f"{name}_missing", share, is_id))
-        if column.accepted_values:
-            rules.append(Rule(column, "unknown", f"{name}_unknown", shares.unknown_types))
+        if column.accepted_values or column.pattern:
+            reason = f"{name}_unknown" if column.accepted_values else f"{name}_unlike_pattern"
+            values = strings[name]
+            assert isinstance(values, Vocabulary)
+            last = len(values) - 1
+            rules.append(Rule(column, "unknown", reason, shares.unknown_types, unknown_code=last))
         if column.minimum is not None:
             rules.append(Rule(column, "below", f"{name}_below_minimum", below))
         if column.maximum is not None:
@@ -101,8 +117,7 @@ def _break(rule: Rule, values: Array, rows: Array, rng: np.random.Generator) -> 
             values[rows[::2]] = blank_of(values)
             rows = rows[1::2]
     elif rule.kind == "unknown":
-        # The entity's vocabulary ends with the unknown value, after the accepted ones.
-        broken = len(column.accepted_values or [])
+        broken = rule.unknown_code
     elif rule.kind == "below":
         broken = int(column.minimum or 0) - rng.integers(1, 4 + top // 1000, len(rows))
     elif rule.kind == "above":

@@ -123,7 +123,7 @@ def describe_entities(world: World) -> dict[str, Entity]:
         "crm.transactions": {
             "transaction_id": Numbered("t", 10),
             "product_id": product,
-            "currency": Vocabulary(CURRENCIES),
+            "currency": Vocabulary([*CURRENCIES, UNKNOWN_VALUE]),
             "payment_method": Vocabulary(PAYMENT_METHODS),
         },
         "crm.support_interactions": {

@@ -26,6 +26,9 @@ class Vocabulary:
     def __init__(self, values: Iterable[str]) -> None:
         self._values = pa.array(values, pa.string())
 
+    def __len__(self) -> int:
+        return len(self._values)
+
     def encode(self, codes: Array) -> Any:
         missing = codes == null_of(codes)
         indices = pa.array(codes, mask=missing) if missing.any() else pa.array(codes)

@@ -162,7 +162,7 @@ class Landing:
 
     def __post_init__(self) -> None:
         self._next_id = self.entity.first_id
-        self._rules = rules_of(self.entity.contract, self.dirt)
+        self._rules = rules_of(self.entity.contract, self.dirt, self.entity.strings)
 
     def counts(self) -> dict[str, Any]:
         """Return the truth about the files: rows = accepted + duplicates + quarantined."""

@@ -26,6 +26,7 @@ class Column(BaseModel):
 
     ``required`` means: a file without it is rejected, a row with a null in it is quarantined, and
     so is one whose id is blank.
+    ``pattern`` is a regular expression that is found in each text, ``^`` and ``$`` for its ends.
     ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive. ``otherwise`` is an SQL
     expression for the column's value where it is null. ``identifies`` says that the column holds a
     person's identifier, and in which space: the id of a user is not that of a customer.
@@ -37,6 +38,7 @@ class Column(BaseModel):
     description: str
     required: bool = False
     accepted_values: list[str] | None = None
+    pattern: str | None = None
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None

@@ -198,7 +198,7 @@ def left_to_do_for_source(name: str, files: Sequence[NewFile]) -> list[str]:
     source, entity = name.split(".")
     return [
         f"Say in {files[0].path} what the columns mean, and which values they accept "
-        "(accepted_values, minimum, maximum).",
+        "(accepted_values, pattern, minimum, maximum).",
         f"footfall ingest {name} FOLDER",
         f"dbt build --select +stg_{source}__{entity}",
         "footfall docs model --write   # its keys in docs/entities.md",

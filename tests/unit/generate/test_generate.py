@@ -40,6 +40,8 @@ def _broken_rules(column: Column) -> list[tuple[str, str]]:
         is_id = column.data_type == "string" and not column.accepted_values
         blank = f" or regexp_full_match({name}, '\\s*')" if is_id else ""
         rules.append((f"{name} is null{blank}", f"{name}_missing"))
+    if column.pattern:
+        rules.append((f"not regexp_matches({name}, '{column.pattern}')", f"{name}_unlike_pattern"))
     if column.accepted_values:
         values = ", ".join(f"'{value}'" for value in column.accepted_values)
         rules.append((f"{name} not in ({values})", f"{name}_unknown"))
