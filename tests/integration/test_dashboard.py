@@ -14,7 +14,14 @@ from footfall.report import build_dashboard, render_dashboard
 from footfall.report.frames import read_frames
 from footfall.settings import get_settings
 from support.browser import Show
-from support.engagement_frames import CHARTS, SEGMENTS, days_to_last, engagement_frames, retention
+from support.engagement_frames import (
+    CHARTS,
+    SEGMENTS,
+    days_to_last,
+    engagement_frames,
+    quality_frames,
+    retention,
+)
 from support.thorough import only_thorough
 
 if TYPE_CHECKING:
@@ -68,6 +75,7 @@ def frames() -> dict[str, pd.DataFrame]:
                 "row_count": [56, 30, 10],
             }
         ),
+        **quality_frames(),
         "loads": pd.DataFrame(
             {
                 "source": ["app.interactions", "product.interactions"],
@@ -92,6 +100,9 @@ def test_each_panel_draws_every_row(
     assert shown.marks("products", ".barlayer .trace") == [4] * 3
     assert shown.marks("quality", ".barlayer .trace") == [2] * 3
     assert shown.marks("quarantine", ".barlayer .trace") == [3]
+    assert shown.marks("arrivals", ".scatterlayer .trace") == [2, 2]
+    assert shown.marks("pauses", ".scatterlayer .trace") == [1]
+    assert shown.marks("builds", ".barlayer .trace") == [2, 2]
     assert shown.count("#dau .js-line") == 3
     assert shown.marks("definitions", ".scatterlayer .trace") == [DAYS] * 6
     assert shown.marks("active_days", ".barlayer .trace") == [28]

@@ -22,6 +22,9 @@ CHARTS = (
     "products",
     "quality",
     "quarantine",
+    "arrivals",
+    "pauses",
+    "builds",
 )
 """The panels that hold a figure where every mart has rows."""
 
@@ -226,4 +229,28 @@ def engagement_frames(days: Sequence[date]) -> dict[str, pd.DataFrame]:
         "retention": retention(COHORTS),
         "session_durations": session_durations(),
         "outlier_policies": outlier_policies(),
+    }
+
+
+def quality_frames() -> dict[str, pd.DataFrame]:
+    """Return arrivals of two sources on two days, and runs of two days."""
+    return {
+        "arrivals": pd.DataFrame(
+            {
+                "source": ["app.interactions", "product.interactions", "product.interactions"],
+                "arrived_on": [date(2025, 3, day) for day in (4, 4, 6)],
+                "pause_hours": [None, None, 50.5],
+                "rows_in": [100, 300, 50],
+                "duplicates": [10, 0, 0],
+                "quarantined": [10, 10, 0],
+            }
+        ),
+        "builds": pd.DataFrame(
+            {
+                "run_on": [date(2025, 3, 4), date(2025, 3, 6)],
+                "runs": [2, 1],
+                "failed": [0, 1],
+                "warned": [3, 0],
+            }
+        ),
     }

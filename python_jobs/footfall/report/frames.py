@@ -25,11 +25,12 @@ SESSION_DAYS = 28
 
 
 class Mart(NamedTuple):
-    """Where a frame comes from."""
+    """Where a frame comes from: a table, and perhaps another one of its layer beside it."""
 
     layer: str
     table: str
     query: str
+    joined: str | None = None
 
 
 MARTS = {
@@ -204,6 +205,53 @@ MARTS = {
         order by row_count desc, source, reason
         """,
     ),
+    "arrivals": Mart(
+        "quality",
+        "dq_load_reconciliation",
+        """
+        with loads as (
+            select source, load_id, min(recorded_at) as arrived_at
+            from {joined}
+            where status = 'loaded'
+            group by source, load_id
+        ),
+        paused as (
+            select
+                *,
+                (unix_seconds(arrived_at) - unix_seconds(lag(arrived_at) over (
+                    partition by source order by arrived_at
+                ))) / 3600 as pause_hours
+            from loads
+        )
+        select
+            paused.source,
+            date(paused.arrived_at) as arrived_on,
+            max(paused.pause_hours) as pause_hours,
+            sum(reconciled.rows_in) as rows_in,
+            sum(reconciled.duplicates) as duplicates,
+            sum(reconciled.quarantined) as quarantined
+        from paused
+        left join {table} as reconciled
+            on paused.source = reconciled.source and paused.load_id = reconciled.load_id
+        group by paused.source, arrived_on
+        order by arrived_on, paused.source
+        """,
+        "dq_ingested_files",
+    ),
+    "builds": Mart(
+        "quality",
+        "dq_run_results",
+        """
+        select
+            date(run_started_at) as run_on,
+            count(distinct invocation_id) as runs,
+            count_if(status in ('error', 'fail', 'runtime error')) as failed,
+            count_if(status = 'warn') as warned
+        from {table}
+        group by run_on
+        order by run_on
+        """,
+    ),
 }
 """By frame."""
 
@@ -222,9 +270,10 @@ def read_frames(spark: SparkSession, settings: Settings) -> dict[str, pd.DataFra
     """
     frames = {}
     for name, mart in MARTS.items():
-        table = f"{settings.schema_of(mart.layer)}.{mart.table}"
-        if spark.catalog.tableExists(table):
-            frames[name] = _read_mart(spark, table, mart.query)
+        schema = settings.schema_of(mart.layer)
+        table, joined = f"{schema}.{mart.table}", f"{schema}.{mart.joined or mart.table}"
+        if all(spark.catalog.tableExists(needed) for needed in {table, joined}):
+            frames[name] = _read_mart(spark, table, mart.query.replace("{joined}", joined))
     frames["loads"] = _read_loads(spark, settings)
     if turn := last_turn(settings.home):
         frames["turn"] = pd.DataFrame({"lag_seconds": [turn.lag_seconds]})

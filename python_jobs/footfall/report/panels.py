@@ -10,12 +10,10 @@ import pandas as pd
 
 from footfall.report.charts import (
     category_axis,
-    chart_text,
     count_axis,
     figure,
     row_bars,
     row_texts,
-    value_axis,
 )
 from footfall.report.drawing import Choice, Drawing, Key, Panel
 from footfall.report.frames import (
@@ -28,12 +26,10 @@ from footfall.report.frames import (
     numbers,
 )
 from footfall.report.growth import growth, retention
+from footfall.report.quality import arrivals, builds, fates, pauses, reasons
 from footfall.report.sessions import durations, sessions_by_day
-from footfall.report.tables import table_html
 from footfall.report.users import VIEW_SHARE, active_days, active_users, definitions, stickiness
 from footfall.report.words import rows_text, share_text, short_text
-
-TOP_REASONS = 15
 
 
 def draw_panels(frames: Frames) -> list[Panel]:
@@ -119,10 +115,11 @@ def draw_panels(frames: Frames) -> list[Panel]:
             product,
             _products,
         ),
-        panel("quality", "What became of each source's rows", "reconciliation", source, _quality),
-        panel(
-            "quarantine", "Why rows are in quarantine", "quarantine_reasons", source, _quarantine
-        ),
+        panel("quality", "What became of each source's rows", "reconciliation", source, fates),
+        panel("quarantine", "Why rows are in quarantine", "quarantine_reasons", source, reasons),
+        panel("arrivals", "Quarantined and repeated rows by day", "arrivals", source, arrivals),
+        panel("pauses", "How long sources bring nothing", "arrivals", source, pauses),
+        panel("builds", "What failed in each day's builds", "builds", source, builds),
     ]
 
 
@@ -182,94 +179,4 @@ def _products(frame: pd.DataFrame) -> Drawing:
         ),
         height=70 + 21 * max(len(frame), 3),
         legend=[Key(kind, color, "bar") for kind, (_, color) in kinds.items()],
-    )
-
-
-def _quality(frame: pd.DataFrame) -> Drawing:
-    sources = frame["source"].tolist()
-    rows_in = counts(frame["rows_in"])
-    fates = {
-        "Accepted": ("--accepted", counts(frame["accepted"])),
-        "Duplicates": ("--duplicate", counts(frame["duplicates"])),
-        "Quarantined": ("--quarantined", counts(frame["quarantined"])),
-    }
-    found = [sum(fate) for fate in zip(*(rows for _, rows in fates.values()), strict=True)]
-    summary = f"{rows_text(sum(rows_in), 'row')} came in, all loads together."
-    if found != rows_in:
-        lost = [came - known for came, known in zip(rows_in, found, strict=True)]
-        fates["Unaccounted for"] = ("--unaccounted", lost)
-        summary += " Some are in neither a staging table nor quarantine: run `dbt test`."
-    traces = []
-    for label, (color, rows) in fates.items():
-        shares = [count / came if came else 0 for count, came in zip(rows, rows_in, strict=True)]
-        traces.append(
-            row_bars(
-                shares,
-                label,
-                color,
-                sources,
-                f"%{{customdata[0]}} rows (%{{customdata[1]}}) {label.lower()}",
-                customdata=[
-                    [f"{count:,}", share_text(share)]
-                    for count, share in zip(rows, shares, strict=True)
-                ],
-            )
-        )
-    return Drawing(
-        summary,
-        figure(
-            traces,
-            barmode="stack",
-            hovermode="closest",
-            xaxis=value_axis("share of the rows that came in", tickformat=".0%", range=[0, 1.02]),
-            yaxis=category_axis(sources, 26),
-        ),
-        height=70 + 26 * max(len(frame), 2),
-        legend=[Key(label, color, "bar") for label, (color, _) in fates.items()],
-        table=table_html(
-            ["Source", "Rows in", *fates],
-            [
-                [str(source), *(f"{count:,}" for count in row)]
-                for source, *row in zip(
-                    sources, rows_in, *(rows for _, rows in fates.values()), strict=True
-                )
-            ],
-        ),
-    )
-
-
-def _quarantine(frame: pd.DataFrame) -> Drawing:
-    shown = frame.head(TOP_REASONS)
-    labels = [
-        f"{source}: {reason}"
-        for source, reason in zip(shown["source"], shown["reason"], strict=True)
-    ]
-    rows = counts(shown["row_count"])
-    texts = [
-        f"<b>{count:,}</b>  {chart_text(label, 46)}"
-        for label, count in zip(labels, rows, strict=True)
-    ]
-    summary = "Rows by source and reason; a row with two reasons counts in both."
-    if len(frame) > len(shown):
-        summary += f" The {len(shown)} most frequent of {len(frame)}."
-    return Drawing(
-        summary,
-        figure(
-            [
-                row_bars(
-                    rows,
-                    "Quarantined",
-                    "--quarantined",
-                    labels,
-                    "%{x:,} rows",
-                    width=0.3,
-                    offset=0,
-                )
-            ],
-            hovermode="closest",
-            xaxis=count_axis("rows", rows, range=[0, 1.04 * max(*rows, 1)]),
-            yaxis=category_axis(labels, 30, showticklabels=False),
-            annotations=row_texts([0] * len(rows), texts, yshift=15),
-        ),
-        height=60 + 40 * len(shown),
     )

@@ -17,7 +17,12 @@ from footfall.report import dashboard, render_dashboard
 from footfall.report.markup import page_file
 from footfall.report.words import seconds_text, share_text
 from footfall.settings import Settings
-from support.engagement_frames import CHARTS, days_to_last, engagement_frames
+from support.engagement_frames import (
+    CHARTS,
+    days_to_last,
+    engagement_frames,
+    quality_frames,
+)
 
 BUILT_AT = datetime(2025, 3, 7, 4, 5, tzinfo=timezone.utc)
 
@@ -94,6 +99,7 @@ def frames() -> dict[str, pd.DataFrame]:
         "quarantine_reasons": pd.DataFrame(
             {"source": ["product.interactions"], "reason": ["user_id_missing"], "row_count": [4]}
         ),
+        **quality_frames(),
         "loads": pd.DataFrame(
             {
                 "source": ["product.interactions"],
@@ -111,6 +117,23 @@ def test_every_figure_uses_only_properties_that_plotly_knows(
     assert {name.partition("-")[0] for name in drawn} == set(CHARTS)
     for figure in drawn.values():
         go.Figure(with_real_colours(figure))
+
+
+def test_quality_is_drawn_by_the_day_of_arrival_and_of_the_run(
+    frames: dict[str, pd.DataFrame],
+) -> None:
+    drawn = figures(render_dashboard(frames, BUILT_AT))
+    quarantined, repeated = drawn["arrivals"]["data"]
+    # A line breaks on the day on which nothing arrived.
+    assert quarantined["x"] == ["2025-03-04", "2025-03-05", "2025-03-06"]
+    assert quarantined["y"] == [20 / 400, None, 0]
+    assert repeated["y"] == [10 / 400, None, 0]
+    [pause] = drawn["pauses"]["data"]
+    assert (pause["name"], pause["x"], pause["y"]) == (
+        "product.interactions", ["2025-03-06"], [50.5]
+    )  # fmt: skip
+    failed, warned = drawn["builds"]["data"]
+    assert (failed["y"], warned["y"]) == ([0, 1], [3, 0])
 
 
 def test_every_colour_of_a_figure_is_defined_by_the_page(frames: dict[str, pd.DataFrame]) -> None:
@@ -188,6 +211,7 @@ def test_data_cannot_leave_its_place_in_the_page(frames: dict[str, pd.DataFrame]
         ("reconciliation", "source"),
         ("quarantine_reasons", "reason"),
         ("loads", "source"),
+        ("arrivals", "source"),
     ):
         frames[frame][column] = attack
     assert "<script>alert" not in render_dashboard(frames, BUILT_AT)
