@@ -24,6 +24,7 @@ import structlog
 from pyspark.sql import functions as F
 
 from footfall import interrupts
+from footfall.alerts import Destination, send_alerts
 from footfall.atomic import write_atomically
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest import Feed, RejectedFile, ingest, ingest_topics, mapped_entities
@@ -76,6 +77,7 @@ class Turns:
         say: called with a line for each turn that had work.
         mapping: a mapping file that names its entities; the landing folder then has files that
             feed all of them, in folders of any names.
+        alerts: where each build's changes of state are sent; None for nowhere.
     """
 
     def __init__(
@@ -85,8 +87,10 @@ class Turns:
         say: Say = print,
         feeds: Sequence[Feed] = (),
         mapping: Path | None = None,
+        alerts: Destination | None = None,
     ) -> None:
         self.mapping = mapping
+        self.alerts = alerts
         self.feeds = list(feeds)
         self.settings = settings or get_settings()
         if self.feeds:
@@ -138,7 +142,10 @@ class Turns:
             versions, built = self._versions(), self._built()
             if versions != built:
                 started = time.perf_counter()
-                turn.built = self._build(versions, built)
+                try:
+                    turn.built = self._build(versions, built)
+                finally:
+                    turn.alerts = self._send_alerts()
                 turn.build_seconds = time.perf_counter() - started
                 self._note_built(self._with_made(versions))
                 self._log_reconciled(turn.loads)
@@ -228,6 +235,18 @@ class Turns:
         )
         kinds = ("model", "snapshot", "seed")
         return sum(run.node.resource_type in kinds for run in result.results)
+
+    def _send_alerts(self) -> int:
+        """Send what the build changed; what does not arrive is sent after the next one."""
+        if self.alerts is None:
+            return 0
+        session = get_session(self.settings, join_others=True)
+        try:
+            return len(send_alerts(session, self.settings, self.alerts))
+        except FootfallError as error:
+            log.warning("alerts_not_sent", destination=self.alerts.name, reason=error.message)
+            self.say(f"Alerts were not sent: {error.message}")
+            return 0
 
     def _log_reconciled(self, loads: dict[str, list[int]]) -> None:
         """Log what became of the rows of each load; Spark is asked only where it is logged."""
@@ -332,6 +351,7 @@ def run_turns(
     *,
     feeds: Sequence[Feed] = (),
     mapping: Path | None = None,
+    alerts: Destination | None = None,
     most: int | None = None,
     settings: Settings | None = None,
     say: Say = print,
@@ -345,6 +365,7 @@ def run_turns(
         every_seconds: from the start of a turn to that of the next.
         feeds: topics of Kafka.
         mapping: for landing files of another shape, see :class:`Turns`.
+        alerts: where each build's changes of state are sent; None for nowhere.
         most: end after so many turns.
         settings: home and schemas; the process's own by default.
         say: called with a line for each turn that had work, and at the end.
@@ -357,7 +378,7 @@ def run_turns(
         FootfallError: another process takes turns on this home.
     """
     settings = settings or get_settings()
-    turns = Turns(landing, settings, say, feeds, mapping)
+    turns = Turns(landing, settings, say, feeds, mapping, alerts)
     done: list[Turn] = []
     failures, taken = 0, 0
     with _alone(settings.home), interrupts.asked_to_end() as asked:

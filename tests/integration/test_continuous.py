@@ -21,6 +21,7 @@ from footfall.ingest import shipped_mapping
 from footfall.project.turns import RECORD, Turn, last_turn
 from footfall.settings import Settings
 from support.main_job import environment, finished, start
+from support.projects import project_with
 from support.thorough import only_thorough
 
 
@@ -147,6 +148,16 @@ def test_turns_build_what_arrived_skip_what_did_not_and_end_when_asked(tmp_path:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert len(turns_of(home)) == 2
     print("an idle call:", after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, "s")
+
+    alerts = tmp_path / "alerts.jsonl"
+    deliver(generated / "product", landing / "product", "2025-08-03")
+    with project_with({"data_tests/singular/always_fails.sql": "select 1 as one"}):
+        failed = footfall_run(home, landing, "--alert-file", str(alerts))
+        output, _ = failed.communicate(timeout=600)
+    assert failed.returncode == 1, output
+    sent = [json.loads(line) for line in alerts.read_text().splitlines()]
+    assert [alert["state"] for alert in sent if alert["node"] == "always_fails"] == ["fails"]
+    assert turns_of(home)[-1]["alerts"] == len(sent)
 
     bad = landing / "product" / "interactions" / "bad.parquet"
     bad.write_text("no parquet")

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
+from pydantic import SecretStr
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from footfall.errors import FootfallError, UsageError
+from footfall.settings import Settings
 
 ATTEMPTS = 4
 LONGEST_PAUSE_SECONDS = 8.0
@@ -128,6 +130,31 @@ class Webhook:
                 f"The {self.name} refused a message: it answered {answer.status_code}.",
                 "Correct the webhook's URL, or FOOTFALL_ALERT_TOKEN.",
             )
+
+
+def destination_of(
+    settings: Settings, webhook: str | None = None, file: Path | None = None
+) -> Destination | None:
+    """Return where alerts go: what is named, else FOOTFALL_ALERT_WEBHOOK; None where neither is.
+
+    Args:
+        settings: has the webhook that is a secret, and its token.
+        webhook: an http(s) URL that takes JSON.
+        file: gets a line of JSON a message.
+
+    Raises:
+        UsageError: both are named, or the webhook is no URL.
+    """
+    if webhook and file:
+        raise UsageError("A webhook and a file exclude each other.", "Call the command for each.")
+    if file:
+        return JsonLines(file)
+    url = webhook or _revealed(settings.alert_webhook)
+    return Webhook(url, _revealed(settings.alert_token)) if url else None
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
 
 
 def _no_webhook() -> UsageError:

@@ -15,8 +15,6 @@ from footfall.settings import get_settings
 from footfall.words import count
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
     from footfall.drift import DriftReport
 
 
@@ -135,19 +133,16 @@ def alerts(
 
     Example: `footfall alerts --file alerts.jsonl --dry-run`
     """
-    from footfall.alerts import JsonLines, Webhook, send_alerts
+    from footfall.alerts import destination_of, send_alerts
     from footfall.spark.session import get_session
 
     settings = get_settings()
-    url = webhook or _revealed(settings.alert_webhook) or ""
-    if webhook and file:
-        raise UsageError("--webhook and --file exclude each other.", "Call the command for each.")
-    if not (file or url):
+    destination = destination_of(settings, webhook, file)
+    if destination is None:
         raise UsageError(
             "There is nowhere to send alerts to.",
             "Add --webhook or --file, or set FOOTFALL_ALERT_WEBHOOK.",
         )
-    destination = JsonLines(file) if file else Webhook(url, _revealed(settings.alert_token))
     sent = send_alerts(get_session(join_others=True), settings, destination, dry_run=dry_run)
 
     def show() -> None:
@@ -157,7 +152,3 @@ def alerts(
         print_line(f"{count(len(sent), 'message')} {verb} to {destination.name}.")
 
     print_result([alert.payload() for alert in sent], as_json, show)
-
-
-def _revealed(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None

@@ -19,6 +19,7 @@ from footfall.cli.output import (
     say,
 )
 from footfall.errors import FootfallError, UsageError
+from footfall.settings import get_settings
 from footfall.trace_log import hide
 from footfall.words import count
 
@@ -50,13 +51,17 @@ def run(
     every: Annotated[
         str | None, typer.Option(help="Pause between turns: 30s, 5m, 1h. Without it, one turn.")
     ] = None,
+    alert_file: Annotated[
+        Path | None, typer.Option(help="Append alerts to this file, in place of a webhook.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Load new files or messages and build what reads them; with --every, again and again.
 
     A turn that finds nothing new costs next to nothing. After a failed turn the pause doubles, up
     to an hour. Ctrl-C and SIGTERM end it after the turn in hand. Each turn with work is a line of
-    `FOOTFALL_HOME/turns.jsonl`. Exit code 1 means that the last turn failed.
+    `FOOTFALL_HOME/turns.jsonl`. With FOOTFALL_ALERT_WEBHOOK or --alert-file, each build ends with
+    `footfall alerts`. Exit code 1 means that the last turn failed.
 
     Example: `footfall run --landing /data/landing`
 
@@ -68,6 +73,7 @@ def run(
 
     Example: `footfall run --kafka broker:9092 --topic product.interactions=clicks --every 1m`
     """
+    from footfall.alerts import destination_of
     from footfall.continuous import landing_folder, run_turns
 
     if bool(kafka) != bool(topic):
@@ -85,6 +91,7 @@ def run(
         parse_seconds(every) if every else 0.0,
         feeds=feeds,
         mapping=mapping,
+        alerts=destination_of(get_settings(), file=alert_file),
         most=None if every else 1,
         say=say,
     )

@@ -24,6 +24,7 @@ class Turn(BaseModel):
         rows: loaded.
         loads: that were committed, by entity.
         built: models, snapshots and seeds that dbt ran.
+        alerts: messages that were sent about the build.
         ingest_seconds: of loading.
         build_seconds: of dbt.
         lag_seconds: from the oldest loaded file's last change, or the oldest loaded message, to
@@ -38,6 +39,7 @@ class Turn(BaseModel):
     rows: int = 0
     loads: dict[str, list[int]] = {}
     built: int = 0
+    alerts: int = 0
     ingest_seconds: float = 0.0
     build_seconds: float = 0.0
     lag_seconds: float | None = None
