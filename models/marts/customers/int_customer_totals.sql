@@ -1,4 +1,4 @@
-{{ config(partition_by=['as_of_date'], meta={'zorder_by': ['customer_id', 'spend']}) }}
+{{ config(partition_by=['as_of_date']) }}
 
 {% set affected = affected_dates() %}
 {% set first_as_of = first_affected_as_of(affected) %}
