@@ -6,14 +6,25 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import date, time
+from pathlib import Path
 
 import pytest
 
 from footfall.errors import FootfallError
+from footfall.ingest import ingest
 from footfall.replay import Replay, replay
 from footfall.settings import PROJECT_DIR
 from support.data_sets import DataSet
-from support.law import Row, append_load, as_arrow, at, breaches_of_full_refresh, refused
+from support.law import (
+    Row,
+    append_load,
+    as_arrow,
+    at,
+    breaches_of_full_refresh,
+    refused,
+    table_contents,
+    unequal,
+)
 from support.projects import project_with
 from support.thorough import only_thorough
 
@@ -48,12 +59,12 @@ def load(data: DataSet, load_id: int) -> None:
     append_load(data, PRODUCT, load_id, as_arrow(PRODUCT, rows))
 
 
-def judge_anew(data: DataSet, dry_run: bool = False) -> Replay:
+def judge_anew(data: DataSet, mapping: Path | None = None, dry_run: bool = False) -> Replay:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FOOTFALL_DB_SCHEMA", data.settings.db_schema)
         patch.setenv("DBT_LOG_PATH", str(data.target / "logs"))
         patch.setenv("DBT_TARGET_PATH", str(data.target))
-        return replay(data.spark, data.settings, PRODUCT, dry_run=dry_run)
+        return replay(data.spark, data.settings, PRODUCT, mapping=mapping, dry_run=dry_run)
 
 
 def day(number: int) -> date:
@@ -92,6 +103,65 @@ def test_a_replay_gives_the_tables_of_a_full_refresh(
         data.build(*VARS)
         assert not judge_anew(data).changes_something
         assert breaches_of_full_refresh(data, *VARS) == {}
+
+
+MAPPED = """\
+columns:
+  event_time: {{from: at, unit: iso}}
+  user_id: who
+  product_id: what
+  interaction_type:
+    from: kind
+    values: {{seen: view, {added}: click, bought: purchase}}
+"""
+
+
+@only_thorough
+@pytest.mark.timeout(1800)
+def test_a_corrected_mapping_gives_the_tables_of_a_load_that_was_right_from_the_start(
+    data_set: Callable[[str], DataSet], tmp_path: Path
+) -> None:
+    wrong, right = tmp_path / "wrong.yml", tmp_path / "right.yml"
+    wrong.write_text(MAPPED.format(added="put"))
+    right.write_text(MAPPED.format(added="added"))
+    files = []
+    for load_id in (1, 2, 3):
+        file = tmp_path / f"events-{load_id}.csv"
+        kinds = ("seen", "seen") if load_id == 3 else ("seen", "added", "bought", "lost")
+        lines = [
+            f"2025-03-0{load_id}T10:{number:02}:00Z,U{number % 7},P{number % 5},"
+            f"{kinds[number % len(kinds)]}"
+            for number in range(40)
+        ]
+        file.write_text("at,who,what,kind\n" + "\n".join(lines) + "\n")
+        files.append(file)
+
+    def loaded(name: str, mapping: Path) -> DataSet:
+        data = data_set(name)
+        data.drop_all()
+        for file in files:
+            report = ingest(PRODUCT, [str(file)], mapping, settings=data.settings)
+            assert not report.rejected
+        data.build(*VARS)
+        return data
+
+    replayed = loaded("replayed_mapping", wrong)
+    assert replayed.reconciliation() == {PRODUCT: (120, 80, 0, 40)}
+    content = files[0].read_text()
+    files[0].write_text(content + "\n")
+    with pytest.raises(FootfallError, match="another one than load 1 had"):
+        judge_anew(replayed, mapping=right)
+    files[0].write_text(content)
+    found = judge_anew(replayed, mapping=right)
+    assert found.files == [str(file) for file in files[:2]]
+    assert (found.rows_before, found.rows_after, found.load_id) == (40, 60, 4)
+    replayed.build(*VARS)
+    assert replayed.reconciliation() == {PRODUCT: (120, 100, 0, 20)}
+
+    from_the_start = loaded("right_mapping", right)
+    assert replayed.reconciliation_by_load() == from_the_start.reconciliation_by_load()
+    assert replayed.quarantine() == from_the_start.quarantine()
+    assert unequal(table_contents(replayed), table_contents(from_the_start)) == {}
 
 
 @only_thorough

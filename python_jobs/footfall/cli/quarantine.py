@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -119,6 +120,10 @@ def show(
 @quarantine.command()
 def replay(
     source: Annotated[str, typer.Argument(metavar="SOURCE.ENTITY")],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="A corrected mapping: read the files with rejected rows again by it."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say which days would change.")
     ] = False,
@@ -129,14 +134,21 @@ def replay(
     Rows that the rules accept now enter staging and the marts with the next `dbt build`, exactly
     once; rows that they reject now leave. Only the days on which something changes are recomputed.
 
+    If the mapping was wrong, --mapping reads the files that have rejected rows again, in the place
+    of their rows in bronze. They have to lie where they lay.
+
     Example: `footfall quarantine replay product.interactions --dry-run`
+
+    Example: `footfall quarantine replay product.interactions --mapping corrected.yml`
 
     Example: `footfall quarantine replay product.interactions && dbt build`
     """
     from footfall.replay import replay as judge_anew
     from footfall.spark.session import get_session
 
-    found = judge_anew(get_session(join_others=True), get_settings(), source, dry_run=dry_run)
+    found = judge_anew(
+        get_session(join_others=True), get_settings(), source, mapping=mapping, dry_run=dry_run
+    )
 
     def show() -> None:
         if not found.changes_something:
@@ -144,6 +156,10 @@ def replay(
                 f"Nothing to replay: staging has the rows of {source} that the rules accept."
             )
             return
+        if found.files:
+            print_line(
+                f"{source}: {count(len(found.files), 'file')} with rejected rows read again."
+            )
         if found.dates:
             print_line(
                 f"{source}: {count(len(found.dates), 'day')} from {found.dates[0]} to "
