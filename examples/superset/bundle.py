@@ -197,7 +197,7 @@ def _line(_: Any, x: str, split: str | None, metrics: list[Any]) -> dict[str, An
     return {"x_axis": x, "groupby": [split] if split else [], "rich_tooltip": True,
             "show_legend": bool(split) or len(metrics) > 1, "legendOrientation": "top",
             "x_axis_time_format": "%d %b", "truncateYAxis": False,
-            "markerEnabled": True}  # fmt: skip
+            "markerEnabled": False}  # fmt: skip
 
 
 def _bars(chart: dict[str, Any], x: str, split: str | None, metrics: list[Any]) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _bars(chart: dict[str, Any], x: str, split: str | None, metrics: list[Any]) 
 
 
 def _pie(_: Any, __: Any, split: str, ___: Any) -> dict[str, Any]:
-    return {"groupby": [split], "donut": True, "label_type": "key_percent", "show_legend": False}
+    return {"groupby": [split], "donut": True, "label_type": "percent", "show_legend": True}
 
 
 def _table(_: Any, x: str, split: str | None, metrics: list[Any]) -> dict[str, Any]:
@@ -222,10 +222,11 @@ def _table(_: Any, x: str, split: str | None, metrics: list[Any]) -> dict[str, A
 
 
 def _heatmap(_: Any, x: str, split: str, __: Any) -> dict[str, Any]:
-    return {"x_axis": x, "groupby": split, "sort_x_axis": "alpha_asc",
-            "sort_y_axis": "alpha_desc", "linear_color_scheme": "blue_white_yellow",
-            "normalize_across": "heatmap", "show_values": True,
-            "show_legend": False, "show_percentage": False}  # fmt: skip
+    return {"x_axis": x, "groupby": split, "sort_x_axis": "alpha_asc", "sort_y_axis": "alpha_asc",
+            "x_axis_time_format": "%d %b", "xscale_interval": -1, "yscale_interval": -1,
+            "left_margin": "auto", "bottom_margin": "auto", "normalize_across": "heatmap",
+            "linear_color_scheme": "superset_seq_1", "show_values": True, "show_legend": False,
+            "show_percentage": False}  # fmt: skip
 
 
 LOOKS: dict[str, Any] = {
