@@ -2,9 +2,9 @@
 
     python3 scripts/build_site.py
 
-Sphinx reads Markdown as GitHub does, and its search works from a file. It gets an environment of its
-own below target/site-tools. Nothing in the pages is loaded from another host. A warning, such as a
-link to a heading that is not there, fails the build.
+Sphinx reads Markdown as GitHub does, and its search works from a file. It gets an environment of
+its own below target/site-tools. Nothing in the pages is loaded from another host. A warning, such
+as a link to a heading that is not there, fails the build.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -79,7 +78,9 @@ def with_links(file: Path, text: str, pages: dict[Path, Path]) -> str:
 def menu() -> str:
     """Return the site's menu, which its first page holds and does not show."""
     return "".join(
-        f"\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {caption}\n\n" + "\n".join(names) + "\n```\n"
+        f"\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {caption}\n\n"
+        + "\n".join(names)
+        + "\n```\n"
         for caption, names in NAVIGATION.items()
     )
 
@@ -106,4 +107,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

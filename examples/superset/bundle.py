@@ -13,7 +13,7 @@ import argparse
 import json
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -229,7 +229,7 @@ def _heatmap(_: Any, x: str, split: str, __: Any) -> dict[str, Any]:
             "show_percentage": False}  # fmt: skip
 
 
-LOOKS: dict[str, Any] = {
+LOOKS: dict[str, Callable[..., dict[str, Any]]] = {
     "trend": _trend,
     "total": _total,
     "line": _line,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 TIME = "metric_time"
 """MetricFlow's name of the date by which a metric is added up."""
 LISTED = "`footfall metric --list` names them."
+NONE = "No semantic model is enabled: dbt's var `sources` leaves out what they read."
 
 Grain = Literal["day", "week", "month"]
 
@@ -188,8 +189,9 @@ class Semantics:
     def _require_known(self, names: Sequence[str]) -> None:
         for name in names:
             if name not in self._metrics:
+                otherwise = LISTED if self._metrics else NONE
                 raise UsageError(
-                    f"There is no metric {name!r}.", suggest(name, self._metrics, LISTED)
+                    f"There is no metric {name!r}.", suggest(name, self._metrics, otherwise)
                 )
 
     def _looks_back(self, name: str) -> bool:
