@@ -16,7 +16,7 @@ DEMO ?=
 TORCH ?=
 WITH_TORCH := $(if $(TORCH),--torch)
 
-.PHONY: help demo test setup setup-dev static lint types sql-lint parse check build-sample pythons odd-paths docs lock clean
+.PHONY: help demo test setup setup-dev static lint types sql-lint parse check build-sample pythons odd-paths docs site lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -46,7 +46,7 @@ lint: ## ruff: lint and format; which module may import which
 types: ## mypy, strict
 	$(BIN)/mypy -p footfall -p benchmarks
 	$(BIN)/mypy python_jobs/dbt_footfall.py
-	$(BIN)/mypy examples/train_ranker.py
+	$(BIN)/mypy examples/train_ranker.py examples/superset/bundle.py
 
 sql-lint: ## sqlfluff, dialect sparksql (its templater does not know the snapshot tag)
 	$(BIN)/sqlfluff lint --disable-progress-bar models data_tests/singular analyses
@@ -77,6 +77,9 @@ odd-paths: ## make demo and make test in a clone with spaces, brackets and umlau
 docs: ## dbt's documentation as one page
 	$(BIN)/dbt docs generate --static
 	@echo "Open target/static_index.html: search, columns, lineage; it needs no server."
+
+site: ## a site of README.md and docs/, to read without a server or a network
+	@"$(PYTHON)" scripts/build_site.py
 
 # The last is the extra torch alone, less triton: a gigabyte, for torch.compile only.
 lock: ## renew the lock files (needs uv)

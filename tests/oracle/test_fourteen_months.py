@@ -11,6 +11,7 @@ import pytest
 from footfall.generate import generate
 from support.data_sets import DataSet
 from support.law import Family, breaches_of_oracle
+from support.metrics import figures, read_semantics, unlike_the_marts
 from support.reference import Oracle
 from support.thorough import only_thorough
 
@@ -44,5 +45,8 @@ def test_engagement_is_the_oracles(
         arrived = end
     oracle.judge()
     assert breaches_of_oracle(data, oracle) == {}
+    semantics = read_semantics(data)
+    assert unlike_the_marts(data, semantics) == {}
+    assert len(figures(data, semantics, "week_4_retention")) > 50
     days = data.rows("select count(distinct metric_date) from {gold}.fct_active_users_daily")
     assert days[0][0] > 400

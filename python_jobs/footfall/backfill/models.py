@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import io
 import json
 import re
@@ -14,6 +13,7 @@ from typing import Any
 from footfall.errors import UsageError
 from footfall.project.dbt import run_dbt
 from footfall.settings import get_settings
+from footfall.words import suggest
 
 LAYERS = ("marts", "training")
 DATE_COLUMNS = ("event_date", "dt", "metric_date")
@@ -123,10 +123,9 @@ def require_known(select: Sequence[str]) -> None:
     for part in re.split(r"[\s,]+", " ".join(select)):
         name = re.sub(r"^(@|\d*\+)|(\+\d*)$", "", part)
         if re.fullmatch(r"\w+", name) and name not in names | {"footfall"}:
-            close = difflib.get_close_matches(name, names, n=3)
             raise UsageError(
                 f"--select: there is no model {name!r}.",
-                f"Did you mean {', '.join(close)}?" if close else "`dbt ls` lists the models.",
+                suggest(name, names, "`dbt ls` lists the models."),
             )
 
 

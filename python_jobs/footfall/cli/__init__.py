@@ -8,6 +8,7 @@ from footfall.cli import (  # noqa: F401
     onboard,
     adopt,
     tables,
+    metric,
     monitor,
     quarantine,
     operate,

@@ -36,6 +36,12 @@ class ShareFormat(str, Enum):
     parquet = "parquet"
 
 
+class Grain(str, Enum):
+    day = "day"
+    week = "week"
+    month = "month"
+
+
 class FileFormat(str, Enum):
     parquet = "parquet"
     csv = "csv"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from footfall.duck.agreement import (
@@ -15,8 +13,8 @@ from footfall.duck.agreement import (
     check_plan,
     read_statement,
 )
-from footfall.duck.views import add_view, connect
-from footfall.duckdb_sql import OFFLINE, literal, quoted
+from footfall.duck.views import add_view, answer_as_spark, connect, shut_in
+from footfall.duckdb_sql import OFFLINE, quoted
 from footfall.errors import FootfallError, first_line
 from footfall.home.checks import check_folders, delta_folders
 from footfall.project.tables import only_catalog_knows
@@ -27,11 +25,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LARGEST = 2**63
-AS_SPARK = {
-    "default_null_order": "'nulls_first_on_asc_last_on_desc'",
-    "ieee_floating_point_ops": "false",
-}
-"""Spark's order of nulls; a division by zero is null."""
 
 
 class Answer(NamedTuple):
@@ -113,9 +106,8 @@ def _read(sql: str, statement: Statement, empty: DuckDBPyConnection, settings: S
         for schema, name in delta_folders(settings.home):
             if (table := f"{schema}.{name}") in statement.tables:
                 folders[table] = settings.table_folder(table)
-        for setting, value in AS_SPARK.items():
-            for each in (empty, connection):
-                each.execute(f"set {setting} = {value}")
+        for each in (empty, connection):
+            answer_as_spark(each)
         for table, folder in folders.items():
             columns = add_view(connection, table, folder)
             schema, _, name = table.partition(".")
@@ -123,20 +115,12 @@ def _read(sql: str, statement: Statement, empty: DuckDBPyConnection, settings: S
             empty.execute(f"create schema if not exists {quoted(schema)}")
             empty.execute(f"create table {quoted(schema)}.{quoted(name)} ({described})")
         check_plan(empty, sql)
-        _shut_in(connection, folders.values())
+        shut_in(connection, folders.values())
         result = connection.sql(sql)
         for name, kind in zip(result.columns, result.types, strict=True):
             _require_known(name, kind)
         rows = [tuple(map(_as_spark, row)) for row in result.fetchall()]
         return Answer(statement.columns or list(result.columns), rows)
-
-
-def _shut_in(connection: DuckDBPyConnection, folders: Iterable[Path]) -> None:
-    """Let a connection read some folders, nothing else on this machine, and no network."""
-    listed = ", ".join(literal(f"{folder}/") for folder in folders)
-    connection.execute(f"set allowed_directories = [{listed}]")
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
 
 
 def _require_known(column: str, kind: Any) -> None:

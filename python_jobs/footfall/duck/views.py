@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 
 
 INSTANT = "TIMESTAMP WITH TIME ZONE"
+AS_SPARK = {
+    "default_null_order": "'nulls_first_on_asc_last_on_desc'",
+    "ieee_floating_point_ops": "false",
+}
+"""Spark's order of nulls; a division by zero is null."""
 
 
 def connect(database: str = ":memory:") -> DuckDBPyConnection:
@@ -81,3 +87,17 @@ def add_view(connection: DuckDBPyConnection, table: str, folder: Path) -> list[t
         f"create view {quoted(schema)}.{quoted(name)} as select {selected} from {scan}"
     )
     return [(name, "TIMESTAMP" if kind == INSTANT else kind) for name, kind in columns]
+
+
+def answer_as_spark(connection: DuckDBPyConnection) -> None:
+    """Let a connection order nulls and divide by zero as Spark does."""
+    for setting, value in AS_SPARK.items():
+        connection.execute(f"set {setting} = {value}")
+
+
+def shut_in(connection: DuckDBPyConnection, folders: Iterable[Path]) -> None:
+    """Let a connection read some folders, nothing else on this machine, and no network."""
+    listed = ", ".join(literal(f"{folder}/") for folder in folders)
+    connection.execute(f"set allowed_directories = [{listed}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import math
 import os
@@ -28,7 +27,7 @@ from footfall.report.tables import breakable, scrolling
 from footfall.report.words import minute_text
 from footfall.settings import Settings
 from footfall.spark.sql_text import quoted_name
-from footfall.words import count
+from footfall.words import count, suggest
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -162,12 +161,9 @@ def profile_tables(
 def _require_known(tables: Sequence[str], known: Sequence[str]) -> None:
     for table in tables:
         if table not in known:
-            close = difflib.get_close_matches(table, known, n=3)
             raise UsageError(
                 f"There is no table {table!r}.",
-                f"Did you mean {' or '.join(close)}?"
-                if close
-                else "`footfall status` lists the tables.",
+                suggest(table, known, "`footfall status` lists the tables."),
             )
 
 

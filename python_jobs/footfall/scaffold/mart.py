@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from footfall.errors import UsageError
 from footfall.project.described import described_models
 from footfall.scaffold.files import NewFile, example_value, rendered
 from footfall.settings import get_settings
+from footfall.words import suggest
 
 NAME = re.compile(r"(fct|dim|int)_[a-z][a-z0-9_]*")
 
@@ -97,10 +97,8 @@ def new_mart(name: str, reads: Sequence[str], grain: Sequence[str], folder: str)
 
 def _upstream(known: dict[str, dict[str, Any]], name: str) -> Upstream:
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=3)
         raise UsageError(
-            f"There is no model {name}.",
-            f"Did you mean {' or '.join(close)}?" if close else "`dbt ls` lists the models.",
+            f"There is no model {name}.", suggest(name, known, "`dbt ls` lists the models.")
         )
     model = known[name]
     types = {
