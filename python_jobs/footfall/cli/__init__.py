@@ -9,6 +9,7 @@ from footfall.cli import (  # noqa: F401
     adopt,
     tables,
     monitor,
+    train,
     quarantine,
     operate,
     cluster,
