@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -22,8 +21,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-BIN = PROJECT / ".venv" / "bin"
+from environments import BIN, PROJECT, call, environment
+
 EXAMPLES = PROJECT / "examples" / "orchestration"
 WORK = PROJECT / "target" / "orchestration"
 AIRFLOW = ("apache-airflow==3.3.2",)
@@ -40,31 +39,6 @@ class Listener(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
-
-
-def call(*command: object, env: dict[str, str] | None = None) -> str:
-    """Run a command and return what it prints; end the check where it fails."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=PROJECT,
-        env=os.environ | (env or {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode:
-        sys.exit(f"{command[0]} ended with exit code {done.returncode}:\n{done.stdout[-6000:]}")
-    return done.stdout
-
-
-def environment(name: str, packages: tuple[str, ...]) -> Path:
-    """Return the bin folder of a virtual environment, made where it is missing."""
-    folder = WORK / "environments" / name
-    if not (folder / "complete").is_file():
-        call(sys.executable, "-m", "venv", "--clear", folder)
-        call(folder / "bin" / "pip", "install", "--quiet", *packages)
-        (folder / "complete").touch()
-    return folder / "bin"
 
 
 def fresh(name: str, landing: Path) -> dict[str, str]:
@@ -115,7 +89,7 @@ def by_script(env: dict[str, str]) -> None:
 
 def by_airflow(env: dict[str, str]) -> None:
     """The DAG: imported, its tasks listed, run by `dag.test()`."""
-    airflow = environment("airflow", AIRFLOW)
+    airflow = environment(WORK / "environments" / "airflow", AIRFLOW)
     env |= {
         "AIRFLOW_HOME": str(Path(env["FOOTFALL_HOME"]).parent / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES),
@@ -132,7 +106,7 @@ def by_airflow(env: dict[str, str]) -> None:
 
 def by_dagster(env: dict[str, str]) -> None:
     """The job: its assets loaded from the manifest, all materialised in one process."""
-    dagster = environment("dagster", DAGSTER)
+    dagster = environment(WORK / "environments" / "dagster", DAGSTER)
     call(BIN / "dbt", "parse", env=env)
     env |= {"DAGSTER_HOME": str(Path(env["FOOTFALL_HOME"]).parent / "dagster")}
     Path(env["DAGSTER_HOME"]).mkdir()

@@ -95,7 +95,6 @@ def training_data(
         UsageError: the marts were not built.
         FootfallError: they hold too few days, or a version can no longer be read.
     """
-    from pyspark.sql import functions as F
 
     features_view, sessions_table = (
         f"{settings.schema_of('gold')}.{mart}"
@@ -117,17 +116,29 @@ def training_data(
         zone = definitions["reporting_timezone"]
         joined = point_in_time(
             spine.withColumn("asked_at", _end_of("as_of_date", zone)),
-            features.select(
-                "customer_id",
-                _end_of("as_of_date", zone).alias("held_from"),
-                *(F.col(name).cast("double") for name in FEATURES),
-            ),
+            held_features(features, zone),
             ["customer_id"],
             spine_at="asked_at",
             features_at="held_from",
         )
         rows = joined.drop("asked_at").orderBy("customer_id", "as_of_date").toArrow()
     return TrainingData(rows, pinned, definitions)
+
+
+def held_features(features: DataFrame, zone: str) -> DataFrame:
+    """Return a customer's features as numbers, and from when they held.
+
+    Args:
+        features: rows of ``fct_customer_features``.
+        zone: whose midnight ends a day.
+
+    Returns:
+        ``customer_id``, ``held_from`` (UTC) and the features, as doubles.
+    """
+    from pyspark.sql import functions as F
+
+    numbers = (F.col(name).cast("double") for name in FEATURES)
+    return features.select("customer_id", _end_of("as_of_date", zone).alias("held_from"), *numbers)
 
 
 def _end_of(day: str, zone: str) -> Column:
