@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from footfall.errors import FootfallError, UsageError
-from footfall.features import Question, TrainingData, training_data
+from footfall.features import Question, TrainingData, runs, training_data
 from footfall.features.churn import FEATURES, LABEL
 from footfall.features.model import fit, split_by_time
 from footfall.maintain import vacuum
@@ -28,6 +29,7 @@ TOTALS, SESSIONS = f"{GOLD}.int_customer_totals", f"{GOLD}.fct_customer_sessions
 FIRST, DAYS, CUSTOMERS = date(2025, 3, 1), 110, 120
 NEWEST = FIRST + timedelta(days=DAYS - 1)
 QUESTION = Question(active_days=28, horizon_days=10, every_days=7)
+NO_MLFLOW = "MLflow is not installed; make test TRAIN=1 installs it"
 TOTALS_COLUMNS = (
     "customer_id bigint, as_of_date date, purchase_count bigint, "
     "unconverted_purchase_count bigint, spend decimal(38,2), spend_currency string, "
@@ -213,13 +215,30 @@ def test_too_few_days_and_missing_marts_are_told(spark: SparkSession, shop: None
         training_data(spark, Settings(db_schema="nowhere"), QUESTION)
 
 
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "NEEDED", ("json", "no_such_package"))
+    with pytest.raises(FootfallError, match=r"needs no_such_package, .*\n.*pip install") as missing:
+        runs.train_example(None, SHOP)  # type: ignore[arg-type]
+    assert "json" not in missing.value.message
+
+
+@only_thorough
+@pytest.mark.parametrize("name", ["a%20b", "what? now#1 ü [x]"])
+def test_runs_lie_in_a_home_of_an_unusual_name(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("mlflow", reason=NO_MLFLOW)
+    home = tmp_path / name
+    home.mkdir()
+    with pytest.raises(UsageError, match="There is no run 'x'") as unknown:
+        runs.Runs(Settings(home=home)).recorded("x")
+    assert unknown.value.fix == "Train without --repeat first."
+    assert (home / "mlflow.db").stat().st_size > 0
+
+
 @only_thorough
 def test_the_command_tracks_a_run_and_repeats_it(
     spark: SparkSession, shop: None, footfall: Footfall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mlflow = pytest.importorskip(
-        "mlflow", reason="MLflow is not installed; make test TRAIN=1 installs it"
-    )
+    mlflow = pytest.importorskip("mlflow", reason=NO_MLFLOW)
     monkeypatch.setenv("FOOTFALL_DB_SCHEMA", SHOP.db_schema)
     get_settings.cache_clear()
     days = ("--active-days", "28", "--horizon-days", "10", "--every-days", "7")
