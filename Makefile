@@ -14,7 +14,9 @@ DEMO ?=
 
 # make test TORCH=1 (any target that sets up) also installs PyTorch: about 5 GB on Linux.
 TORCH ?=
-WITH_TORCH := $(if $(TORCH),--torch)
+# TRAIN=1 installs what `footfall train-example` needs: MLflow and scikit-learn.
+TRAIN ?=
+EXTRAS := $(if $(TORCH),--torch) $(if $(TRAIN),--train)
 
 .PHONY: help demo test setup setup-dev static lint types sql-lint parse check build-sample pythons odd-paths docs site lock clean
 
@@ -30,10 +32,10 @@ test: setup-dev lint ## set everything up and pass every check
 	@echo "make test: all checks passed but for what is listed as left out"
 
 setup: ## virtual environment, packages, Java, Delta's jars
-	@"$(PYTHON)" scripts/setup.py $(WITH_TORCH)
+	@"$(PYTHON)" scripts/setup.py $(EXTRAS)
 
 setup-dev: ## the same, with the tools that make test needs
-	@"$(PYTHON)" scripts/setup.py --dev $(WITH_TORCH)
+	@"$(PYTHON)" scripts/setup.py --dev $(EXTRAS)
 
 # Not parse: among pytest's tests each target is parsed.
 static: types sql-lint
@@ -81,7 +83,7 @@ docs: ## dbt's documentation as one page
 site: ## a site of README.md and docs/, to read without a server or a network
 	@"$(PYTHON)" scripts/build_site.py
 
-# The last is the extra torch alone, less triton: a gigabyte, for torch.compile only.
+# The last two are one extra each. torch goes without triton: a gigabyte, for torch.compile only.
 lock: ## renew the lock files (needs uv)
 	uv pip compile -q --upgrade --python-version 3.10 --universal --no-header --no-strip-extras \
 		--generate-hashes --extra dev pyproject.toml -o requirements-dev.lock
@@ -90,6 +92,9 @@ lock: ## renew the lock files (needs uv)
 	echo 'torch>=2.4' | uv pip compile -q --upgrade --python-version 3.10 --universal --no-header \
 		--no-strip-extras --generate-hashes --no-emit-package triton -c requirements-dev.lock \
 		- -o requirements-torch.lock
+	printf '%s\n' 'mlflow-skinny>=3.4' 'scikit-learn>=1.5' 'sqlalchemy>=2' 'alembic>=1.13' \
+		| uv pip compile -q --upgrade --python-version 3.10 --universal --no-header \
+		--no-strip-extras --generate-hashes -c requirements-dev.lock - -o requirements-train.lock
 
 clean: ## remove built state (tables, caches), keep .venv
 	rm -rf .footfall target logs .pytest_cache .mypy_cache .ruff_cache

@@ -15,7 +15,7 @@ import shutil
 import time
 from pathlib import Path
 
-from other_environments import PROJECT, call, environment
+from environments import PROJECT, call, environment
 
 TOOLS = PROJECT / "target" / "site-tools"
 PAGES = PROJECT / "target" / "site-pages"

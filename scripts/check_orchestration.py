@@ -21,9 +21,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from other_environments import PROJECT, call, environment
+from environments import BIN, PROJECT, call, environment
 
-BIN = PROJECT / ".venv" / "bin"
 EXAMPLES = PROJECT / "examples" / "orchestration"
 WORK = PROJECT / "target" / "orchestration"
 AIRFLOW = ("apache-airflow==3.3.2",)

@@ -25,9 +25,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from other_environments import PROJECT, call, environment
+from environments import BIN, PROJECT, call, environment
 
-BIN = PROJECT / ".venv" / "bin"
 WORK = PROJECT / "target" / "superset"
 # The last lines are what 6.1.0 needs and does not declare, and its way to DuckDB and to Hive.
 SUPERSET = (

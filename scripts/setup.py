@@ -3,6 +3,7 @@
     python3 scripts/setup.py         what `make demo` needs
     python3 scripts/setup.py --dev   and what `make test` needs
     python3 scripts/setup.py --torch and PyTorch, for footfall.sequences.torch; also with --dev
+    python3 scripts/setup.py --train and MLflow, for `footfall train-example`; also with --dev
 
 Needs nothing but a Python that pyproject.toml allows. Does nothing where all is in place.
 """
@@ -79,9 +80,9 @@ def install_locked(lock: Path) -> None:
     run(f"install {lock.name}", *PIP, *locked)
 
 
-def install_torch() -> None:
-    lock = PROJECT / "requirements-torch.lock"
-    stamp = VENV / "installed-torch"
+def install_extra(name: str) -> None:
+    lock = PROJECT / f"requirements-{name}.lock"
+    stamp = VENV / f"installed-{name}"
     wanted = digest(lock.read_bytes(), sys.version.encode())
     if not (stamp.is_file() and stamp.read_text() == wanted):
         install_locked(lock)
@@ -104,8 +105,9 @@ def main() -> None:
         stamp.write_text(wanted)
         if dev:
             (VENV / "installed-runtime").unlink(missing_ok=True)
-    if "--torch" in sys.argv[1:]:
-        install_torch()
+    for extra in ("torch", "train"):
+        if f"--{extra}" in sys.argv[1:]:
+            install_extra(extra)
     run("prepare Java and Delta", BIN / "footfall", "setup")
 
 

@@ -10,6 +10,7 @@ from footfall.cli import (  # noqa: F401
     tables,
     metric,
     monitor,
+    train,
     quarantine,
     operate,
     cluster,

@@ -30,14 +30,20 @@ with it, after the accepted values."""
 class DirtShares(BaseModel):
     """How much dirt to plant, each as a share of an entity's valid rows.
 
-    Late rows are valid rows that arrive late. All other dirt comes on top of the valid rows, so
-    that the sources stay consistent with each other.
+    Late rows are valid rows that arrive late, and later versions are valid, too. All other dirt
+    comes on top of the valid rows, so that the sources stay consistent with each other.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     duplicates: float = Field(default=0.01, ge=0, le=1)
     late: float = Field(default=0.02, ge=0, le=1)
+    versions: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Payments and customers of which later versions are delivered.",
+    )
     null_keys: float = Field(
         default=0.003,
         ge=0,

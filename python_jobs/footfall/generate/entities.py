@@ -21,6 +21,7 @@ from footfall.generate.columns import (
 from footfall.generate.dirt import UNKNOWN_VALUE
 from footfall.generate.sessions import SessionDay
 from footfall.generate.strings import Numbered, StringEncoder, Vocabulary
+from footfall.generate.versions import Revise, revisions
 from footfall.generate.world import (
     ATTRIBUTES,
     COUNTRIES,
@@ -84,6 +85,7 @@ class Entity:
         id_column: the column with a running number that identifies a row.
         can_be_late: whether rows may arrive after the day of their event.
         first_id: the first unused number of the id column.
+        revise: how rows change later.
     """
 
     contract: Contract
@@ -91,6 +93,7 @@ class Entity:
     id_column: str | None = None
     can_be_late: bool = True
     first_id: int = field(default=1)
+    revise: Revise | None = None
 
 
 def describe_entities(world: World) -> dict[str, Entity]:
@@ -115,7 +118,8 @@ def describe_entities(world: World) -> dict[str, Entity]:
         "shop.impressions": {"ranking_id": Numbered("r", 10)},
         "crm.customers": {
             "name": Vocabulary(f"{first} {last}" for first in FIRST_NAMES for last in LAST_NAMES),
-            "email": Numbered("customer", digits, "@example.com"),
+            # Twice as many numbers: a customer may take another address.
+            "email": Numbered("customer", max(6, len(str(2 * len(world.users)))), "@example.com"),
             "phone": Numbered("+4930", 8),
             "location": Vocabulary(CITIES),
             "customer_segment": Vocabulary(SEGMENTS),
@@ -150,6 +154,7 @@ def describe_entities(world: World) -> dict[str, Entity]:
             id_column=numbered.get(name, contract.key[0] if len(contract.key) == 1 else None),
             can_be_late=name not in ("app.users", "crm.customers"),
             first_id=len(world.users) + 1 if name == "crm.customers" else 1,
+            revise=revisions(contract, len(SEGMENTS)),
         )
     return entities
 

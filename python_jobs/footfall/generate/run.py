@@ -198,8 +198,9 @@ def generate(
 
     Returns:
         The truth: the arguments; per entity ``files``, ``rows`` (= ``accepted`` + ``duplicates``
-        + ``quarantined``), ``rejects`` by reason and ``late`` (accepted rows in the file of a
-        later day than their event's); and of the accepted rows the daily active users ``dau`` by
+        + ``quarantined``), ``versions`` (accepted rows that are a later version of another),
+        ``rejects`` by reason and ``late`` (accepted rows in the file of a later day than their
+        event's); and of the accepted rows the daily active users ``dau`` by
         UTC day (product and app interactions), ``active_users`` of the period, and
         ``interactions`` by type.
 

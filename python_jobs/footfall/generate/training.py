@@ -224,6 +224,7 @@ class _Files:
             "files": self.files,
             "rows": self.rows,
             "accepted": self.rows,
+            "versions": 0,
             "duplicates": 0,
             "quarantined": 0,
             "rejects": {},

@@ -153,6 +153,7 @@ class Landing:
     dirt: DirtShares
     files: int = 0
     accepted: int = 0
+    versions: int = 0
     duplicates: int = 0
     late: int = 0
     rejects: Counter[str] = field(default_factory=Counter)
@@ -165,12 +166,16 @@ class Landing:
         self._rules = rules_of(self.entity.contract, self.dirt, self.entity.strings)
 
     def counts(self) -> dict[str, Any]:
-        """Return the truth about the files: rows = accepted + duplicates + quarantined."""
+        """Return the truth about the files: rows = accepted + duplicates + quarantined.
+
+        Of the accepted rows ``versions`` are later versions of others.
+        """
         quarantined = sum(self.rejects.values())
         return {
             "files": self.files,
             "rows": self.accepted + self.duplicates + quarantined,
             "accepted": self.accepted,
+            "versions": self.versions,
             "duplicates": self.duplicates,
             "quarantined": quarantined,
             "rejects": dict(sorted(self.rejects.items())),
@@ -197,6 +202,7 @@ class Landing:
                 valid[id_column] = np.arange(self._next_id, self._next_id + size, dtype=np.int64)
                 self._next_id += size
             next_id = (id_column, self._next_id)
+        self._deliver_versions(valid, day)
         valid[ARRIVAL_MINUTE] = self._minutes(valid[contract.event_time], rng)
 
         late_share = self.dirt.late if self.entity.can_be_late else 0.0
@@ -242,6 +248,23 @@ class Landing:
             **landing_options(self.entity.contract, self.entity.id_column),
         )
         self.files += 1
+
+    def _deliver_versions(self, valid: Columns, day: int) -> None:
+        """Let some rows change; the later versions arrive on the day of their change."""
+        if not self.entity.revise:
+            return
+        rng = random_stream(self.seed, f"versions {self.entity.contract.name}", day)
+        chosen = self._sample(row_count(valid), self.dirt.versions, rng)
+        for later in self.entity.revise(valid, chosen, self.period, rng):
+            later = take(later, later["updated_at"] < self.period.end)
+            later[ARRIVAL_MINUTE] = self._minutes(later["updated_at"], rng)
+            changed_on = later["updated_at"] // DAY - self.period.first_day
+            arrival = np.maximum(changed_on, day).astype(np.int32)
+            self._spread(later, arrival, arrival == day, day)
+            size = row_count(later)
+            self.accepted += size
+            self.versions += size
+            self.late += int(np.count_nonzero(arrival > day))
 
     def _minutes(self, event_time: Array, rng: np.random.Generator) -> Array:
         """Return the minute of the day at which rows arrive: at once, if they have a time."""

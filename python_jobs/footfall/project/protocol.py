@@ -14,6 +14,9 @@ from typing import Any
 LOADS = "footfall.loads."
 """Prefix of the table properties with the newest load of each entity that a table reflects."""
 
+DEFINITIONS = "footfall.definitions."
+"""Prefix of the table properties with the vars, seeds and contracts a table was built under."""
+
 _RUN_NOTE = re.compile(r"(?:/\*|#) footfall:run (\{.*?\})(?: \*/|\n|$)")
 
 
@@ -27,6 +30,19 @@ def reflected_loads(properties: Mapping[str, str]) -> dict[str, int]:
         name.removeprefix(LOADS): int(load)
         for name, load in properties.items()
         if name.startswith(LOADS)
+    }
+
+
+def built_under(properties: Mapping[str, str]) -> dict[str, str]:
+    """Return the definitions that a table or view was built under, by name.
+
+    Args:
+        properties: the table's Delta properties, or the view's.
+    """
+    return {
+        name.removeprefix(DEFINITIONS): value
+        for name, value in properties.items()
+        if name.startswith(DEFINITIONS)
     }
 
 

@@ -1,4 +1,4 @@
-"""What checks of tools share that do not agree with the project's lock."""
+"""Environments of their own, for tools that do not agree with the project's lock."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+BIN = PROJECT / ".venv" / "bin"
 
 
 def call(*command: object, env: dict[str, str] | None = None) -> str:
