@@ -1,10 +1,10 @@
 """Sessions and a training day under small heaps: ``python -m benchmarks.memory --json FILE``.
 
-Java has a heap of 2, 4 and 8 GiB in turn, on two cores. At scale 1.0, 20 million interactions of a
-month become sessions, as in `benchmarks.sessions`, by DuckDB (beside the heap) and by Spark, and a
-day of a shop with 10 million customers becomes training sequences, as in `benchmarks.sequences`.
-`MiB spilled` is what tasks wrote to disk
-since memory was full, by Spark's event log; a step that runs out of memory ends the benchmark.
+Java has a heap of `--heap` GiB, on two cores; `sequences-1.0` has the training day with 8. At scale
+1.0, 20 million interactions of a month become sessions, as in `benchmarks.sessions`, by DuckDB
+(beside the heap) and by Spark, and a day of a shop with 10 million customers becomes training
+sequences, as in `benchmarks.sequences`. `MiB spilled` is what tasks wrote to disk since memory was
+full, by Spark's event log; a step that runs out of memory ends the benchmark.
 """
 
 from __future__ import annotations
