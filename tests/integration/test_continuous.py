@@ -151,7 +151,8 @@ def test_turns_build_what_arrived_skip_what_did_not_and_end_when_asked(tmp_path:
 
     alerts = tmp_path / "alerts.jsonl"
     deliver(generated / "product", landing / "product", "2025-08-03")
-    with project_with({"data_tests/singular/always_fails.sql": "select 1 as one"}):
+    always_fails = "select * from {{ ref('fct_sessions') }}"
+    with project_with({"data_tests/singular/always_fails.sql": always_fails}):
         failed = footfall_run(home, landing, "--alert-file", str(alerts))
         output, _ = failed.communicate(timeout=600)
     assert failed.returncode == 1, output
