@@ -26,6 +26,13 @@ TABLES = "tables"
 START_SECONDS = 60
 
 
+again_while_busy = retry(
+    retry=retry_if_exception_type(OSError), wait=wait_fixed(2), stop=stop_after_attempt(5),
+    reraise=True,
+)  # fmt: skip
+"""The test server answers with an internal error now and then, when it is busy."""
+
+
 class ObjectStore:
     """A bucket of a server.
 
@@ -62,6 +69,7 @@ class ObjectStore:
         found = self.files.get_file_info(selector)
         return [info.path for info in found if info.type == fs.FileType.File]
 
+    @again_while_busy
     def clear(self, prefix: str) -> None:
         """Remove the objects below a prefix."""
         self.files.delete_dir_contents(f"{BUCKET}/{prefix}", missing_dir_ok=True)
@@ -75,12 +83,8 @@ class ObjectStore:
         """Write the files of a folder into objects below a prefix."""
         self._copy(str(folder), fs.LocalFileSystem(), f"{BUCKET}/{prefix}", self.files)
 
-    # The test server answers a write with an internal error now and then, when it is busy.
     @staticmethod
-    @retry(
-        retry=retry_if_exception_type(OSError), wait=wait_fixed(2), stop=stop_after_attempt(5),
-        reraise=True,
-    )  # fmt: skip
+    @again_while_busy
     def _copy(source: str, found_in: fs.FileSystem, target: str, made_in: fs.FileSystem) -> None:
         fs.copy_files(source, target, source_filesystem=found_in, destination_filesystem=made_in)
 
