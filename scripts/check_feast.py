@@ -17,7 +17,7 @@ from __future__ import annotations
 import random
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -89,14 +89,16 @@ def with_arrivals(features: pa.Table) -> pa.Table:
     return features.append_column("arrived_at", pa.array(arrived, pa.timestamp("us", "UTC")))
 
 
-def compare(spine: pa.Table, ours: Answers, theirs: Answers, known: set[int]) -> bool:
+def compare(
+    spine: pa.Table, ours: Answers, theirs: Answers, first_held: Mapping[int, datetime]
+) -> bool:
     """Print how two answers agree, and return whether what differs is as expected.
 
     Args:
         spine: what was asked.
         ours: by row of the spine.
         theirs: Feast's.
-        known: customers with features.
+        first_held: when each customer's features begin.
     """
     asked = {
         row["spine_row"]: (row["customer_id"], row["event_timestamp"]) for row in spine.to_pylist()
@@ -104,7 +106,8 @@ def compare(spine: pa.Table, ours: Answers, theirs: Answers, known: set[int]) ->
     answered = {asked[row] for row in theirs}
     left_out: dict[str, list[int]] = {"features begin later": [], "repeated": [], "": []}
     for row in sorted(asked.keys() - theirs.keys()):
-        is_early = asked[row][0] in known and set(ours[row]) == {None}
+        customer, at = asked[row]
+        is_early = customer in first_held and at < first_held[customer]
         is_repeated = asked[row] in answered
         reason = "features begin later" if is_early else "repeated" if is_repeated else ""
         left_out[reason].append(row)
@@ -131,9 +134,13 @@ def main() -> None:
     store = WORK / "store"
     shutil.rmtree(store, ignore_errors=True)
     store.mkdir(parents=True)
-    features = with_arrivals(held_features(spark.table(view), "UTC").toArrow())
-    keys = features.select(["customer_id", "held_from"]).to_pylist()
-    spine = spine_of([(row["customer_id"], row["held_from"]) for row in keys])
+    held = held_features(spark.table(view), "UTC").orderBy("held_from", "customer_id")
+    features = with_arrivals(held.toArrow())
+    keys = list(
+        zip(features["customer_id"].to_pylist(), features["held_from"].to_pylist(), strict=True)
+    )
+    first_held = dict(reversed(keys))
+    spine = spine_of(keys)
     pq.write_table(features, store / "features.parquet")
     pq.write_table(spine, store / "spine.parquet")
     ours = {}
@@ -156,7 +163,7 @@ def main() -> None:
     for reading, rows in ours.items():
         print(f"{reading.replace('_', ' ')}, {FEAST[0]}:")
         theirs = by_row(pq.read_table(store / f"{reading}.parquet"))
-        as_expected &= compare(spine, rows, theirs, {row["customer_id"] for row in keys})
+        as_expected &= compare(spine, rows, theirs, first_held)
     sys.exit(not as_expected)
 
 

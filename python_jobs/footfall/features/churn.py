@@ -35,7 +35,7 @@ FEATURES = (
 )
 LABEL = "has_returned"
 MOST_CUSTOMERS = 50_000
-"""Of more, as many are taken by a hash of their ids: the driver holds the training data."""
+"""Of more, a share is taken by a hash of their ids: the driver holds the training data."""
 
 
 class Question(BaseModel):
