@@ -107,7 +107,7 @@ def answers_of(env: dict[str, str], password: str) -> dict[str, Any]:
 def check(answers: dict[str, Any]) -> None:
     """End the check where a chart has no rows, or DAU is not the mart's."""
     for chart, rows in answers.items():
-        print(f"  {chart}: {len(rows) if isinstance(rows, list) else rows}")
+        print(f"  {chart}: {len(rows) if isinstance(rows, list) else rows[:400]}")
     if failed := [chart for chart, rows in answers.items() if not isinstance(rows, list)]:
         sys.exit(f"Without an answer: {', '.join(failed)}")
     mart = subprocess.run(

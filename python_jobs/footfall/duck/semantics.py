@@ -195,7 +195,9 @@ class Semantics:
                 )
 
     def _looks_back(self, name: str) -> bool:
-        inputs = self._metrics[name].type_params.metrics or ()
+        # Not in the list: a metric that MetricFlow made of a measure.
+        metric = self._metrics.get(name)
+        inputs = metric.type_params.metrics or () if metric else ()
         return any(
             one.offset_window or one.offset_to_grain or self._looks_back(one.name) for one in inputs
         )
