@@ -213,7 +213,14 @@ def _bars(chart: dict[str, Any], x: str, split: str | None, metrics: list[Any]) 
 
 
 def _pie(_: Any, __: Any, split: str, ___: Any) -> dict[str, Any]:
-    return {"groupby": [split], "donut": True, "label_type": "percent", "show_legend": True}
+    return {
+        "groupby": [split],
+        "donut": True,
+        "label_type": "percent",
+        "show_legend": True,
+        "number_format": ".0f",
+        "outerRadius": 60,
+    }
 
 
 def _table(_: Any, x: str, split: str | None, metrics: list[Any]) -> dict[str, Any]:
@@ -225,7 +232,7 @@ def _table(_: Any, x: str, split: str | None, metrics: list[Any]) -> dict[str, A
 def _heatmap(_: Any, x: str, split: str, __: Any) -> dict[str, Any]:
     return {"x_axis": x, "groupby": split, "sort_x_axis": "alpha_asc", "sort_y_axis": "alpha_asc",
             "x_axis_time_format": "%d %b", "xscale_interval": -1, "yscale_interval": -1,
-            "left_margin": "auto", "bottom_margin": "auto", "normalize_across": "heatmap",
+            "left_margin": 75, "bottom_margin": 50, "normalize_across": "heatmap",
             "linear_color_scheme": "superset_seq_1", "show_values": True, "show_legend": False,
             "show_percentage": False}  # fmt: skip
 

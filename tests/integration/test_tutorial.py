@@ -37,5 +37,5 @@ def test_the_tutorial_runs_and_prints_what_it_shows() -> None:
             )  # fmt: skip
             assert done.returncode == 0, f"{text}\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
             said = done.stdout
-        assert not list(project.rglob("fct_busiest_sessions.*"))
+        assert not list((project / "models").rglob("fct_busiest_sessions.*"))
     assert shown == 4
