@@ -30,8 +30,14 @@ TASKS_PER_CORE = 2
 """Spark, Tuning, Level of parallelism: two to three."""
 FEWEST_PARTITIONS = 4
 SHUFFLED_BYTES_OF_A_TASK = 128 * MIB
-"""What a task sorts within its share of the heap; twice the size to which Spark merges partitions
+"""At most: twice the size to which Spark merges partitions
 (spark.sql.adaptive.advisoryPartitionSizeInBytes)."""
+RESERVED_HEAP, MEMORY_FRACTION = 300 * MIB, 0.6
+"""Of a heap, what Spark keeps from tasks, and the share of the rest that is theirs (Spark, Tuning,
+Memory management)."""
+GROWTH_IN_MEMORY = 10
+"""How much more room a part of a shuffle takes where it is sorted or grouped than on disk
+(benchmarks.cluster_sizes: up to eleven times where counts per user and product are grouped)."""
 SMALLEST_FILE, LARGEST_FILE = 256 * MIB, 1 * GIB
 """Target sizes of files, for tables up to 2.56 TB and from 10 TB on (Databricks, Configure Delta
 Lake to control data file size)."""
@@ -90,17 +96,31 @@ def parse_bytes(text: str) -> int:
     return int(float(found.group(1)) * unit)
 
 
-def shuffle_partitions(task_slots: int, shuffled_bytes: int = 0) -> int:
+def shuffle_partitions(
+    task_slots: int, shuffled_bytes: int = 0, bytes_of_a_task: int = SHUFFLED_BYTES_OF_A_TASK
+) -> int:
     """Return into how many partitions a shuffle goes.
 
     Args:
         task_slots: tasks that run at a time.
         shuffled_bytes: what the largest shuffle moves; 0 where that is little or unknown.
+        bytes_of_a_task: what a task may get of it.
     """
     by_cores = max(FEWEST_PARTITIONS, TASKS_PER_CORE * task_slots)
-    by_bytes = math.ceil(shuffled_bytes / SHUFFLED_BYTES_OF_A_TASK)
+    by_bytes = math.ceil(shuffled_bytes / bytes_of_a_task)
     # Whole waves: a last task alone would leave all other cores idle.
     return max(by_cores, math.ceil(by_bytes / task_slots) * task_slots)
+
+
+def shuffled_bytes_of_a_task(heap: int, executor_cores: int) -> int:
+    """Return how much of a shuffle a task may get so that it need not spill.
+
+    Args:
+        heap: of an executor, in bytes.
+        executor_cores: tasks that share it.
+    """
+    memory = (heap - RESERVED_HEAP) * MEMORY_FRACTION / executor_cores
+    return min(SHUFFLED_BYTES_OF_A_TASK, int(memory / GROWTH_IN_MEMORY))
 
 
 def target_file_bytes(table_bytes: int) -> int:
@@ -140,12 +160,14 @@ def size_cluster(data_bytes: int, nodes: int, node_cores: int, node_memory: int)
     heap, overhead = _split(memory // executors)
     executor_cores = min(CORES_OF_AN_EXECUTOR, cores // executors)
     slots = nodes * executors * executor_cores
-    partitions = shuffle_partitions(slots, data_bytes)
+    heap = min(heap, LARGEST_HEAP)
+    of_a_task = shuffled_bytes_of_a_task(heap, executor_cores)
+    partitions = shuffle_partitions(slots, data_bytes, of_a_task)
     return Cluster(
         nodes=nodes,
         executors=nodes * executors,
         executor_cores=executor_cores,
-        executor_memory_mib=min(heap, LARGEST_HEAP) // MIB,
+        executor_memory_mib=heap // MIB,
         executor_overhead_mib=overhead // MIB,
         task_slots=slots,
         shuffle_partitions=partitions,

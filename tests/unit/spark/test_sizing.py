@@ -15,6 +15,7 @@ from footfall.spark.sizing import (
     SHUFFLED_BYTES_OF_A_TASK,
     parse_bytes,
     shuffle_partitions,
+    shuffled_bytes_of_a_task,
     size_cluster,
     target_file_bytes,
 )
@@ -51,6 +52,13 @@ def test_no_task_of_a_shuffle_gets_more_than_it_can_sort(slots: int, shuffled: i
     partitions = shuffle_partitions(slots, shuffled)
     assert partitions >= max(4, 2 * slots)
     assert shuffled <= partitions * SHUFFLED_BYTES_OF_A_TASK
+
+
+def test_a_small_heap_gets_smaller_parts_of_a_shuffle() -> None:
+    assert shuffled_bytes_of_a_task(18 * GIB, 5) == SHUFFLED_BYTES_OF_A_TASK
+    # 0.6 of 1024 - 300 MiB are a task's; it grows tenfold in memory.
+    assert shuffled_bytes_of_a_task(GIB, 1) // MIB == 43
+    assert size_cluster(10**9, 2, 2, int(2.5 * GIB)).shuffle_partitions == 20
 
 
 def test_files_grow_with_their_table_between_two_and_ten_terabytes() -> None:
