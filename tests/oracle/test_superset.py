@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 import zipfile
 from collections import Counter
@@ -123,3 +124,11 @@ def test_only_the_address_differs_for_a_server(bundle: ModuleType) -> None:
     different = {path for path in local if local[path] != served[path]}
     assert different == {"databases/footfall.yaml"}
     assert served["databases/footfall.yaml"]["sqlalchemy_uri"] == address
+
+
+def test_dbt_knows_which_models_the_charts_read() -> None:
+    exposures = yaml.safe_load((PROJECT_DIR / "models" / "_exposures.yml").read_text())["exposures"]
+    [superset] = [known for known in exposures if known["name"] == "superset"]
+    models = {path.stem for path in (PROJECT_DIR / "models").rglob("*.sql")}
+    read = set(re.findall(r"table: (\w+)", SCRIPT.with_name("dashboards.yml").read_text()))
+    assert sorted(superset["depends_on"]) == [f"ref('{name}')" for name in sorted(read & models)]
