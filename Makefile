@@ -60,7 +60,8 @@ parse: ## dbt parse for every target, no secret set
 			--target-path target/parse-$$target || exit 1; \
 	done
 
-# One Spark session plans on one core for half of its time: two fill two cores. In the order of the
+# One Spark session plans on one core for half of its time: two fill two cores. tests/conftest.py
+# gives files that share a home to one of them. In the order of the
 # folders the short tests come last, and both workers end together.
 check: ## pytest: unit, integration and oracle tests
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from footfall.settings import PROJECT_DIR, get_settings
 from support.manifest import parse
@@ -21,6 +22,23 @@ if TYPE_CHECKING:
 # How long an example takes says something of the machine, and nothing of the project.
 settings.register_profile("footfall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("footfall")
+
+
+OF_ONE_HOME = {f"tests/oracle/test_{name}.py" for name in ("generated", "metrics", "superset")}
+"""Files that read the tables of the fixture ``built``: in two workers it would be built twice."""
+
+
+class ByFileAndHome(LoadFileScheduling):  # type: ignore[misc]
+    """Gives a worker all tests of a file, and all files of one home."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "built" if file in OF_ONE_HOME else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndHome:
+    """Return what spreads the tests over the workers of ``make test``."""
+    return ByFileAndHome(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
