@@ -5,7 +5,8 @@ Two nodes of two cores and 2.5 GiB are sized by `footfall size` for the bytes of
 of such workers Spark computes `fct_sessions` and `fct_user_product_daily`, with as many partitions
 as the rules say and with the fewest, one a core. By the rules a task reads at most 51 MiB of a
 shuffle, a tenth of what it may hold (`MiB of a shuffle a task`), nothing is spilled, and an
-executor's process stays within heap and overhead, 1,408 MiB. The rest is what Spark's event log says.
+executor's process stays within heap and overhead, 1,408 MiB. The rest is what Spark's event log
+says.
 """
 
 from __future__ import annotations
