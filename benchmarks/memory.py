@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,7 @@ HEAPS_GIB = (2, 4, 8)
 HISTORY_DAYS = 365
 
 
-def sessions(folder: Path, _landing: Path, scale: float) -> list[Row]:
+def sessions(folder: Path, scale: float) -> list[Row]:
     """Measure the sessions of a month, by DuckDB and by Spark."""
     data = Interactions(folder, DAYS, scale)
     data.write()
@@ -50,7 +51,7 @@ def sessions(folder: Path, _landing: Path, scale: float) -> list[Row]:
     return found
 
 
-def training(folder: Path, landing: Path, scale: float) -> list[Row]:
+def training(landing: Path, folder: Path, scale: float) -> list[Row]:
     """Measure the steps of a training day, from landing files that are there."""
     shutil.copytree(landing, folder / "landing", copy_function=os.link)
     found, before = [], 0
@@ -74,21 +75,18 @@ def generate(landing: Path, scale: float) -> None:
     shop_of(landing, scale).generate()
 
 
-def under(
-    heap_gib: int, steps: Callable[[Path, Path, float], list[Row]], landing: Path, scale: float
-) -> list[Row]:
+def under(heap_gib: int, steps: Callable[[Path, float], list[Row]], scale: float) -> list[Row]:
     """Measure steps in a home and a process of their own.
 
     Args:
         heap_gib: Java's largest heap.
-        steps: measures them, given the folder of the home, ``landing`` and the scale.
-        landing: the generated files of a shop.
+        steps: measures them, given the folder of the home and the scale.
         scale: of the data.
     """
     os.environ["FOOTFALL_DRIVER_MEMORY_GIB"] = str(heap_gib)
     with temporary_home() as folder:
         log_events(folder)
-        rows = in_own_process(steps, folder, landing, scale)
+        rows = in_own_process(steps, folder, scale)
     return [replace(row, step=f"{heap_gib} GiB of heap: {row.step}") for row in rows]
 
 
@@ -108,9 +106,9 @@ def main(
     with temporary_home() as folder:
         landing = folder / "landing"
         in_own_process(generate, landing, scale)
-        for steps in (training, sessions):
+        for steps in (partial(training, landing), sessions):
             for heap_gib in heap or HEAPS_GIB:
-                rows += under(heap_gib, steps, landing, scale)
+                rows += under(heap_gib, steps, scale)
                 write_report("memory", rows, json)
 
 

@@ -12,7 +12,7 @@
             {%- endif -%}
         {%- endfor -%}
         {%- do footfall.run_state().update({'adopted': adopted}) -%}
-        {%- if adopted or footfall.any_replays() -%}
+        {%- if adopted or footfall.all_replays() -%}
             {%- do footfall.require_followed() -%}
         {%- endif -%}
         {%- for table in adopted.values() -%}

@@ -1,4 +1,9 @@
 {% macro replays_of(name) %}
+    {{ return(footfall.all_replays().get(name, [])) }}
+{% endmacro %}
+
+
+{% macro all_replays() %}
     {#- A replay is a load without rows of its own: it says on which days rows of earlier loads are
         judged otherwise. Asked once a run, like the loads. -#}
     {%- set state = footfall.run_state() -%}
@@ -20,13 +25,7 @@
         {%- endif -%}
         {%- do state.update({'replays': found}) -%}
     {%- endif -%}
-    {{ return(state.replays.get(name, [])) }}
-{% endmacro %}
-
-
-{% macro any_replays() %}
-    {%- do footfall.replays_of('') -%}
-    {{ return(footfall.run_state().replays | length > 0) }}
+    {{ return(state.replays) }}
 {% endmacro %}
 
 

@@ -130,6 +130,7 @@ class Turns:
         """
         turn = Turn(started_at=datetime.now(timezone.utc))
         changed: list[float] = []
+        builds = False
         try:
             started = time.perf_counter()
             for name, folder in self._folders.items():
@@ -141,11 +142,8 @@ class Turns:
             # What arrives during the build belongs to the next turn.
             versions, built = self._versions(), self._built()
             if versions != built:
-                started = time.perf_counter()
-                try:
-                    turn.built = self._build(versions, built)
-                finally:
-                    turn.alerts = self._send_alerts()
+                started, builds = time.perf_counter(), True
+                turn.built = self._build(versions, built)
                 turn.build_seconds = time.perf_counter() - started
                 self._note_built(self._with_made(versions))
                 self._log_reconciled(turn.loads)
@@ -153,6 +151,8 @@ class Turns:
         except Exception as error:
             told = error if isinstance(error, FootfallError) else explain(error)
             turn.error = " ".join(told.message.split())
+        if builds:
+            turn.alerts = self._send_alerts()
         if turn.had_work:
             self._record(turn)
             log.info("turn_ended", **turn.model_dump(mode="json"))
@@ -240,12 +240,13 @@ class Turns:
         """Send what the build changed; what does not arrive is sent after the next one."""
         if self.alerts is None:
             return 0
-        session = get_session(self.settings, join_others=True)
         try:
+            session = get_session(self.settings, join_others=True)
             return len(send_alerts(session, self.settings, self.alerts))
-        except FootfallError as error:
-            log.warning("alerts_not_sent", destination=self.alerts.name, reason=error.message)
-            self.say(f"Alerts were not sent: {error.message}")
+        except Exception as error:
+            told = error if isinstance(error, FootfallError) else explain(error)
+            log.warning("alerts_not_sent", destination=self.alerts.name, reason=told.message)
+            self.say(f"Alerts were not sent: {told.message}")
             return 0
 
     def _log_reconciled(self, loads: dict[str, list[int]]) -> None:

@@ -23,6 +23,7 @@ from footfall.ingest.record import IngestRecord
 from footfall.project.adopted import require_not_adopted
 from footfall.project.contracts import Contract, get_contract
 from footfall.project.dbt import run_dbt
+from footfall.project.protocol import built_under, reflected_loads, table_properties
 from footfall.project.records import REPLAYS, record_table
 from footfall.settings import Settings
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 log = structlog.get_logger(__name__)
-
-RULES, LOADS = "footfall.definitions.contract.", "footfall.loads."
 
 
 class Replay(BaseModel):
@@ -87,8 +86,10 @@ def replay(
     contract = get_contract(source)
     require_not_adopted(spark, settings, contract)
     with Queue(settings.ingest_dir / contract.name).lock(contract.name):
-        properties = _properties(spark, settings, contract)
-        newest = int(properties.get(LOADS + contract.name, 0))
+        staging = contract.staging_table(settings)
+        built = spark.catalog.tableExists(staging)
+        properties = table_properties(spark, staging) if built else {}
+        newest = reflected_loads(properties).get(contract.name, 0)
         if not newest:
             raise UsageError(
                 f"No row of {contract.name} was staged yet.",
@@ -105,7 +106,8 @@ def replay(
         loads.open()
         files = read_again(loads, mapping, dry_run=dry_run) if mapping else []
         days = spark.sql(plan["sql"]).collect()
-        rules_before = properties.get(RULES + contract.name, plan["rules"])
+        definitions = built_under(properties)
+        rules_before = definitions.get(f"contract.{contract.name}", plan["rules"])
         found = Replay(
             source=contract.name,
             files=files,
@@ -135,13 +137,6 @@ def _recorded(loads: IngestRecord, found: Replay, rules: tuple[str, str]) -> Rep
     replays.append(loads.spark, loads.settings, [row])
     log.info("replay_recorded", source=found.source, load_id=load_id, days=len(found.dates))
     return found.model_copy(update={"load_id": load_id})
-
-
-def _properties(spark: SparkSession, settings: Settings, contract: Contract) -> dict[str, str]:
-    table = contract.staging_table(settings)
-    if not spark.catalog.tableExists(table):
-        return {}
-    return {row["key"]: row["value"] for row in spark.sql(f"show tblproperties {table}").collect()}
 
 
 def _plan(contract: Contract, newest: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from footfall.errors import FootfallError, UsageError
 from footfall.features.point_in_time import point_in_time
-from footfall.project.protocol import built_under
+from footfall.project.protocol import built_under, table_properties
 from footfall.settings import Settings
 from footfall.spark.time_travel import explained, newest_versions, read_at
 from footfall.words import count
@@ -106,8 +106,7 @@ def training_data(
                 f"There is no table {mart}.",
                 "Build it: `dbt build --select +fct_customer_features +fct_customer_sessions`.",
             )
-    properties = spark.sql(f"show tblproperties {features_view}").collect()
-    definitions = built_under({row["key"]: row["value"] for row in properties})
+    definitions = built_under(table_properties(spark, features_view))
     pinned = dict(versions or newest_versions(spark, (features_view, sessions_table)))
     with explained(pinned, "Train anew without --repeat; VACUUM keeps 168 hours of versions."):
         features = read_at(spark, features_view, pinned)

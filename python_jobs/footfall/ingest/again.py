@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -14,17 +13,24 @@ from pyspark.sql import functions as F
 
 from footfall.checksum import sha256_of
 from footfall.errors import FootfallError
-from footfall.ingest.files import FileRejectedError, format_of, inspect, plan_read
+from footfall.ingest.files import (
+    FileRejectedError,
+    ReadPlan,
+    format_of,
+    inspect,
+    plan_read,
+)
 from footfall.ingest.mapping import Mapping, load_mapping
 from footfall.ingest.read import SELECTED, read_files, ready_to_read
 from footfall.ingest.record import IngestRecord
 from footfall.object_store import data_path
+from footfall.project.quarantine import rejected_rows
 from footfall.project.records import INGESTED_FILES, record_table
 from footfall.spark.conflicts import retry_conflicts
 from footfall.spark.sql_text import text_literal
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 log = structlog.get_logger(__name__)
 
@@ -53,17 +59,14 @@ class LoadedContent:
 
 def files_with_rejects(record: IngestRecord) -> list[LoadedContent]:
     """Return the files of which staging rejected rows, in the order of their loads."""
-    settings, spark = record.settings, record.spark
-    quarantine = f"{settings.schema_of('quality')}.dq_quarantine"
+    settings, spark, name = record.settings, record.spark, record.contract.name
     rejected = (
-        spark.table(quarantine)
-        .where(F.col("source") == record.contract.name)
+        rejected_rows(spark, settings, name)
         .groupBy("source_file", "load_id")
         .agg(F.min("ingested_at").alias("ingested_at"))
     )
-    files = record_table(INGESTED_FILES).name_in(settings)
-    loaded = spark.table(files).where(
-        (F.col("source") == record.contract.name) & (F.col("status") == "loaded")
+    loaded = spark.table(record_table(INGESTED_FILES).name_in(settings)).where(
+        (F.col("source") == name) & (F.col("status") == "loaded")
     )
     found = (
         rejected.join(loaded.select("source_file", "load_id", "sha256"), ["source_file", "load_id"])
@@ -94,37 +97,59 @@ def read_again(record: IngestRecord, mapping_file: Path, *, dry_run: bool) -> li
         FootfallError: a file is gone or has another content, or it does not fit the mapping.
     """
     mapping = load_mapping(mapping_file, record.contract)
-    contents = files_with_rejects(record)
-    problems = [problem for content in contents if (problem := _problem(record, content, mapping))]
+    plans: dict[LoadedContent, ReadPlan] = {}
+    problems = []
+    for content in files_with_rejects(record):
+        try:
+            plans[content] = _plan(record, content, mapping)
+        except FileRejectedError as error:
+            problems.append(str(error))
     if problems:
         raise FootfallError(
             "These files cannot be read again:\n  " + "\n  ".join(problems),
             "Put them back as they were, or have their rows delivered anew. Nothing was changed.",
         )
-    if contents and not dry_run:
-        _replace(record, contents, mapping)
-        log.info("files_read_again", source=record.contract.name, files=len(contents))
-    return [content.path for content in contents]
+    if plans and not dry_run:
+        _replace(record, plans, mapping)
+        log.info("files_read_again", source=record.contract.name, files=len(plans))
+    return [content.path for content in plans]
 
 
-def _problem(record: IngestRecord, content: LoadedContent, mapping: Mapping) -> str | None:
+def _plan(record: IngestRecord, content: LoadedContent, mapping: Mapping) -> ReadPlan:
+    """Return how a file is read.
+
+    Raises:
+        FileRejectedError: it is not as it was loaded, or does not fit the mapping.
+    """
+    file = data_path(content.path, record.settings)
     try:
-        file = data_path(content.path, record.settings)
         if sha256_of(file) != content.sha256:
-            return f"{content.path}: its content is another one than load {content.load_id} had."
+            raise FileRejectedError(
+                f"{content.path}: its content is another one than load {content.load_id} had."
+            )
         shape = inspect(file, format_of(file, mapping.format), mapping.csv)
-        plan_read(file, shape, record.contract, mapping)
     except OSError as error:
-        return f"{content.path}: {error.strerror or error}."
-    except FileRejectedError as error:
-        return str(error)
-    return None
+        raise FileRejectedError(f"{content.path}: {error.strerror or error}.") from error
+    return plan_read(file, shape, record.contract, mapping)
 
 
-def _replace(record: IngestRecord, contents: Sequence[LoadedContent], mapping: Mapping) -> None:
-    frames = list(_rows(record, contents, mapping))
+def _replace(record: IngestRecord, plans: dict[LoadedContent, ReadPlan], mapping: Mapping) -> None:
+    """Put the rows that the files' loads would have had in the place of those in bronze."""
+    session = ready_to_read(record.spark)
+
+    def rows_of(content: LoadedContent, plan: ReadPlan) -> DataFrame:
+        file = data_path(content.path, record.settings)
+        return (
+            read_files(session, [file], plan, record.contract, mapping)
+            .where(SELECTED)
+            .drop(SELECTED)
+            .withColumn("_load_id", F.lit(content.load_id).cast("bigint"))
+            .withColumn("_ingested_at", F.lit(content.ingested_at))
+        )
+
+    frames = [rows_of(content, plan) for content, plan in plans.items()]
     rows = reduce(lambda left, right: left.unionByName(right), frames)
-    condition = " or ".join(content.condition for content in contents)
+    condition = " or ".join(content.condition for content in plans)
 
     def write() -> None:
         (
@@ -136,21 +161,3 @@ def _replace(record: IngestRecord, contents: Sequence[LoadedContent], mapping: M
         )
 
     retry_conflicts(write, record.bronze)
-
-
-def _rows(
-    record: IngestRecord, contents: Sequence[LoadedContent], mapping: Mapping
-) -> Iterator[DataFrame]:
-    """Yield the rows of each file as its load would have had them."""
-    session: SparkSession = ready_to_read(record.spark)
-    for content in contents:
-        file = data_path(content.path, record.settings)
-        shape = inspect(file, format_of(file, mapping.format), mapping.csv)
-        plan = plan_read(file, shape, record.contract, mapping)
-        rows = read_files(session, [file], plan, record.contract, mapping)
-        yield (
-            rows.where(SELECTED)
-            .drop(SELECTED)
-            .withColumn("_load_id", F.lit(content.load_id).cast("bigint"))
-            .withColumn("_ingested_at", F.lit(content.ingested_at))
-        )

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from footfall.errors import UsageError
 from footfall.project.contracts import Contract, load_contracts
+from footfall.project.protocol import table_properties
 from footfall.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def adoptions(spark: SparkSession, settings: Settings) -> dict[str, Adoption]:
 
 def _read(spark: SparkSession, view: str) -> Adoption | None:
     """Return what a view says of itself; None where it is somebody's own."""
-    found = {row["key"]: row["value"] for row in spark.sql(f"show tblproperties {view}").collect()}
+    found = table_properties(spark, view)
     told = {name: found.get(f"{PREFIX}{name}") for name in Adoption.model_fields}
     return Adoption.model_validate(told) if all(told.values()) else None
 

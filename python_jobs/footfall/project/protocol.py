@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 LOADS = "footfall.loads."
 """Prefix of the table properties with the newest load of each entity that a table reflects."""
@@ -18,6 +21,16 @@ DEFINITIONS = "footfall.definitions."
 """Prefix of the table properties with the vars, seeds and contracts a table was built under."""
 
 _RUN_NOTE = re.compile(r"(?:/\*|#) footfall:run (\{.*?\})(?: \*/|\n|$)")
+
+
+def table_properties(spark: SparkSession, name: str) -> dict[str, str]:
+    """Return the Delta properties of a table, or those of a view.
+
+    Args:
+        spark: the session.
+        name: as it stands in SQL.
+    """
+    return {row["key"]: row["value"] for row in spark.sql(f"show tblproperties {name}").collect()}
 
 
 def reflected_loads(properties: Mapping[str, str]) -> dict[str, int]:

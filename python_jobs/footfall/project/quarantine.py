@@ -83,7 +83,7 @@ def list_rejected(
     """
     reason = F.explode("reject_reasons").alias("example")
     broken = (
-        _rejected(spark, settings, source, since_load)
+        rejected_rows(spark, settings, source, since_load)
         .select("source", "load_id", reason)
         .withColumn("reason", F.regexp_extract("example", RULE, 0))
         .groupBy("source", "reason")
@@ -121,7 +121,7 @@ def show_rejected(
         UsageError: an unknown entity.
         FootfallError: nothing is built yet.
     """
-    rows = _rejected(spark, settings, source, since_load)
+    rows = rejected_rows(spark, settings, source, since_load)
     if reason:
         rules = F.transform("reject_reasons", lambda told: F.regexp_extract(told, RULE, 0))
         rows = rows.where(F.array_contains(rules, reason))
@@ -138,9 +138,24 @@ def show_rejected(
     ]
 
 
-def _rejected(
-    spark: SparkSession, settings: Settings, source: str | None, since_load: int | None
+def rejected_rows(
+    spark: SparkSession,
+    settings: Settings,
+    source: str | None = None,
+    since_load: int | None = None,
 ) -> DataFrame:
+    """Return rows of the quarantine as they stand there.
+
+    Args:
+        spark: the session.
+        settings: names the schema.
+        source: an entity; all by default.
+        since_load: only rows of this load and later ones.
+
+    Raises:
+        UsageError: an unknown entity.
+        FootfallError: nothing is built yet.
+    """
     table = f"{settings.schema_of('quality')}.dq_quarantine"
     if not spark.catalog.tableExists(table):
         raise FootfallError(f"There is no table {table}.", "Run `dbt build` first.")
