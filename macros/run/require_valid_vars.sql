@@ -35,6 +35,7 @@
         'sources': {'kind': 'list', 'values': footfall.delivered_entities() | list},
         'reporting_timezone': {'kind': 'zone'},
         'id_max_characters': {'kind': 'integer', 'minimum': 1, 'maximum': 100000},
+        'identify_by': {'kind': 'choice', 'values': ['user_id', 'anonymous_id', 'first_known']},
         'earliest_event_date': {'kind': 'date', 'optional': true},
         'latest_event_days_after_arrival': {
             'kind': 'integer', 'minimum': 0, 'maximum': 36600, 'optional': true,

@@ -9,7 +9,7 @@ with interactions as (
         unix_micros(event_time) - unix_micros(
             lag(event_time) over (partition by event_date, product_id order by event_time)
         ) as gap_micros
-    from {{ ref('stg_product__interactions') }}
+    from {{ identified_rows(ref('stg_product__interactions')) }}
     where {{ in_dates('event_date', affected) }}
 )
 

@@ -6,7 +6,7 @@
 {% set grain = ['user_id', 'product_id', 'event_date'] %}
 
 with interactions as (
-    select * from {{ ref('stg_product__interactions') }}
+    select * from {{ identified_rows(ref('stg_product__interactions')) }}
     where {{ in_dates('event_date', affected) }}
 ),
 {% if var('salting') == 'always' %}
