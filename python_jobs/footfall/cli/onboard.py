@@ -36,7 +36,7 @@ FormatOption = Annotated[
 @app.command("suggest-mapping")
 def suggest_mapping(
     path: Annotated[
-        str | None, typer.Argument(help="A file, a folder or a glob; the first file counts.")
+        str | None, typer.Argument(help="A file, a folder or a glob; up to five files count.")
     ] = None,
     table: Annotated[
         str | None, typer.Option(help="A table to adopt, as catalog.schema.table, in place of it.")
@@ -94,7 +94,13 @@ def suggest_mapping(
 
 def _told(found: Suggestion) -> dict[str, Any]:
     findings = [
-        {"column": told.column, "source": told.source, "sure": told.sure, "why": told.why}
+        {
+            "column": told.column,
+            "source": told.source,
+            "otherwise": told.otherwise,
+            "sure": told.sure,
+            "why": told.why,
+        }
         for told in found.findings
     ]
     return {
@@ -112,8 +118,7 @@ def _explain(found: Suggestion) -> None:
         say(f"An export of {found.tracker}: the mapping {found.mapping} is for it.")
         return
     for told in found.findings:
-        origin = told.source or "nothing"
-        say(f"{told.column} ← {origin} ({told.sure}): {told.why}")
+        say(f"{told.column} ← {told.shown} ({told.sure}): {told.why}")
     if found.unused:
         say(f"Not used: {', '.join(found.unused)}")
     if not found.is_complete:
