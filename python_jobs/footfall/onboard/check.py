@@ -31,10 +31,10 @@ from footfall.object_store import DataPath, open_parquet
 from footfall.onboard.load import (
     EntityResult,
     Progress,
-    build,
     entities_of,
     load_all,
     own_home,
+    project_of,
     results,
 )
 from footfall.onboard.suggest import SAMPLE_ROWS, sample_rows
@@ -99,13 +99,13 @@ def check_mapping(
     tell = progress or (lambda _done, _total, _text: None)
     files = expand_paths([sample], file_format or mappings[entities[0]].format)  # type: ignore[arg-type]
     paths = [str(file) for file in files]
-    with _temporary_home() as folder:
+    with _temporary_home() as folder, project_of(entities) as build:
         reports = load_all(entities, paths, mapping, file_format)
         tell(1, 3, "loaded")
         sources = {contract.source for contract in contracts}
         known = load_contracts().values()
         staged = [contract.staging_model for contract in known if contract.source in sources]
-        build(entities, [*staged, "dq_quarantine", "dq_load_reconciliation"])
+        build([*staged, "dq_quarantine", "dq_load_reconciliation"])
         tell(2, 3, "staged")
         found = results(reports)
         shown = {

@@ -338,8 +338,9 @@ class _Column:
 
     @property
     def plain(self) -> str:
-        """The last part of its name, in lower case with underscores."""
-        last = re.split(r"[.\[\]]+", self.name.strip('"'))[-1].strip('"$')
+        """The last part of its name, in lower case with underscores; of user.id user_id."""
+        parts = [part.strip('"$') for part in re.split(r"[.\[\]]+", self.name.strip('"'))]
+        last = "_".join(parts[-2:]) if parts[-1].lower() == "id" else parts[-1]
         split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last)
         return re.sub(r"\W+", "_", split).strip("_").lower()
 
