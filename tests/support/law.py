@@ -303,7 +303,7 @@ FAMILIES = {
             "hot_product_share": (0.01, 0.3, 0.4),
             "hot_product_max_buckets": (2, 32),
         },
-        choices={**BITMAPS_OR_DELTAS, "salting": ("always", "never")},
+        choices={**BITMAPS_OR_DELTAS, "salting": ("auto", "always", "never")},
         tried=OTHER_SESSIONS,
     ),
     "training": Family(

@@ -74,6 +74,7 @@ def macros_of(
         "graph": {"nodes": dict(manifest["nodes"]), "sources": manifest["sources"]},
         "invocation_id": "planning",
         "is_incremental": lambda: True,
+        "load_relation": lambda relation: relation,
         "local_md5": lambda text: hashlib.md5(text.encode()).hexdigest(),
         "model": node,
         "modules": {"datetime": datetime, "re": re},
@@ -82,6 +83,8 @@ def macros_of(
         "return": give_back,
         "run_query": warehouse.query,
         "set": set,
+        # A server that only answers SQL.
+        "target": SimpleNamespace(method="thrift"),
         "this": node["relation_name"],
         "tojson": lambda value, sort_keys=False: json.dumps(value, sort_keys=sort_keys),
         "var": lambda name, *default: values.get(name, *default),

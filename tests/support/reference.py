@@ -19,7 +19,6 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property, lru_cache
 from itertools import groupby, pairwise, product
-from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
@@ -1009,6 +1008,11 @@ class Oracle:
         ):
             counts[day][product_id] += 1
         hot, most = self.definitions.hot_product_share, self.definitions.hot_product_max_buckets
+
+        def buckets(share: float) -> int:
+            powers = (2**doublings for doublings in range(15))
+            return min(next(power for power in powers if share <= hot * power), most)
+
         shares = (
             (day, product_id, count, count / products.total())
             for day, products in counts.items()
@@ -1016,7 +1020,7 @@ class Oracle:
         )
         return table(
             columns,
-            ((*row, min(ceil(row[3] / hot), most)) for row in shares if row[3] > hot),
+            ((*row, buckets(row[3])) for row in shares if row[3] > hot),
         )
 
     def user_product_daily(self) -> pa.Table:
