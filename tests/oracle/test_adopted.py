@@ -50,17 +50,21 @@ def new_data(data_set: Callable[[str], DataSet]) -> Iterator[Callable[[str], Dat
         data.spark.conf.unset("spark.databricks.delta.retentionDurationCheck.enabled")
 
 
+@pytest.mark.parametrize("by_arrival", [False, True], ids=["row tracking", "arrival column"])
 @pytest.mark.parametrize("number", range(SCHEDULES))
 @pytest.mark.timeout(1200)
 def test_whatever_happens_upstream_the_tables_are_those_of_a_full_refresh(
-    new_data: Callable[[str], DataSet], new_oracle: Callable[[], Oracle], number: int
+    new_data: Callable[[str], DataSet],
+    new_oracle: Callable[[], Oracle],
+    number: int,
+    by_arrival: bool,
 ) -> None:
     rng = random.Random(f"{SEED} adopted {number}")
-    data = new_data(f"adopted_{number}")
-    tables = [Upstream(data, PRODUCT, rng)]
+    data = new_data(f"adopted_{'by_arrival_' if by_arrival else ''}{number}")
+    tables = [Upstream(data, PRODUCT, rng, by_arrival)]
     options = ONE_SOURCE
     if number % 2:
-        tables.append(Upstream(data, "app.interactions", rng))
+        tables.append(Upstream(data, "app.interactions", rng, by_arrival))
         options = with_sources("product", "app")
     for table in tables:
         table.create()
@@ -84,11 +88,12 @@ def test_whatever_happens_upstream_the_tables_are_those_of_a_full_refresh(
 DAYS_OF_USERS = ("--select", "+fct_user_activity_daily", "dq_load_reconciliation", "dq_quarantine")
 
 
+@pytest.mark.parametrize("by_arrival", [False, True], ids=["row tracking", "arrival column"])
 def test_rows_that_are_updated_or_deleted_upstream_are_taken_back(
-    new_data: Callable[[str], DataSet], new_oracle: Callable[[], Oracle]
+    new_data: Callable[[str], DataSet], new_oracle: Callable[[], Oracle], by_arrival: bool
 ) -> None:
-    data = new_data("adopted")
-    table = Upstream(data, PRODUCT, random.Random(f"{SEED} changes"))
+    data = new_data("changed_by_arrival" if by_arrival else "changed")
+    table = Upstream(data, PRODUCT, random.Random(f"{SEED} changes"), by_arrival)
     table.create()
     table.append(table.drawn(20))
     table.adopt()

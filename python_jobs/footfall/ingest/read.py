@@ -24,6 +24,7 @@ from footfall.ingest.files import (
     ListPlan,
     PhysicalColumn,
     ReadPlan,
+    is_zstd,
 )
 from footfall.ingest.mapping import ColumnMapping, ItemsMapping, Mapping
 from footfall.ingest.types import (
@@ -49,6 +50,8 @@ ELEMENT = "_element"
 UNREADABLE_ROW = "__footfall_unreadable_row"
 SHOWN_CHARACTERS = 100
 NO_CHARACTER = "\0"
+ZSTD_CODEC = "io.airlift.compress.zstd.ZstdCodec"
+"""Spark ships it for ORC; Hadoop's own needs a native library that a Spark from pip lacks."""
 
 SECONDS_FROM, SECONDS_TO = -62_135_596_800, 253_402_300_799
 """0001-01-01 and 9999-12-31 23:59:59: outside them a number is no time."""
@@ -309,6 +312,8 @@ def _read_raw(
     text = [StructField(names[column], StringType()) for column in used]
     unreadable_row = StructField(UNREADABLE_ROW, StringType())
     reader = spark.read
+    if shape.is_text and any(map(is_zstd, files)):
+        reader = reader.option("io.compression.codecs", ZSTD_CODEC)
     if shape.file_format == "csv":
         # The files share their header, so that positions are names.
         frame = (
@@ -341,9 +346,9 @@ def _read_raw(
             )
             for column in used
         ]
-        frame = reader.schema(StructType(fields)).parquet(*paths)
+        frame = reader.schema(StructType(fields)).format(shape.file_format).load(paths)
     frame = frame.select("*", _source_file())
-    unreadable = [UNREADABLE_ROW] if shape.file_format != "parquet" else []
+    unreadable = [UNREADABLE_ROW] if shape.is_text else []
     frame = frame.toDF(*names.values(), *unreadable, SOURCE_FILE)
     of_folder = {
         column: f"f{index}" for index, column in enumerate(plan.columns()) if column.of_folder
