@@ -8,7 +8,8 @@
     ).rows[0] -%}
     {%- if found[2] | int -%}
         {{ exceptions.raise_compiler_error(
-            found[2] ~ ' rows of ' ~ adoption.table ~ ', adopted for ' ~ name ~ ', have no value in '
+            found[2] ~ (' row of ' if found[2] | int == 1 else ' rows of ') ~ adoption.table
+            ~ ', adopted for ' ~ name ~ ', ' ~ ('has' if found[2] | int == 1 else 'have') ~ ' no value in '
             ~ adoption.arrival_column ~ ' that can be an arrival.'
             ~ '\n  → Fill the column in these rows, or adopt the table again by another one.'
             ~ '\n    Nothing was changed.'

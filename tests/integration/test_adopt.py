@@ -12,7 +12,8 @@ import yaml
 
 from footfall.adopt import adopt
 from footfall.errors import FootfallError
-from footfall.ingest import ingest
+from footfall.generate.trackers import generate_as
+from footfall.ingest import ingest, shipped_mapping
 from footfall.onboard import suggest_mapping_of_table
 from footfall.project.adopted import adoptions
 from footfall.project.contracts import get_contract
@@ -123,8 +124,8 @@ def mapping(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
     return write
 
 
-def said(spark: SparkSession, table: str) -> list[tuple[Any, ...]]:
-    columns = [column.name for column in get_contract(PRODUCT).columns]
+def said(spark: SparkSession, table: str, entity: str = PRODUCT) -> list[tuple[Any, ...]]:
+    columns = [column.name for column in get_contract(entity).columns]
     rows = spark.table(table).select(*columns, "_ingest_errors").collect()
     return sorted((tuple(row) for row in rows), key=repr)
 
@@ -151,6 +152,26 @@ def test_the_rows_of_an_adopted_table_are_those_of_the_same_file(
     assert said(spark, found.view) == ingested
     assert found.rows == len(ingested) >= 2
     assert found.rows_with_errors == sum(row[-1] is not None for row in ingested)
+
+
+@pytest.mark.parametrize("entity", [PRODUCT, "app.interactions"])
+def test_a_table_of_ga4_s_export_is_read_by_its_mapping(
+    spark: SparkSession, settings: Settings, tmp_path: Path, entity: str
+) -> None:
+    generate_as("ga4", tmp_path / "export", 1, 20, 5)
+    file = shipped_mapping("ga4")
+    rows = spark.read.json(str(tmp_path / "export" / "events"))
+    rows.coalesce(1).write.parquet(str(tmp_path / "files"))
+    rows.write.format("delta").option("delta.enableRowTracking", "true").mode(
+        "overwrite"
+    ).saveAsTable("theirs.ga4")
+    ingest(entity, [str(tmp_path / "files")], file, settings=settings)
+    bronze = get_contract(entity).bronze_table(settings)
+    ingested = said(spark, bronze, entity)
+    spark.sql(f"drop table {bronze}")
+    found = adopt(spark, entity, table="theirs.ga4", mapping=file, settings=settings)
+    assert said(spark, found.view, entity) == ingested
+    assert found.rows == len(ingested) > 20
 
 
 HOUR = 3_600_000
@@ -246,9 +267,25 @@ def test_a_dry_run_creates_nothing_and_shows_the_view(
     [
         (FLAT, UNTRACKED, "--enable-row-tracking"),
         (FLAT | {"columns": FLAT["columns"] | {"user_id": "nobody"}}, TABLE, "'nobody'"),
+        (
+            FLAT | {"columns": FLAT["columns"] | {"user_id": "properties.nobody"}},
+            TABLE,
+            "'properties.nobody'.*missing; found .*properties.product_id",
+        ),
         (FLAT | {"columns": FLAT["columns"] | {"product_id": "items"}}, TABLE, "'items' is list"),
+        (
+            FLAT | {"columns": FLAT["columns"] | {"product_id": "properties"}},
+            TABLE,
+            "'properties' is struct",
+        ),
     ],
-    ids=["no row tracking", "no such column", "a list for a value"],
+    ids=[
+        "no row tracking",
+        "no such column",
+        "a path to nowhere",
+        "a list for a value",
+        "an object for a value",
+    ],
 )
 def test_what_cannot_be_adopted_is_refused_and_nothing_is_made(
     spark: SparkSession,

@@ -38,17 +38,24 @@ class Upstream:
     def table(self) -> str:
         return f"{self.data.settings.db_schema}_theirs.{self.entity.replace('.', '_')}"
 
+    @property
+    def shown(self) -> str:
+        return ".".join(f"`{part}`" for part in self.table.split("."))
+
+    @property
+    def properties(self) -> str:
+        return "" if self.by_arrival else ROW_TRACKING
+
     def create(self) -> None:
         """Make the empty table, its columns those of the contract."""
         columns = get_contract(self.entity).columns
         listed = ", ".join(f"{column.name} {column.data_type}" for column in columns)
-        properties = "" if self.by_arrival else ROW_TRACKING
         if self.by_arrival:
             listed += f", {ARRIVAL} timestamp"
         schema = self.table.split(".")[0]
         self.data.spark.sql(f"create schema if not exists {schema}")
         self.data.spark.sql(f"drop table if exists {self.table}")
-        self.data.spark.sql(f"create table {self.table} ({listed}) using delta {properties}")
+        self.data.spark.sql(f"create table {self.table} ({listed}) using delta {self.properties}")
 
     def adopt(self, on_change: str = "apply") -> None:
         adopt(

@@ -418,6 +418,12 @@ def format_of(file: DataPath, file_format: FileFormat | None = None) -> FileForm
     """
     if known := file_format or _suffix_format(file):
         return known
+    if file.suffix.lower() == ".avro":
+        raise UsageError(
+            f"{file}: Avro files are not read.",
+            "Write them as Parquet, or as a Delta table for `footfall adopt`: "
+            "spark.read.format('avro'), with Spark's package spark-avro.",
+        )
     raise UsageError(
         f"The name of {file} does not tell its format.",
         "Pass --format parquet, orc, csv or json.",

@@ -342,6 +342,8 @@ class _Job:
             try:
                 file_rows = self._write(session, entries, load_id, batch_id)
                 break
+            except FootfallError:
+                raise
             except Exception as error:
                 bad = self._unreadable(session, entries)
                 if not bad:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from footfall.errors import FootfallError
 from footfall.ingest.fields import Every, elements_with, json_type, stored_type, value_of
 from footfall.ingest.files import (
     NO_FOLDER_VALUE,
@@ -29,6 +30,7 @@ from footfall.ingest.files import (
 from footfall.ingest.mapping import ColumnMapping, ItemsMapping, Mapping
 from footfall.ingest.types import (
     contract_type,
+    holds_local_times,
     is_list,
     is_text,
     spark_text_type,
@@ -340,9 +342,13 @@ def _read_raw(
             .json(paths)
         )
     else:
+        is_orc = shape.file_format == "orc"
+        if is_orc and any(holds_local_times(column.type) for column in used):
+            _require_java_in_utc(spark)
         fields = [
             StructField(
-                column.name, stored_type(column.type, plan.ways_below(column), column.int96)
+                column.name,
+                stored_type(column.type, plan.ways_below(column), column.int96 or is_orc),
             )
             for column in used
         ]
@@ -355,6 +361,20 @@ def _read_raw(
     }
     values = [_folder_value(column.name).alias(name) for column, name in of_folder.items()]
     return frame.select("*", *values), names | of_folder
+
+
+def _require_java_in_utc(spark: SparkSession) -> None:
+    """Refuse to read times of ORC without a zone where they would be moved.
+
+    Raises:
+        FootfallError: Java takes them for times of another zone.
+    """
+    [zone] = spark.sql("select reflect('java.time.ZoneId', 'systemDefault')").collect()[0]
+    if zone not in ("UTC", "Etc/UTC", "GMT", "Z"):
+        raise FootfallError(
+            f"The ORC files have times without a zone; Java would take them for times of {zone}.",
+            "Set TZ=UTC in the environment, and run the command again.",
+        )
 
 
 def _folder_value(name: str) -> Column:
