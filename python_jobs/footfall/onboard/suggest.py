@@ -32,6 +32,7 @@ from footfall.ingest.files import (
     inspect,
     known_paths,
     open_text,
+    stored_batches,
 )
 from footfall.ingest.mapping import (
     CsvOptions,
@@ -40,7 +41,7 @@ from footfall.ingest.mapping import (
     shipped_mapping,
     source_path,
 )
-from footfall.object_store import DataPath, open_parquet
+from footfall.object_store import DataPath
 from footfall.project.contracts import Contract, get_contract
 
 if TYPE_CHECKING:
@@ -257,10 +258,9 @@ def sample_rows(file: DataPath, shape: FileShape, options: CsvOptions) -> Iterat
     """Yield the first rows of a file as JSON objects."""
     if shape.file_format == "json":
         yield from shape.sample
-    elif shape.file_format == "parquet":
-        with open_parquet(file) as parquet:
-            for batch in parquet.iter_batches(SAMPLE_ROWS):
-                yield from batch.to_pylist()
+    elif not shape.is_text:
+        for batch in stored_batches(file, shape.file_format, SAMPLE_ROWS):
+            yield from batch.to_pylist()
     else:
         names = [column.name for column in shape.columns if not column.of_folder]
         with open_text(file) as content:
