@@ -56,8 +56,8 @@ class JaggedTorchBatch(NamedTuple):
     sample. ``torch.nested.nested_tensor_from_jagged(batch.actions, batch.offsets)`` are the same
     histories as a nested tensor.
 
-    Its tensors are the arrays of :class:`~footfall.sequences.JaggedBatch`, but for ``is_order``, which
-    is 1 or 0, float32 [B].
+    Its tensors are the arrays of :class:`~footfall.sequences.JaggedBatch`, but for ``is_order``:
+    1 or 0, float32 [B].
     """
 
     item_id: torch.Tensor
