@@ -1,11 +1,13 @@
 """Samples a second into a trainer: ``python -m benchmarks.loader --json FILE``.
 
-A synthetic day: 10 million samples of a million customers at scale 1, histories of at most 1000
-actions, lengths lognormal with median 120 (mean about 210). Batches of 1024 samples, histories
-padded to 1000, shuffled. ``blocks`` and ``padded matrix`` are the loader's two ways to hold
-histories; ``loaded before`` leaves the reading of the day out, where workers are used they have
-read it in an epoch before. Beside them, the same rows read from Parquet shards that hold each
-sample with its padded history, in order and with row groups and their rows shuffled.
+A synthetic day: 10 million samples of a million customers at scale 1, ten items a ranking,
+histories of at most 1000 actions, lengths lognormal with median 120 (mean about 210). Batches of
+1024 samples, shuffled. ``blocks`` and ``padded matrix`` are the loader's two ways to hold histories
+that it pads to 1000; ``jagged`` shuffles rankings and passes the history of each once, without
+padding, in batches of 1024 and of 8192. ``loaded before`` leaves the reading of the day out, where
+workers are used they have read it in an epoch before. Beside them, the same rows read from Parquet
+shards that hold each sample with its padded history, in order and with row groups and their rows
+shuffled, and in order by Hugging Face's datasets, where they are installed.
 """
 
 from __future__ import annotations
@@ -15,11 +17,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import typer
 
@@ -34,13 +37,28 @@ LENGTH = 1000
 MEDIAN_LENGTH = 120
 ITEMS = 1_000_000
 BATCH = 1024
+LARGE_BATCH = 8192
+ITEMS_OF_A_RANKING = 10
 WORKERS = (0, 1, 2)
 DAY = date(2025, 8, 20)
 SEED = 7
 PADDED_ROWS_AT_MOST = 200_000
 PADDED_ROW_GROUP = 10_000
-WAYS = {"blocks": None, "padded matrix": 1}
-"""What to pass as ``blocks_per_history``."""
+
+
+class Way(NamedTuple):
+    """How histories are held and passed: samples of a batch, and the reader's other arguments."""
+
+    batch_size: int
+    arguments: dict[str, Any]
+
+
+WAYS = {
+    "blocks": Way(BATCH, {}),
+    "padded matrix": Way(BATCH, {"blocks_per_history": 1}),
+    "jagged": Way(BATCH, {"jagged": True}),
+    f"jagged, batches of {LARGE_BATCH}": Way(LARGE_BATCH, {"jagged": True}),
+}
 
 
 def _ragged(rng: np.random.Generator, customers: int) -> tuple[Any, Any, Any]:
@@ -69,10 +87,13 @@ def _sequences(rng: np.random.Generator, first: int, customers: int) -> Any:
     )
 
 
-def _samples(rng: np.random.Generator, customers: int, samples: int) -> Any:
+def _samples(rng: np.random.Generator, customers: int, first: int, samples: int) -> Any:
+    rankings = np.arange(first, first + samples) // ITEMS_OF_A_RANKING
+    shown_to = rng.integers(0, customers, rankings[-1] - rankings[0] + 1)
     return pa.table(
         {
-            "customer_id": pa.array(rng.integers(0, customers, samples)),
+            "ranking_id": pc.binary_join_element_wise("r", pa.array(rankings).cast("string"), ""),
+            "customer_id": pa.array(shown_to[rankings - rankings[0]]),
             "item_id": pa.array(rng.integers(1, ITEMS, samples, dtype=np.int32)),
             "is_order": pa.array(rng.random(samples) < 0.05),
         }
@@ -98,7 +119,7 @@ def write_compact(folder: Path, samples: int, customers: int) -> int:
         *_write(
             folder,
             "samples",
-            (_samples(rng, customers, rows) for _, rows in sizes("samples", samples)),
+            (_samples(rng, customers, first, rows) for first, rows in sizes("samples", samples)),
         ),
         *_write(
             folder,
@@ -182,20 +203,21 @@ def _drain(batches: Iterable[Any], samples: int) -> Work:
 
 def _numpy_rows(folder: Path, samples: int, size: int, runs: int) -> list[Row]:
     rows = []
-    for way, blocks in WAYS.items():
+    for name, way in WAYS.items():
+        if way.batch_size == BATCH:
 
-        def load(blocks: int | None = blocks) -> Work:
-            day = TrainingDay(folder, DAY, blocks_per_history=blocks)
-            return Work(rows=len(day), bytes_read=size)
+            def load(way: Way = way) -> Work:
+                day = TrainingDay(folder, DAY, **way.arguments)
+                return Work(rows=len(day), bytes_read=size)
 
-        rows.append(measure(f"read the day, {way}", "footfall", load, runs))
-        reader = SequenceReader(folder, [DAY], BATCH, blocks_per_history=blocks)
+            rows.append(measure(f"read the day, {name}", "footfall", load, runs))
+        reader = SequenceReader(folder, [DAY], way.batch_size, **way.arguments)
         reader.load(0)
 
         def epoch(reader: SequenceReader = reader) -> Work:
             return _drain(reader.read(), samples)
 
-        rows.append(measure(f"an epoch, {way}, loaded before", "footfall", epoch, runs))
+        rows.append(measure(f"an epoch, {name}, loaded before", "footfall", epoch, runs))
     return rows
 
 
@@ -204,42 +226,57 @@ def _torch_rows(folder: Path, samples: int, runs: int) -> list[Row]:
 
     from footfall.sequences.torch import SequenceStream
 
-    def loader(blocks: int | None, workers: int) -> Any:
-        stream = SequenceStream(folder, [DAY], BATCH, blocks_per_history=blocks)
+    def loader(way: Way, workers: int) -> Any:
+        stream = SequenceStream(folder, [DAY], way.batch_size, **way.arguments)
         return DataLoader(
             stream, batch_size=None, num_workers=workers, persistent_workers=workers > 0
         )
 
-    def anew(blocks: int | None, workers: int) -> Callable[[], Work]:
-        return lambda: _drain(loader(blocks, workers), samples)
+    def anew(way: Way, workers: int) -> Callable[[], Work]:
+        return lambda: _drain(loader(way, workers), samples)
 
     def again(batches: Any) -> Callable[[], Work]:
         return lambda: _drain(batches, samples)
 
     rows = []
-    for way, blocks in WAYS.items():
+    for name, way in WAYS.items():
         for workers in WORKERS:
-            label = f"{way}, workers: {workers}"
-            rows.append(measure(f"an epoch, {label}", "torch", anew(blocks, workers), runs))
-            warm = loader(blocks, workers)
+            label = f"{name}, workers: {workers}"
+            rows.append(measure(f"an epoch, {label}", "torch", anew(way, workers), runs))
+            warm = loader(way, workers)
             _drain(warm, samples)
             rows.append(measure(f"an epoch, {label}, loaded before", "torch", again(warm), runs))
     return rows
+
+
+def read_padded_by_datasets(file: Path) -> int:
+    """Read batches of padded rows as PyTorch's tensors by Hugging Face; return the rows."""
+    import datasets
+
+    streamed = datasets.load_dataset(
+        "parquet", data_files=str(file), split="train", streaming=True
+    ).with_format("torch")
+    return sum(len(batch["item_id"]) for batch in streamed.iter(BATCH))
 
 
 def _padded_rows(folder: Path, samples: int, runs: int) -> list[Row]:
     file = folder / "padded.parquet"
     size = write_padded(folder, file, min(samples, PADDED_ROWS_AT_MOST))
     rows = []
-    for way, read in (
-        ("in order", read_padded_in_order),
-        ("shuffled row groups", read_padded_shuffled),
-    ):
+    ways = [
+        ("in order", "pyarrow", read_padded_in_order),
+        ("shuffled row groups", "pyarrow", read_padded_shuffled),
+    ]
+    if importlib.util.find_spec("datasets"):
+        ways.append(("in order", "datasets", read_padded_by_datasets))
+    else:
+        print("Hugging Face's datasets are not installed: their step is left out.")
+    for way, engine, read in ways:
 
         def epoch(read: Callable[[Path], int] = read) -> Work:
             return Work(rows=read(file), bytes_read=size)
 
-        rows.append(measure(f"padded Parquet, {way}", "pyarrow", epoch, runs))
+        rows.append(measure(f"padded Parquet, {way}", engine, epoch, runs))
     return rows
 
 

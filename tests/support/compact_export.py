@@ -40,6 +40,8 @@ class Sample(NamedTuple):
     customer_id: int
     item_id: int
     is_order: bool
+    ranking_id: str | None = None
+    """By default a ranking of its own."""
 
 
 History = Sequence[tuple[int, int]]
@@ -58,7 +60,8 @@ def write_export(
     folder.mkdir(parents=True, exist_ok=True)
     rows = {
         "samples": [
-            {"dt": day, "ranking_id": f"r{number}", "position": 0, **sample._asdict()}
+            sample._asdict()
+            | {"dt": day, "ranking_id": sample.ranking_id or f"r{number}", "position": 0}
             for number, sample in enumerate(samples)
         ],
         "sequences": [

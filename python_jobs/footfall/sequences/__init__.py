@@ -1,6 +1,6 @@
 """Training sequences for a recommender: their export, and reading it into a trainer."""
 
-from footfall.sequences.day import Batch, TrainingDay, read_manifest
+from footfall.sequences.day import Batch, JaggedBatch, TrainingDay, read_manifest
 from footfall.sequences.days import Days, find_days
 from footfall.sequences.export import export_folder, export_sequences
 from footfall.sequences.manifest import ExportFormat, ExportManifest, Shard
@@ -12,6 +12,7 @@ __all__ = [
     "Days",
     "ExportFormat",
     "ExportManifest",
+    "JaggedBatch",
     "SequenceReader",
     "Shard",
     "TrainingDay",

@@ -3,13 +3,15 @@
 A history is stored as blocks of equal length, the last one filled up with zeros; block 0 is all
 zeros. A batch is then one gather of blocks: a history's own ones, then block 0 up to the full
 length. With one block per history this is the padded matrix of all customers; with more, an empty
-place costs memory only in a history's last block.
+place costs memory only in a history's last block. Jagged batches need blocks of one action: a
+history is then one slice, which Arrow copies whole.
 
 Memory of a day, in bytes, which ``memory_bytes`` limits::
 
     5 × block length × (blocks + 1)       int32 actions and int8 action types
-    8 × (customers + 2)                   where a customer's blocks begin
+    8 × (customers + 2)                   where a customer's blocks begin; jagged: twice
     9 × samples                           customer's row, item, label
+    1 × samples                           jagged or by ranking: whether a ranking begins
     4 × samples                           the order of an epoch
 
 Not counted: what Arrow decodes while a shard is read (a few thousand histories, or one shard's
@@ -32,7 +34,7 @@ import pyarrow.parquet as pq
 
 from footfall.errors import FootfallError, UsageError
 from footfall.sequences.manifest import ExportFormat, ExportManifest, manifest_name
-from footfall.sequences.padding import list_lengths
+from footfall.sequences.padding import list_lengths, pad
 from footfall.settings import GIB, usable_memory_gib
 
 MIB = 1024**2
@@ -42,13 +44,14 @@ zeros from memory. Shorter ones are slower, but waste less."""
 HISTORIES_AT_A_TIME = 8192
 BYTES_PER_ACTION = 5
 BYTES_PER_SAMPLE = 13
-BYTES_PER_CUSTOMER = 8
+BYTES_PER_BOUNDARY = 8
 COLUMNS = {
     "samples": ("customer_id", "item_id", "is_order"),
     "sequences": ("customer_id", "actions", "action_types", "action_count"),
 }
 
 Indices = npt.NDArray[np.integer[Any]]
+Offsets = npt.NDArray[np.int64]
 
 
 class Batch(NamedTuple):
@@ -65,6 +68,37 @@ class Batch(NamedTuple):
     actions: npt.NDArray[np.int32]
     action_types: npt.NDArray[np.int8]
     is_order: npt.NDArray[np.bool_]
+
+
+class JaggedBatch(NamedTuple):
+    """Samples, and the history of each ranking once: one behind the other, without padding.
+
+    Args:
+        item_id: the items shown, int32 [B].
+        ranking: which of the batch's R rankings showed each item, int64 [B], not descending.
+        offsets: where each ranking's history begins in the N actions, and the last one's end, int64
+            [R + 1].
+        actions: items acted on, newest first within a history, int32 [N].
+        action_types: what was done with each, int8 [N]: 1 click, 2 cart, 3 order.
+        is_order: whether the item was then ordered, bool [B].
+    """
+
+    item_id: npt.NDArray[np.int32]
+    ranking: Offsets
+    offsets: Offsets
+    actions: npt.NDArray[np.int32]
+    action_types: npt.NDArray[np.int8]
+    is_order: npt.NDArray[np.bool_]
+
+    def padded(self, sequence_length: int) -> Batch:
+        """Return the same samples, each with its history padded to ``sequence_length``."""
+        starts, lengths = self.offsets[:-1], np.diff(self.offsets)
+        return Batch(
+            self.item_id,
+            pad(self.actions, starts, lengths, sequence_length)[self.ranking],
+            pad(self.action_types, starts, lengths, sequence_length)[self.ranking],
+            self.is_order,
+        )
 
 
 def read_manifest(folder: Path, day: date) -> ExportManifest:
@@ -104,6 +138,8 @@ class TrainingDay:
             machine's memory.
         blocks_per_history: how many blocks a full history is cut into, 1 for a padded matrix. By
             default as many as ``memory_bytes`` needs.
+        jagged: store histories for ``jagged_batch``, in blocks of one action.
+        by_ranking: keep where rankings begin; they are kept too where jagged.
 
     Attributes:
         dt: the day.
@@ -123,25 +159,41 @@ class TrainingDay:
         *,
         memory_bytes: int | None = None,
         blocks_per_history: int | None = None,
+        jagged: bool = False,
+        by_ranking: bool = False,
     ) -> None:
         folder = Path(folder)
         manifest = read_manifest(folder, day)
         if blocks_per_history is not None and blocks_per_history < 1:
             raise UsageError("blocks_per_history must be at least 1.")
+        if blocks_per_history is not None and jagged:
+            raise UsageError(
+                "blocks_per_history does not go with jagged, which has blocks of one action.",
+                "Leave it out.",
+            )
         self.dt = manifest.dt
         self.sequence_length = manifest.sequence_length
         shards = {part: _open(folder, manifest, part) for part in COLUMNS}
         customers, counts = _customers(shards["sequences"], self.sequence_length)
+        if jagged:
+            blocks_per_history = self.sequence_length
         candidates = BLOCKS_PER_HISTORY if blocks_per_history is None else (blocks_per_history,)
         budget = default_memory_bytes() if memory_bytes is None else memory_bytes
+        samples, boundaries = manifest.rows("samples"), len(counts) + 2
+        fixed = samples * (BYTES_PER_SAMPLE + (jagged or by_ranking))
+        fixed += boundaries * BYTES_PER_BOUNDARY * (1 + jagged)
         self.block_length, self.memory_bytes = _fitting_blocks(
-            day, self.sequence_length, counts, manifest.rows("samples"), candidates, budget
+            day, self.sequence_length, counts, fixed, candidates, budget
         )
         self._item_id, self._is_order, self._customer = _samples(shards["samples"], customers)
+        self._begins_ranking = (
+            _begins_ranking(shards["samples"]) if jagged or by_ranking else np.zeros(0, np.bool_)
+        )
         self._first_block = _first_blocks(counts, self.block_length)
         self._actions, self._action_types = _blocks(
             shards["sequences"], counts, self._first_block, self.block_length
         )
+        self._first_byte = self._first_block * 4 if jagged else np.zeros(0, np.int64)
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -169,6 +221,47 @@ class TrainingDay:
             self._is_order[chosen],
         )
 
+    def jagged_batch(self, samples: Indices | Sequence[int]) -> JaggedBatch:
+        """Return the samples of these numbers, in the order given, with a history for each ranking.
+
+        A ranking whose samples do not follow one another as in the export has its history once
+        for each run of them.
+
+        Args:
+            samples: numbers of samples [B], from 0 in the order of the export; may repeat.
+
+        Raises:
+            IndexError: there is no such sample.
+            UsageError: the day was not read with ``jagged``.
+        """
+        if not len(self._first_byte):
+            raise UsageError("Histories are not stored for jagged batches.", "Pass jagged=True.")
+        chosen = np.asarray(samples, dtype=np.intp)
+        first = self._begins_ranking[chosen]
+        first[1:] |= np.diff(chosen) != 1
+        first[:1] = True
+        histories = pa.array(self._customer[chosen[first]])
+        actions = _byte_strings(self._first_byte, self._actions).take(histories)
+        action_types = _byte_strings(self._first_block, self._action_types).take(histories)
+        return JaggedBatch(
+            self._item_id[chosen],
+            np.cumsum(first) - 1,
+            np.frombuffer(action_types.buffers()[1], np.int64, len(histories) + 1),
+            np.frombuffer(actions.buffers()[2], np.int32),
+            np.frombuffer(action_types.buffers()[2], np.int8),
+            self._is_order[chosen],
+        )
+
+    def ranking_starts(self) -> Indices:
+        """Return the numbers of the samples with which a ranking begins, ascending.
+
+        Raises:
+            UsageError: the day was read neither with ``jagged`` nor with ``by_ranking``.
+        """
+        if len(self._begins_ranking) != len(self):
+            raise UsageError("Rankings were not read.", "Pass by_ranking=True.")
+        return np.flatnonzero(self._begins_ranking)
+
     def _gather(self, stored: npt.NDArray[Any], blocks: Indices) -> npt.NDArray[Any]:
         rows, blocks_per_row = blocks.shape
         width = blocks_per_row * self.block_length
@@ -181,16 +274,27 @@ def default_memory_bytes() -> int:
     return int(usable_memory_gib() * GIB / 2)
 
 
+def _byte_strings(begins: Offsets, values: npt.NDArray[Any]) -> Any:
+    """Return histories as Arrow's strings of bytes, which it gathers faster than lists.
+
+    Args:
+        begins: in which byte of ``values`` each history begins, and the last one's end.
+        values: all histories, one behind the other.
+    """
+    buffers = [None, pa.py_buffer(begins), pa.py_buffer(values)]
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(begins) - 1, buffers)
+
+
 def _fitting_blocks(
     day: date,
     length: int,
     counts: npt.NDArray[np.int64],
-    samples: int,
+    fixed: int,
     candidates: Sequence[int],
     budget: int,
 ) -> tuple[int, int]:
-    """Return the block length of the first candidate that fits, and the bytes of the day."""
-    fixed = BYTES_PER_SAMPLE * samples + BYTES_PER_CUSTOMER * (len(counts) + 2)
+    """Return the block length of the first candidate that fits, and the bytes of the day, of which
+    ``fixed`` are needed whatever the blocks."""
     needed = []
     for blocks_per_history in candidates:
         block_length = max(1, -(-length // blocks_per_history))
@@ -279,6 +383,24 @@ def _samples(
     return items, labels, customer
 
 
+def _begins_ranking(shards: list[tuple[Path, Any]]) -> npt.NDArray[np.bool_]:
+    """Return of each sample whether it is its ranking's first, or its customer's in the ranking."""
+    first = np.ones(sum(parquet.metadata.num_rows for _, parquet in shards), np.bool_)
+    start = 0
+    for path, parquet in shards:
+        with _reading(path):
+            table = parquet.read(columns=["ranking_id", "customer_id"]).combine_chunks()
+        if table.num_rows:
+            before, after = table.slice(0, table.num_rows - 1), table.slice(1)
+            differs = pc.or_(
+                pc.not_equal(before["ranking_id"], after["ranking_id"]),
+                pc.not_equal(before["customer_id"], after["customer_id"]),
+            )
+            first[start + 1 : start + table.num_rows] = pc.fill_null(differs, True).to_numpy()
+        start += table.num_rows
+    return first
+
+
 def _first_blocks(counts: npt.NDArray[np.int64], block_length: int) -> npt.NDArray[np.int64]:
     """Return where each customer's blocks begin [customers + 2], and the empty history's."""
     first = np.ones(len(counts) + 2, np.int64)
@@ -311,6 +433,9 @@ def _blocks(
                     ("actions", "action_types"), stored, (pa.int32(), pa.int8()), strict=True
                 ):
                     values = _values(path, histories[name], counts[row:stop], value_type)
+                    if block_length == 1:
+                        places[begins[row] : begins[stop]] = values
+                        continue
                     end = 0
                     for begin, length in zip(begins[row:stop], lengths[row:stop], strict=True):
                         places[begin : begin + length] = values[end : end + length]

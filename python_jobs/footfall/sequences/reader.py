@@ -13,20 +13,47 @@ import numpy as np
 import numpy.typing as npt
 
 from footfall.errors import FootfallError, UsageError
-from footfall.sequences.day import Batch, TrainingDay, default_memory_bytes, read_manifest
+from footfall.sequences.day import (
+    Batch,
+    Indices,
+    JaggedBatch,
+    TrainingDay,
+    default_memory_bytes,
+    read_manifest,
+)
 
 
 def sample_order(
-    samples: int, day: date, *, seed: int, epoch: int, shuffle: bool = True
+    samples: int,
+    day: date,
+    *,
+    seed: int,
+    epoch: int,
+    shuffle: bool = True,
+    starts: Indices | None = None,
 ) -> npt.NDArray[np.int32]:
     """Return the numbers of a day's samples in the order of an epoch, int32 [samples].
 
     The same for the same arguments, on every machine with the same release of NumPy.
+
+    Args:
+        samples: how many the day has.
+        day: of the samples.
+        seed: not negative.
+        epoch: not negative.
+        shuffle: False for the order of the export.
+        starts: the samples with which a ranking begins, ascending from 0, to shuffle rankings,
+            whose samples stay together; by default samples are shuffled.
     """
-    order = np.arange(samples, dtype=np.int32)
-    if shuffle:
-        np.random.default_rng([seed, epoch, day.toordinal()]).shuffle(order)
-    return order
+    if not shuffle:
+        return np.arange(samples, dtype=np.int32)
+    order = np.arange(samples if starts is None else len(starts), dtype=np.int32)
+    np.random.default_rng([seed, epoch, day.toordinal()]).shuffle(order)
+    if starts is None:
+        return order
+    sizes = np.diff(starts, append=samples)[order]
+    moved = starts[order] - (np.cumsum(sizes) - sizes)
+    return np.repeat(moved.astype(np.int32), sizes) + np.arange(samples, dtype=np.int32)
 
 
 class SequenceReader:
@@ -51,9 +78,13 @@ class SequenceReader:
         memory_bytes: what the day in memory may take in all workers together, counted as
             ``footfall.sequences.day`` says; by default half of the machine's memory.
         blocks_per_history: as of ``TrainingDay``.
+        jagged: yield a :class:`JaggedBatch`, which holds the history of a ranking once, in place of
+            a :class:`Batch`.
+        by_ranking: shuffle rankings, whose samples stay together, in place of samples; by default
+            where batches are jagged. A ranking at the end of a batch may go on in the next one.
 
     Attributes:
-        sequence_length: L, the length of the histories in a batch.
+        sequence_length: L, the length of the histories in a padded batch.
         rows: samples of each day.
 
     Raises:
@@ -74,6 +105,8 @@ class SequenceReader:
         world_size: int = 1,
         memory_bytes: int | None = None,
         blocks_per_history: int | None = None,
+        jagged: bool = False,
+        by_ranking: bool | None = None,
     ) -> None:
         require_at_least(1, batch_size=batch_size, world_size=world_size)
         require_at_least(0, seed=seed)
@@ -84,7 +117,8 @@ class SequenceReader:
         self.folder, self.days, self.batch_size = Path(folder), tuple(days), batch_size
         self.seed, self.shuffle, self.drop_last = seed, shuffle, drop_last
         self.rank, self.world_size = rank, world_size
-        self.blocks_per_history = blocks_per_history
+        self.blocks_per_history, self.jagged = blocks_per_history, jagged
+        self.by_ranking = jagged if by_ranking is None else by_ranking
         self.memory_bytes = default_memory_bytes() if memory_bytes is None else memory_bytes
         manifests = [read_manifest(self.folder, day) for day in self.days]
         lengths = {manifest.sequence_length for manifest in manifests}
@@ -113,7 +147,7 @@ class SequenceReader:
 
     def read(
         self, epoch: int = 0, *, start: int = 0, worker: int = 0, workers: int = 1
-    ) -> Iterator[Batch]:
+    ) -> Iterator[Batch | JaggedBatch]:
         """Yield this rank's batches ``start + worker``, ``start + worker + workers`` and so on.
 
         Args:
@@ -132,7 +166,7 @@ class SequenceReader:
             raise UsageError(f"worker must be 0 to {workers - 1}, it is {worker}.")
         return self._read(epoch, range(start + worker, len(self), workers), workers)
 
-    def _read(self, epoch: int, batches: range, workers: int) -> Iterator[Batch]:
+    def _read(self, epoch: int, batches: range, workers: int) -> Iterator[Batch | JaggedBatch]:
         current = -1
         order: npt.NDArray[np.int32] = np.zeros(0, np.int32)
         for number in batches:
@@ -140,16 +174,24 @@ class SequenceReader:
             index = bisect_right(self._ends, among_all)
             if index != current:
                 current = index
-                order = sample_order(
-                    self.rows[index],
-                    self.days[index],
-                    seed=self.seed,
-                    epoch=epoch,
-                    shuffle=self.shuffle,
-                )
+                order = self._order(epoch, index, workers)
             day_start = self._ends[index - 1] if index else 0
             first = (among_all - day_start) * self.batch_size
-            yield self.load(index, workers).batch(order[first : first + self.batch_size])
+            yield self._batch(index, workers, order[first : first + self.batch_size])
+
+    def _batch(self, index: int, workers: int, samples: Indices) -> Batch | JaggedBatch:
+        day = self.load(index, workers)
+        return day.jagged_batch(samples) if self.jagged else day.batch(samples)
+
+    def _order(self, epoch: int, index: int, workers: int) -> npt.NDArray[np.int32]:
+        return sample_order(
+            self.rows[index],
+            self.days[index],
+            seed=self.seed,
+            epoch=epoch,
+            shuffle=self.shuffle,
+            starts=self.load(index, workers).ranking_starts() if self.by_ranking else None,
+        )
 
     def load(self, index: int, workers: int = 1) -> TrainingDay:
         """Return a day in memory; the one that was there before goes.
@@ -169,6 +211,8 @@ class SequenceReader:
                 self.days[index],
                 memory_bytes=self.memory_bytes // workers,
                 blocks_per_history=self.blocks_per_history,
+                jagged=self.jagged,
+                by_ranking=self.by_ranking,
             )
             if len(day) != self.rows[index]:
                 raise FootfallError(

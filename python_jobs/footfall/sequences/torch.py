@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from footfall.errors import FootfallError, UsageError
-from footfall.sequences.day import Batch, TrainingDay
+from footfall.sequences.day import Batch, JaggedBatch, TrainingDay
 from footfall.sequences.reader import SequenceReader, require_at_least
 
 
@@ -49,14 +49,51 @@ class TorchBatch(NamedTuple):
     is_order: torch.Tensor
 
 
-def to_torch(batch: Batch) -> TorchBatch:
+class JaggedTorchBatch(NamedTuple):
+    """Samples, and the history of each ranking once: one behind the other, without padding.
+
+    What a model computes of the histories, [R, …], is indexed by ``ranking`` to have it for each
+    sample. ``torch.nested.nested_tensor_from_jagged(batch.actions, batch.offsets)`` are the same
+    histories as a nested tensor.
+
+    Its tensors are the arrays of :class:`~footfall.sequences.JaggedBatch`, but for ``is_order``:
+    1 or 0, float32 [B].
+    """
+
+    item_id: torch.Tensor
+    ranking: torch.Tensor
+    offsets: torch.Tensor
+    actions: torch.Tensor
+    action_types: torch.Tensor
+    is_order: torch.Tensor
+
+    def padded(self, sequence_length: int) -> TorchBatch:
+        """Return the same samples, each with its history padded to ``sequence_length``.
+
+        It runs where the tensors are, so that the padding need not travel to the GPU.
+        """
+        place = torch.arange(sequence_length, device=self.offsets.device)
+        filled = place < self.offsets.diff()[:, None]
+        actions, action_types = (
+            values.new_zeros(filled.shape).masked_scatter_(filled, values)[self.ranking]
+            for values in (self.actions, self.action_types)
+        )
+        return TorchBatch(self.item_id, actions, action_types, self.is_order)
+
+
+@overload
+def to_torch(batch: Batch) -> TorchBatch: ...
+
+
+@overload
+def to_torch(batch: JaggedBatch) -> JaggedTorchBatch: ...
+
+
+def to_torch(batch: Batch | JaggedBatch) -> TorchBatch | JaggedTorchBatch:
     """Return the batch as tensors, which share its memory but for the labels."""
-    return TorchBatch(
-        torch.from_numpy(batch.item_id),
-        torch.from_numpy(batch.actions),
-        torch.from_numpy(batch.action_types),
-        torch.from_numpy(batch.is_order.astype(np.float32)),
-    )
+    kind = JaggedTorchBatch if isinstance(batch, JaggedBatch) else TorchBatch
+    labels = batch.is_order.astype(np.float32)
+    return kind._make(map(torch.from_numpy, (*batch[:-1], labels)))
 
 
 class SequenceDataset(Dataset[TorchBatch]):
@@ -141,7 +178,7 @@ def _place_among_ranks() -> tuple[int, int]:
     return 0, 1
 
 
-class SequenceStream(IterableDataset[TorchBatch]):
+class SequenceStream(IterableDataset[TorchBatch | JaggedTorchBatch]):
     """Whole batches of one or several days, in the days' order, shuffled inside each day.
 
     ``DataLoader(stream, batch_size=None, num_workers=2)``. Batches are shared out among ranks and
@@ -178,6 +215,10 @@ class SequenceStream(IterableDataset[TorchBatch]):
         memory_bytes: what the day in memory may take in all workers of this rank together, counted
             as ``footfall.sequences.day`` says; by default half of the machine's memory.
         blocks_per_history: as of ``TrainingDay``: 1 for a padded matrix.
+        jagged: yield a :class:`JaggedTorchBatch`, which holds the history of a ranking once, in
+            place of a :class:`TorchBatch`.
+        by_ranking: shuffle rankings, whose samples stay together, in place of samples; by default
+            where batches are jagged. A ranking at the end of a batch may go on in the next one.
 
     Raises:
         FootfallError: a day's export is not there or incomplete; days differ in sequence length.
@@ -197,6 +238,8 @@ class SequenceStream(IterableDataset[TorchBatch]):
         world_size: int | None = None,
         memory_bytes: int | None = None,
         blocks_per_history: int | None = None,
+        jagged: bool = False,
+        by_ranking: bool | None = None,
     ) -> None:
         if (rank is None) != (world_size is None):
             raise UsageError("rank and world_size go together.", "Give both or neither.")
@@ -212,6 +255,8 @@ class SequenceStream(IterableDataset[TorchBatch]):
             world_size=known_size if world_size is None else world_size,
             memory_bytes=memory_bytes,
             blocks_per_history=blocks_per_history,
+            jagged=jagged,
+            by_ranking=by_ranking,
         )
         # Epoch, first batch, whether workers read: in memory that is shared with them.
         self._plan = torch.zeros(3, dtype=torch.int64).share_memory_()
@@ -242,7 +287,7 @@ class SequenceStream(IterableDataset[TorchBatch]):
         if epoch != self.epoch:
             self._move(epoch, 0)
 
-    def __iter__(self) -> Iterator[TorchBatch]:
+    def __iter__(self) -> Iterator[TorchBatch | JaggedTorchBatch]:
         """Yield this worker's batches of the epoch.
 
         Raises:
@@ -257,7 +302,7 @@ class SequenceStream(IterableDataset[TorchBatch]):
             self._plan[2] = 1
         return self._read(current, self.epoch)
 
-    def _read(self, current: _Pass, epoch: int) -> Iterator[TorchBatch]:
+    def _read(self, current: _Pass, epoch: int) -> Iterator[TorchBatch | JaggedTorchBatch]:
         batches = self._reader.read(
             epoch, start=current.start, worker=current.worker, workers=current.workers
         )
@@ -303,6 +348,8 @@ class SequenceStream(IterableDataset[TorchBatch]):
             UsageError: the state is of another stream, or of another worker.
         """
         identity = self._identity()
+        # Version 0.1.0 shuffled samples alone, and its states do not say so.
+        state = {"by_ranking": False, **state}
         for name, value in identity.items():
             if state.get(name) != value:
                 raise UsageError(
@@ -337,6 +384,7 @@ class SequenceStream(IterableDataset[TorchBatch]):
             "batch_size": reader.batch_size,
             "seed": reader.seed,
             "shuffle": reader.shuffle,
+            "by_ranking": reader.by_ranking,
             "drop_last": reader.drop_last,
             "world_size": reader.world_size,
         }

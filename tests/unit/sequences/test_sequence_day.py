@@ -29,7 +29,13 @@ MIB = 1024**2
 
 actions = st.tuples(st.integers(1, 2**31 - 1), st.integers(1, 3))
 labelled_samples = st.lists(
-    st.builds(Sample, st.sampled_from(CUSTOMERS), st.integers(0, 2**31 - 1), st.booleans()),
+    st.builds(
+        Sample,
+        st.sampled_from(CUSTOMERS),
+        st.integers(0, 2**31 - 1),
+        st.booleans(),
+        st.sampled_from([None, "a", "b"]),
+    ),
     min_size=1,
     max_size=30,
 )
@@ -100,13 +106,15 @@ def test_a_batch_is_the_references_however_histories_are_stored(
         padded = TrainingDay(Path(folder), DAY, blocks_per_history=1)
         in_blocks = TrainingDay(Path(folder), DAY, blocks_per_history=blocks)
         by_itself = TrainingDay(Path(folder), DAY)
+        jagged = TrainingDay(Path(folder), DAY, jagged=True)
     ordered = in_written_order(samples, shards)
     expected = reference([ordered[number] for number in numbers], histories, length)
     assert padded.block_length == length
     assert in_blocks.block_length == -(-length // blocks)
-    for stored in (padded, in_blocks, by_itself):
+    for stored in (padded, in_blocks, by_itself, jagged):
         assert len(stored) == len(samples)
         assert_same(stored.batch(numbers), expected)
+    assert_same(jagged.jagged_batch(numbers).padded(length), expected)
 
 
 def test_a_customer_with_an_empty_history_and_one_without_a_row_have_zeros(tmp_path: Path) -> None:
@@ -116,6 +124,117 @@ def test_a_customer_with_an_empty_history_and_one_without_a_row_have_zeros(tmp_p
     assert batch.actions.tolist() == [[0, 0, 0], [5, 6, 0], [0, 0, 0]]
     assert batch.action_types.tolist() == [[0, 0, 0], [2, 3, 0], [0, 0, 0]]
     assert batch.is_order.tolist() == [True, False, True]
+
+
+def rankings_of(folder: Path, sizes: Sequence[int]) -> list[int]:
+    """Write a day of rankings, the n-th shown to customer n, with items numbered from 0.
+
+    Returns:
+        For each item the ranking that showed it.
+    """
+    shown = [ranking for ranking, size in enumerate(sizes) for _ in range(size)]
+    samples = [
+        Sample(ranking, number, number % 2 == 0, f"r{ranking}")
+        for number, ranking in enumerate(shown)
+    ]
+    histories = {ranking: [(ranking + 1, 1)] * ranking for ranking in range(len(sizes))}
+    write_export(folder, DAY, samples, histories, len(sizes))
+    return shown
+
+
+def test_a_jagged_batch_holds_the_history_of_a_ranking_once(tmp_path: Path) -> None:
+    rankings_of(tmp_path, [2, 1, 3])
+    batch = TrainingDay(tmp_path, DAY, jagged=True).jagged_batch([3, 4, 5, 2, 0, 1])
+    assert batch.item_id.tolist() == [3, 4, 5, 2, 0, 1]
+    assert batch.ranking.tolist() == [0, 0, 0, 1, 2, 2]
+    assert batch.offsets.tolist() == [0, 2, 3, 3]
+    assert batch.actions.tolist() == [3, 3, 2]
+    assert batch.action_types.tolist() == [1, 1, 1]
+    assert batch.is_order.tolist() == [False, True, False, True, True, False]
+
+
+def test_samples_out_of_their_order_have_the_history_of_their_own_customer(tmp_path: Path) -> None:
+    rankings_of(tmp_path, [2, 2])
+    batch = TrainingDay(tmp_path, DAY, jagged=True).jagged_batch([3, 2, 1, 3, 3])
+    assert batch.ranking.tolist() == [0, 1, 2, 3, 4]
+    assert np.diff(batch.offsets).tolist() == [1, 1, 0, 1, 1]
+    empty = TrainingDay(tmp_path, DAY, jagged=True).jagged_batch([])
+    assert empty.offsets.tolist() == [0]
+    assert empty.padded(2).actions.shape == (0, 2)
+
+
+def test_two_customers_of_one_ranking_have_a_history_each(tmp_path: Path) -> None:
+    samples = [Sample(customer, 1, False, "r") for customer in (1, 1, 2)]
+    write_export(tmp_path, DAY, samples, {1: [(7, 1)], 2: [(8, 2)]}, 3)
+    batch = TrainingDay(tmp_path, DAY, jagged=True).jagged_batch([0, 1, 2])
+    assert batch.ranking.tolist() == [0, 0, 1]
+    assert batch.actions.tolist() == [7, 8]
+
+
+@settings(max_examples=40)
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=8),
+    batch_size=st.integers(1, 12),
+    world_size=st.integers(1, 3),
+    workers=st.integers(1, 3),
+    shuffle=st.booleans(),
+    start=st.integers(0, 3),
+)
+def test_jagged_batches_are_the_padded_ones_shuffled_shared_out_and_resumed(
+    sizes: list[int], batch_size: int, world_size: int, workers: int, shuffle: bool, start: int
+) -> None:
+    with TemporaryDirectory() as folder:
+        shown = rankings_of(Path(folder), sizes)
+        found: list[int] = []
+        for rank in range(world_size):
+            padded, jagged = (
+                SequenceReader(
+                    folder,
+                    [DAY],
+                    batch_size,
+                    shuffle=shuffle,
+                    rank=rank,
+                    world_size=world_size,
+                    jagged=of_rankings,
+                    by_ranking=True,
+                )
+                for of_rankings in (False, True)
+            )
+            for worker in range(workers):
+                place = {"worker": worker, "workers": workers}
+                pairs = zip(padded.read(2, **place), jagged.read(2, **place), strict=True)
+                for expected, batch in pairs:
+                    assert_same(batch.padded(len(sizes)), expected)
+                    found += batch.item_id.tolist()
+                    in_runs = np.flatnonzero(np.diff([shown[item] for item in batch.item_id]))
+                    assert len(batch.offsets) - 1 == len(in_runs) + 1
+                resumed = padded.read(2, start=start, **place)
+                for expected, batch in zip(
+                    resumed, jagged.read(2, start=start, **place), strict=True
+                ):
+                    assert_same(batch.padded(len(sizes)), expected)
+        assert sorted(found) == list(range(len(shown)))
+
+
+def test_rankings_are_shuffled_and_their_samples_stay_in_order(tmp_path: Path) -> None:
+    shown = rankings_of(tmp_path, [3, 1, 4, 2, 5, 1, 2])
+    reader = SequenceReader(tmp_path, [DAY], 50, jagged=True, seed=2)
+    orders = [items(reader.read(epoch))[0] for epoch in range(3)]
+    for order in orders:
+        met = list(dict.fromkeys(shown[item] for item in order))
+        together = [item for ranking in met for item in range(len(shown)) if shown[item] == ranking]
+        assert order == together
+    assert orders[0] != orders[1] != orders[2]
+
+
+def test_what_a_day_was_not_read_for_is_refused(tmp_path: Path) -> None:
+    rankings_of(tmp_path, [2])
+    with pytest.raises(UsageError, match="jagged=True"):
+        TrainingDay(tmp_path, DAY).jagged_batch([0])
+    with pytest.raises(UsageError, match="by_ranking=True"):
+        TrainingDay(tmp_path, DAY).ranking_starts()
+    with pytest.raises(UsageError, match="blocks_per_history does not go with jagged"):
+        TrainingDay(tmp_path, DAY, jagged=True, blocks_per_history=2)
 
 
 def test_a_day_on_which_nobody_has_a_history_is_all_zeros(tmp_path: Path) -> None:
@@ -142,11 +261,14 @@ def test_histories_are_stored_in_the_longest_blocks_that_the_memory_allows(
     assert lengths == [250, 100, 50, 20]
 
 
-def test_the_stated_memory_is_that_of_the_arrays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [{}, {"by_ranking": True}, {"jagged": True}])
+def test_the_stated_memory_is_that_of_the_arrays(
+    tmp_path: Path, arguments: dict[str, bool]
+) -> None:
     samples = [Sample(1 + number % 50, number, False) for number in range(1000)]
     histories = {customer: [(customer, 1)] * customer for customer in range(1, 51)}
     write_export(tmp_path, DAY, samples, histories, 60)
-    day = TrainingDay(tmp_path, DAY)
+    day = TrainingDay(tmp_path, DAY, **arguments)
     held = sum(array.nbytes for array in vars(day).values() if isinstance(array, np.ndarray))
     order_of_an_epoch = 4 * len(day)
     assert day.memory_bytes == held + order_of_an_epoch

@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterable
 from datetime import date, timedelta
 from itertools import chain
@@ -23,7 +24,12 @@ torch = pytest.importorskip(
 from torch.utils.data import DataLoader  # noqa: E402
 
 from footfall.errors import FootfallError, UsageError  # noqa: E402
-from footfall.sequences.torch import SequenceDataset, SequenceStream, TorchBatch  # noqa: E402
+from footfall.sequences.torch import (  # noqa: E402
+    JaggedTorchBatch,
+    SequenceDataset,
+    SequenceStream,
+    TorchBatch,
+)
 from footfall.settings import PROJECT_DIR  # noqa: E402
 
 DAYS = [date(2025, 8, 20) + timedelta(days=number) for number in range(3)]
@@ -138,6 +144,54 @@ def test_a_resumed_epoch_goes_on_where_it_stopped(
     assert sorted(chain.from_iterable(items(loader_of(resumed, resumed_workers)))) == list(
         range(sum(ROWS))
     )
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_a_jagged_loader_yields_the_padded_batches_resumed_too(folder: Path, workers: int) -> None:
+    padded = list(loader_of(stream_of(folder, by_ranking=True), 0))
+    stream = stream_of(folder, jagged=True)
+    whole = list(loader_of(stream, workers))
+    stream.load_state_dict(stream.state_dict(batches=5))
+    resumed = list(loader_of(stream, workers))
+    assert len(whole) == len(padded) == len(resumed) + 5
+    for batch, expected in zip([*whole, *resumed], [*padded, *padded[5:]], strict=True):
+        assert isinstance(batch, JaggedTorchBatch)
+        for found, tensor in zip(batch.padded(LENGTH), expected, strict=True):
+            assert found.dtype == tensor.dtype
+            assert torch.equal(found, tensor)
+
+
+def test_a_jagged_batch_is_a_nested_tensor_of_its_histories(folder: Path) -> None:
+    batch = next(iter(stream_of(folder, jagged=True, shuffle=False)))
+    nested = torch.nested.nested_tensor_from_jagged(batch.actions, batch.offsets)
+    of_samples = [nested.unbind()[ranking].tolist() for ranking in batch.ranking]
+    expected = [HISTORIES.get(1 + item % 3, []) for item in batch.item_id.tolist()]
+    assert of_samples == [[action for action, _ in history] for history in expected]
+
+
+@pytest.mark.parametrize("jagged", [False, True])
+def test_batches_are_in_page_locked_memory_where_there_is_a_gpu(folder: Path, jagged: bool) -> None:
+    stream = stream_of(folder, jagged=jagged)
+    expected = list(stream)
+    # Without a GPU PyTorch warns, and passes the batches on as they are.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = list(loader_of(stream, 0, pin_memory=True))
+    for batch, other in zip(found, expected, strict=True):
+        assert type(batch) is type(other)
+        for tensor, as_read in zip(batch, other, strict=True):
+            assert tensor.is_pinned() == torch.cuda.is_available()
+            assert torch.equal(tensor, as_read)
+
+
+def test_a_state_of_version_0_1_goes_on(folder: Path) -> None:
+    stream = stream_of(folder)
+    state = stream.state_dict(batches=3)
+    del state["by_ranking"]
+    stream.load_state_dict(state)
+    assert len(items(stream)) == len(stream) - 3
+    with pytest.raises(UsageError, match="its by_ranking is False, here it is True"):
+        stream_of(folder, jagged=True).load_state_dict(state)
 
 
 def test_a_resumed_epoch_can_be_resumed_again(folder: Path) -> None:
