@@ -24,9 +24,7 @@ with identifying_rows as (
     where
         {{ has_anonymous_id('staged') }}
         and staged.user_id <> staged.anonymous_id
-        {%- if goes_on %}
-        and {{ in_loads('staged._load_id', affected, source_name ~ '.interactions') }}
-        {%- endif %}
+        and {{ in_loads('staged._load_id', affected, source_name ~ '.interactions') if goes_on else 'true' }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
     {%- if goes_on %}
