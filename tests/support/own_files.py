@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -81,7 +83,9 @@ def pages(file: Path) -> None:
 
 def segment(folder: Path) -> None:
     """Calls of Segment's libraries, in folders by day."""
-    generate_as("segment", folder, 5, 60, 17)
+    with TemporaryDirectory() as generated:
+        generate_as("segment", Path(generated), 5, 60, 17)
+        shutil.copytree(Path(generated) / "events", folder)
 
 
 FILES: dict[str, Callable[[Path], None]] = {

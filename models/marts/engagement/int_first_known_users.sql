@@ -24,7 +24,9 @@ with identifying_rows as (
     where
         {{ has_anonymous_id('staged') }}
         and staged.user_id <> staged.anonymous_id
-        and {{ in_loads('staged._load_id', affected, source_name ~ '.interactions') if goes_on else 'true' }}
+        and {{ 'true' if not goes_on else in_loads(
+            'staged._load_id', affected, source_name ~ '.interactions'
+        ) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
     {%- if goes_on %}
