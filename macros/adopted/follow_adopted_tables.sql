@@ -141,7 +141,7 @@
     {%- set source_name, entity = name.split('.') -%}
     {{ exceptions.raise_compiler_error(
         'The table ' ~ adoption.table ~ ', adopted for ' ~ name ~ ', ' ~ problem
-        ~ ': it was replaced, and its log starts anew.'
+        ~ ': it was replaced.'
         ~ '\n  → Adopt it again: footfall adopt ' ~ name ~ ' --table …'
         ~ '\n    Then rebuild what it feeds: dbt build --full-refresh --select stg_' ~ source_name ~ '__' ~ entity ~ '+'
         ~ '\n    Nothing was changed.'

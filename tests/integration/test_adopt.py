@@ -19,6 +19,7 @@ from footfall.project.adopted import adoptions
 from footfall.project.contracts import get_contract
 from footfall.project.records import ADOPTED_COMMITS, record_table
 from footfall.settings import Settings
+from support.thorough import only_thorough
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -154,7 +155,7 @@ def test_the_rows_of_an_adopted_table_are_those_of_the_same_file(
     assert found.rows_with_errors == sum(row[-1] is not None for row in ingested)
 
 
-@pytest.mark.parametrize("entity", [PRODUCT, "app.interactions"])
+@pytest.mark.parametrize("entity", [PRODUCT, pytest.param("app.interactions", marks=only_thorough)])
 def test_a_table_of_ga4_s_export_is_read_by_its_mapping(
     spark: SparkSession, settings: Settings, tmp_path: Path, entity: str
 ) -> None:

@@ -162,7 +162,7 @@ def test_a_row_without_an_arrival_stops_the_build(arriving: Upstream) -> None:
 
 
 @pytest.mark.parametrize("by_arrival", [False, True], ids=["row tracking", "arrival column"])
-def test_a_table_that_is_replaced_by_other_rows_is_followed(
+def test_create_or_replace_stops_the_build_until_the_table_is_adopted_again(
     new_data: Callable[[str], DataSet], new_oracle: Callable[[], Oracle], by_arrival: bool
 ) -> None:
     data = new_data("replaced_by_arrival" if by_arrival else "replaced")
@@ -175,6 +175,10 @@ def test_a_table_that_is_replaced_by_other_rows_is_followed(
         f"create or replace table {table.table} using delta {table.properties} as "
         f"select * from {table.table} where user_id <> 'U0'"
     )
+    table.append(table.drawn(5))
+    assert "it was replaced" in refused(data, *ONE_SOURCE, *DAYS_OF_USERS)
+    table.adopt()
+    data.build(*ONE_SOURCE, "--full-refresh", *DAYS_OF_USERS)
     table.append(table.drawn(5))
     data.build(*ONE_SOURCE, *DAYS_OF_USERS)
     oracle = fed(new_oracle(), table)
@@ -232,7 +236,7 @@ def test_a_table_that_was_replaced_stops_the_build_until_it_is_adopted_again(
     data, staging = adopted.data, adopted.data.name("silver", "stg_product__interactions")
     adopted.create()
     adopted.append(adopted.drawn(3))
-    assert "its log starts anew" in refused(data, *ONE_SOURCE, *STAGING_ALONE)
+    assert "it was replaced" in refused(data, *ONE_SOURCE, *STAGING_ALONE)
     adopted.adopt()
     # The rows of the former table are still there.
     assert "--full-refresh --select stg_product__interactions+" in refused(
