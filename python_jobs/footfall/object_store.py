@@ -188,6 +188,20 @@ def is_uri(text: str) -> bool:
     return URI.match(text) is not None
 
 
+def named_by_spark(location: str, settings: Settings) -> DataPath:
+    """Return the file or folder that Spark and Delta name so: a path, or a URI without escapes.
+
+    Args:
+        location: such as ``/data/a b``, ``file:/data/a b`` or ``s3a://bucket/key``.
+        settings: the store's endpoint and region.
+
+    Raises:
+        UsageError: a URI of another kind, or of an object store that the settings do not name.
+    """
+    local = re.fullmatch("(?:file:(?://)?)?(/.*)", location)
+    return Path(local.group(1)) if local else data_path(location, settings)
+
+
 def data_path(text: str, settings: Settings) -> DataPath:
     """Return what a path or a URI names.
 

@@ -182,10 +182,18 @@ def test_maintain_dry_run_lists_the_statements_and_deletes_nothing(
     assert answer.exit_code == 0
     assert f"VACUUM {TABLE} RETAIN 168 HOURS" in answer.out
     [result] = footfall("maintain", "--dry-run", "--json").json
+    size = sum(file.stat().st_size for file in table.glob("*.parquet") if file != orphan)
     assert result == {
         "table": TABLE,
         "statement": f"VACUUM {TABLE} RETAIN 168 HOURS",
         "files": 1,
+        "bytes": orphan.stat().st_size,
+        "optimize": None,
+        "files_before": len(list(table.glob("*.parquet"))) - 1,
+        "files_after": len(list(table.glob("*.parquet"))) - 1,
+        "bytes_before": size,
+        "bytes_after": size,
+        "problem": None,
     }
     assert sorted(table.rglob("*")) == before
 
@@ -195,7 +203,9 @@ def test_maintain_deletes_what_no_version_of_the_last_168_hours_needs(
 ) -> None:
     spark.sql(f"delete from {TABLE} where visit_count = 2")
     needed = {file for file in table.rglob("*.parquet") if file != orphan}
-    assert footfall("maintain").exit_code == 0
+    size = orphan.stat().st_size
+    [done] = footfall("maintain", "--json").json
+    assert (done["files"], done["bytes"]) == (1, size)
     assert not orphan.exists()
     assert needed <= set(table.rglob("*.parquet"))
     earlier = spark.sql(f"select count(*) from {TABLE} version as of 0").collect()

@@ -15,7 +15,7 @@ from footfall.errors import FootfallError, UsageError
 from footfall.features import Question, TrainingData, runs, training_data
 from footfall.features.churn import FEATURES, LABEL
 from footfall.features.model import fit, split_by_time
-from footfall.maintain import vacuum
+from footfall.maintain import maintain
 from footfall.settings import PROJECT_DIR, Settings, get_settings
 from support.answer import Footfall
 from support.thorough import only_thorough
@@ -166,7 +166,7 @@ def test_the_versions_of_a_run_give_its_training_data_until_they_are_vacuumed(
     assert as_of(spark).checksum != first.checksum
     again = as_of(spark, dict(first.versions))
     assert again.checksum == first.checksum and again.rows.equals(first.rows)
-    vacuum(spark, retain_hours=0, force=True, settings=SHOP)
+    maintain(spark, retain_hours=0, force=True, settings=SHOP)
     with pytest.raises(FootfallError, match=f"{TOTALS} version 0") as gone:
         as_of(spark, dict(first.versions))
     assert "is missing" in gone.value.message and "Train anew" in gone.value.fix

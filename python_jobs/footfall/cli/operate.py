@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.filesize import decimal
 
 from footfall.cli.app import app
 from footfall.cli.arguments import parse_date, parse_feeds, parse_seconds
@@ -26,6 +27,7 @@ from footfall.words import count
 if TYPE_CHECKING:
     from footfall.backfill import BackfillReport
     from footfall.erase import ErasureReport
+    from footfall.maintain import Maintained
     from footfall.repair import RepairReport
 
 
@@ -217,30 +219,45 @@ def _print_backfill(report: BackfillReport, dry_run: bool) -> None:
 
 @app.command()
 def maintain(
-    dry_run: Annotated[bool, typer.Option(help="Count the files and delete nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="Say what would be done, and change nothing.")
+    ] = False,
     retain_hours: Annotated[int, typer.Option(help="How long old versions stay readable.")] = 168,
     force: Annotated[bool, typer.Option(help="Allow less than 168 hours.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete files that no recent table version needs (`VACUUM … RETAIN 168 HOURS`).
+    """Merge small files (`OPTIMIZE`), delete files that no recent version needs (`VACUUM`).
+
+    Files are merged in partitions that hold eight small ones or more. Builds and loads may run
+    meanwhile. An OPTIMIZE that fails is named and changes nothing.
 
     Example: `footfall maintain --dry-run`
     """
-    from footfall.maintain import require_retention, vacuum
+    from footfall.maintain import maintain as maintain_tables
+    from footfall.maintain import require_retention
     from footfall.spark.session import get_session
 
     require_retention(retain_hours, force=force)
-    with progress_bar("vacuum") as progress:
-        results = vacuum(
+    with progress_bar("maintain") as progress:
+        results = maintain_tables(
             get_session(),
             retain_hours=retain_hours,
             dry_run=dry_run,
             force=force,
             progress=progress,
         )
-    title = "Would be deleted" if dry_run else "Deleted"
-    rows = [[result.statement, result.files] for result in results]
-    print_result(results, as_json, lambda: print_table(title, ["statement", "files"], rows))
+    print_result(results, as_json, lambda: _print_maintained(results, dry_run))
+
+
+def _print_maintained(results: list[Maintained], dry_run: bool) -> None:
+    rows = []
+    for result in results:
+        if result.optimize:
+            files = f"{result.files_before} → {result.files_after}"
+            sizes = [result.bytes_before or 0, *([] if dry_run else [result.bytes_after or 0])]
+            rows.append([result.optimize, files, result.problem or " → ".join(map(decimal, sizes))])
+        rows.append([result.statement, f"{result.files:,} deleted", decimal(result.bytes)])
+    print_table("Would be done" if dry_run else "Done", ["statement", "files", "bytes"], rows)
 
 
 @app.command()

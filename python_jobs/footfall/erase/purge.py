@@ -11,12 +11,11 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from footfall.errors import FootfallError, UsageError
 from footfall.maintain import vacuum_conf
-from footfall.object_store import DataPath, data_path, files_in
+from footfall.object_store import DataPath, files_in, named_by_spark
 from footfall.settings import Settings
 from footfall.spark.conf import temporary_conf
 from footfall.spark.delta_log import LOG
@@ -90,12 +89,8 @@ def log_dir_of(table: str, location: str, settings: Settings) -> DataPath:
     Raises:
         FootfallError: it lies neither on this machine nor in an object store.
     """
-    # Delta writes the path as it is, without percent signs for what a URI does not allow.
-    local = re.fullmatch("(?:file:(?://)?)?(/.*)", location)
-    if local:
-        return Path(local.group(1)) / LOG
     try:
-        return data_path(location, settings) / LOG
+        return named_by_spark(location, settings) / LOG
     except UsageError as error:
         raise FootfallError(
             f"{table} lies at {location}, where footfall cannot remove log entries.",

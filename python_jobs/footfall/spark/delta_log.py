@@ -192,7 +192,7 @@ def _live_files(log: dict[str, DataPath]) -> list[dict[str, Any]] | None:
             with open_parquet(log[checkpoint]) as content:
                 if "sidecar" in content.schema_arrow.names:
                     return None
-                columns = ["path", "partitionValues", "stats", "deletionVector"]
+                columns = ["path", "partitionValues", "size", "stats", "deletionVector"]
                 read = content.read([f"add.{name}" for name in columns])
                 adds = [_plain(add) for add in read["add"].drop_null().to_pylist()]
         except (OSError, ValueError):
