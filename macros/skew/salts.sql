@@ -13,8 +13,8 @@
 
 
 {% macro one_task_holds_up(largest_share_query) %}
-    {#- How many times its fair share of the rows a task may hold. Two phases were faster from 1.2 times on
-        where a hot product had 1.5 million rows, from 2.7 times on where it had 300,000 (ADR 32). -#}
+    {#- How many times its fair share of the rows a task may hold: two phases were faster from 1.2 times on
+        with 1.5 million rows of the key, from 1.5 times on with 300,000 (ADR 32). -#}
     {%- set pays_from = 2 -%}
     {%- set tasks = footfall.tasks_at_a_time() -%}
     {{ return(tasks >= pays_from and tasks * run_query(largest_share_query).rows[0][0] >= pays_from) }}
