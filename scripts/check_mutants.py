@@ -124,10 +124,9 @@ MUTANTS = [
         ("sessions spread no change", "        widens: session_dates\n", ""),
     ),
     *mutants(
-        "macros/sessions/session_cap_seconds.sql", ELSEWHERE, "fct_session_metrics_daily",
+        "macros/sessions/session_cap_micros.sql", ELSEWHERE, "fct_session_metrics_daily",
         ("the percentile of all days", "(partition by {{ day }})", "()"),
-        ("the maximum is a second longer", "session_max_seconds() or 'null'",
-         "session_max_seconds() + 1 or 'null'"),
+        ("the maximum is a second longer", "session_max_seconds() -%}", "session_max_seconds() + 1 -%}"),
     ),
     *mutants(
         "macros/sessions/session_duration_buckets.sql", ELSEWHERE, "fct_session_duration_daily",

@@ -390,7 +390,8 @@ class Definitions:
     def cap_of(self, lengths: Iterable[int]) -> float:
         """Return what outliers count at most, given the lengths of all sessions of their day."""
         if self.session_cap_percentile is not None:
-            return float(np.percentile(list(lengths), self.session_cap_percentile * 100))
+            percentile = np.percentile(list(lengths), self.session_cap_percentile * 100)
+            return float(np.floor(percentile + 0.5))
         return (self.session_max_minutes or 0) * 60 * MICROS
 
 
