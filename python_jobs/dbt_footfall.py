@@ -211,7 +211,7 @@ def day_step(
     return None if obstacle else step
 
 
-def tasks_at_a_time(_adapter: SparkAdapter, by_day: bool) -> int | None:
+def tasks_at_a_time(adapter: SparkAdapter, by_day: bool) -> int | None:
     """Return how many tasks Spark runs at a time, for macros: `adapter.tasks_at_a_time(by_day)`.
 
     Args:
@@ -223,6 +223,8 @@ def tasks_at_a_time(_adapter: SparkAdapter, by_day: bool) -> int | None:
     """
     from footfall.by_day.step import leaves_days_to_spark
 
+    if adapter.config.credentials.method != SparkConnectionMethod.SESSION:
+        return None
     session = get_session(join_others=True)
     if by_day and not leaves_days_to_spark(get_settings(), session):
         return 1

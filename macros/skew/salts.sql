@@ -23,7 +23,7 @@
 
 {% macro tasks_at_a_time() %}
     {#- Elsewhere than in a session of its own, Spark is asked how it shuffles: two tasks a core. -#}
-    {%- if target.method == 'session' and adapter.tasks_at_a_time is defined -%}
+    {%- if adapter.tasks_at_a_time is defined -%}
         {%- set tasks = adapter.tasks_at_a_time(config.get('meta', {}).get('by_day', false)) -%}
     {%- endif -%}
     {%- if tasks is not defined or tasks is none -%}

@@ -67,6 +67,8 @@ def macros_of(
         raise ValueError(message)
 
     context: dict[str, Any] = {
+        # A server that only answers SQL.
+        "adapter": SimpleNamespace(),
         "exceptions": SimpleNamespace(raise_compiler_error=refuse),
         "execute": True,
         "flags": SimpleNamespace(WHICH="build", FULL_REFRESH=False),
@@ -83,8 +85,6 @@ def macros_of(
         "return": give_back,
         "run_query": warehouse.query,
         "set": set,
-        # A server that only answers SQL.
-        "target": SimpleNamespace(method="thrift"),
         "this": node["relation_name"],
         "tojson": lambda value, sort_keys=False: json.dumps(value, sort_keys=sort_keys),
         "var": lambda name, *default: values.get(name, *default),
