@@ -34,6 +34,7 @@ HISTORIES = (30, 90, 365)
 DAILY_RUNS = 4
 FIRST_DAILY = date(2025, 9, 1)
 SEED = 7
+CLEAN = DirtShares(**dict.fromkeys(DirtShares.model_fields, 0.0))
 SOURCES = ("product", "app", "crm")
 """Training sequences have a benchmark of their own."""
 INGESTS_AT_A_TIME = 4
@@ -95,7 +96,7 @@ class History:
         before = self.commits
         variables = jsonlib.dumps({"sources": list(SOURCES)})
         run_dbt("build", *NO_TESTS, "--vars", variables, quiet=True)
-        return Work(bytes_written=sum(map(_bytes_added, self.commits - before)))
+        return Work(bytes_written=sum(map(bytes_added, self.commits - before)))
 
     def add_late_row(self) -> None:
         late = self.start + timedelta(days=self.days // 2)
@@ -108,16 +109,16 @@ class History:
         ingest("product.interactions", [str(file)], settings=self.settings)
 
 
-def _bytes_added(commit: Path) -> int:
+def bytes_added(commit: Path) -> int:
+    """Return the bytes of the data files that a commit added."""
     actions = map(jsonlib.loads, commit.read_text().splitlines())
     return sum(action["add"]["size"] for action in actions if "add" in action)
 
 
 def _generate(folder: Path, days: int, users: int) -> None:
     """Write the longest history and the days after it."""
-    clean = DirtShares(**dict.fromkeys(DirtShares.model_fields, 0.0))
     start = FIRST_DAILY - timedelta(days=days)
-    generate(folder, days + DAILY_RUNS, users, SEED, start, dirt=clean)
+    generate(folder, days + DAILY_RUNS, users, SEED, start, dirt=CLEAN)
 
 
 def _measure(days: int, folder: Path) -> Iterator[Row]:

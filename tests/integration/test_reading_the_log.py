@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
 import pytest
 
 from footfall.settings import get_settings
@@ -56,3 +57,19 @@ def test_rows_size_and_newest_load_are_sparks(spark: SparkSession, folder: Path)
     again = read_delta_table(folder)
     assert again
     assert again.rows == found.rows
+
+
+def test_parquet_has_statistics_of_times_from_the_first_year_to_the_last(
+    spark: SparkSession, folder: Path
+) -> None:
+    times = ["0001-01-01 00:00:00", "1582-10-10 00:00:00", "9999-12-31 23:59:59.999999"]
+    values = ", ".join(f"timestamp'{time}'" for time in times)
+    spark.sql(
+        f"create table delta_log_test.times using delta as select explode(array({values})) as at"
+    )
+    [file] = (folder.parent / "times").glob("*.parquet")
+    column = pq.ParquetFile(file).metadata.row_group(0).column(0)
+    assert column.physical_type == "INT64"
+    assert column.statistics.has_min_max
+    as_text = spark.sql("select cast(at as string) as at from delta_log_test.times order by at")
+    assert [row["at"] for row in as_text.collect()] == times

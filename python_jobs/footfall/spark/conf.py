@@ -160,6 +160,8 @@ def _planning(settings: Settings) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "false",
         "spark.sql.sources.default": "delta",
+        # INT96, the default, is larger, and Parquet keeps no smallest and largest value of it.
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.shuffle.partitions": str(partitions),
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
         # A large shuffle is read in many tasks, so that each fits the memory; a small one's merge.
