@@ -66,7 +66,7 @@ def _in_utc(node: exp.Expression) -> exp.Expression:
 
 
 def _interpolated(node: exp.Expression) -> exp.Expression:
-    """Replace Spark's percentile by DuckDB's quantile that interpolates; sqlglot takes the other."""
+    """Replace Spark's percentile by the quantile that interpolates; sqlglot takes the other."""
     if isinstance(node, exp.Quantile):
         return exp.Anonymous(this="quantile_cont", expressions=[node.this, node.args["quantile"]])
     return node
