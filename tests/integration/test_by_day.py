@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
+from dbt_footfall import tasks_at_a_time
 from footfall.by_day import step as steps
 from footfall.by_day.step import DayStep
 from footfall.errors import FootfallError, UsageError
@@ -144,3 +146,17 @@ def test_a_query_that_fails_names_the_model(tables: SparkSession) -> None:
     with pytest.raises(FootfallError, match=r"could not compute counts: .*no"):
         failing.run(COUNTS, "true")
     assert counted(tables) == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "by_day", "tasks"),
+    [("session", True, 1), ("session", False, None), ("thrift", True, None)],
+)
+def test_a_hot_key_holds_up_no_days_that_duckdb_computes(
+    spark: SparkSession, method: str, by_day: bool, tasks: int | None
+) -> None:
+    adapter: Any = SimpleNamespace(
+        config=SimpleNamespace(credentials=SimpleNamespace(method=method))
+    )
+    at_a_time = spark.sparkContext.defaultParallelism if method == "session" else None
+    assert tasks_at_a_time(adapter, by_day) == (tasks or at_a_time)
