@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,35 @@ def tasks_of(events: list[dict[str, Any]]) -> Tasks:
 
 
 SIDES = ("Local", "Remote")
+
+
+@dataclass
+class Stage:
+    """The tasks of a stage, one after the other.
+
+    Args:
+        cpu_seconds: of each, its processor time.
+        shuffled_rows: that each read of a shuffle.
+        shuffled_bytes: likewise.
+    """
+
+    cpu_seconds: list[float] = field(default_factory=list)
+    shuffled_rows: list[int] = field(default_factory=list)
+    shuffled_bytes: list[int] = field(default_factory=list)
+
+
+def stages_of(events: list[dict[str, Any]]) -> list[Stage]:
+    """Return the stages that the tasks among events are of."""
+    stages: dict[int, Stage] = defaultdict(Stage)
+    for event in events:
+        if event["Event"] == "SparkListenerTaskEnd":
+            metrics = event.get("Task Metrics") or {}
+            read = metrics.get("Shuffle Read Metrics", {})
+            stage = stages[event["Stage ID"]]
+            stage.cpu_seconds.append(metrics.get("Executor CPU Time", 0) / 1e9)
+            stage.shuffled_rows.append(read.get("Total Records Read", 0))
+            stage.shuffled_bytes.append(sum(read.get(f"{side} Bytes Read", 0) for side in SIDES))
+    return list(stages.values())
 
 
 def largest_executor(events: list[dict[str, Any]]) -> int:

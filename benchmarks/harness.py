@@ -69,6 +69,10 @@ class Row:
         most_shuffled_bytes: the most that one task read of a shuffle.
         most_task_memory_bytes: the most that one task held for sorts and aggregates.
         largest_executor_bytes: the most memory that the process of one executor took.
+        most_shuffled_rows: the rows of a shuffle that the task read which read most bytes of one.
+        most_over_median: those bytes by the median of the tasks of its stage.
+        critical_seconds: processor time of the longest task of each stage, all stages together.
+        pays_from_cores: the fewest cores on which the step beats the one that it is held against.
         rows: rows of one run.
         rows_per_second: rows / seconds.
         projected: whether the figures were not measured but follow from those of another step.
@@ -88,6 +92,10 @@ class Row:
     most_shuffled_bytes: int | None = None
     most_task_memory_bytes: int | None = None
     largest_executor_bytes: int | None = None
+    most_shuffled_rows: int | None = None
+    most_over_median: float | None = None
+    critical_seconds: float | None = None
+    pays_from_cores: int | None = None
     rows: int | None = None
     rows_per_second: float | None = None
     projected: bool = False
@@ -321,21 +329,28 @@ def _cells(row: Row) -> list[str]:
     def mebibytes(size: int | None) -> str:
         return NOTHING if size is None else f"{size / 1024**2:,.1f}"
 
+    def told(figure: float | None, form: str) -> str:
+        return NOTHING if figure is None else format(figure, form)
+
     return [
         f"projection: {row.step}" if row.projected else row.step,
         row.engine,
         f"{row.seconds:.2f}{' †' if row.is_disturbed else ''}",
         f"{min(row.runs):.2f}–{max(row.runs):.2f}",
         f"{row.cpu_seconds:.2f}",
-        NOTHING if row.peak_rss_gib is None else f"{row.peak_rss_gib:.2f}",
+        told(row.critical_seconds, ".2f"),
+        told(row.peak_rss_gib, ".2f"),
         mebibytes(row.bytes_read),
         mebibytes(row.bytes_written),
         mebibytes(row.bytes_spilled),
         mebibytes(row.most_shuffled_bytes),
         mebibytes(row.most_task_memory_bytes),
         mebibytes(row.largest_executor_bytes),
-        NOTHING if row.rows is None else f"{row.rows:,}",
-        NOTHING if row.rows_per_second is None else f"{row.rows_per_second:,.0f}",
+        told(row.most_shuffled_rows, ","),
+        told(row.most_over_median, ",.1f"),
+        told(row.pays_from_cores, ","),
+        told(row.rows, ","),
+        told(row.rows_per_second, ",.0f"),
     ]
 
 
@@ -346,6 +361,7 @@ HEADINGS = (
     "s",
     "min–max",
     "CPU s",
+    "critical s",
     "GiB",
     "MiB read",
     "MiB written",
@@ -353,6 +369,9 @@ HEADINGS = (
     "MiB of a shuffle a task",
     "MiB held a task",
     "MiB an executor",
+    "rows a task",
+    "× median",
+    "pays from",
     "rows",
     "rows/s",
 )

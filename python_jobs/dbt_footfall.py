@@ -211,6 +211,28 @@ def day_step(
     return None if obstacle else step
 
 
+def tasks_at_a_time(adapter: SparkAdapter, by_day: bool) -> int | None:
+    """Return how many tasks Spark runs at a time, for macros: `adapter.tasks_at_a_time(by_day)`.
+
+    Args:
+        by_day: whether the days of the model that is planned are independent.
+
+    Returns:
+        One where DuckDB computes such days, which no hot key holds up. None where Spark runs in
+        another process, which has to be asked.
+    """
+    from footfall.by_day.step import leaves_days_to_spark
+
+    if adapter.config.credentials.method != SparkConnectionMethod.SESSION:
+        return None
+    session = get_session(join_others=True)
+    if by_day and not leaves_days_to_spark(get_settings(), session):
+        return 1
+    if not hasattr(session, "_jsparkSession"):
+        return None
+    return session.sparkContext.defaultParallelism
+
+
 def columns_for_catalog(self: SparkAdapter, relation: SparkRelation) -> Iterator[dict[str, Any]]:
     """Yield a row of dbt's catalog for each column of a table or view.
 
@@ -331,7 +353,10 @@ def _install() -> None:
     SparkAdapter.read_delta_log = read_delta_log
     SparkAdapter.try_statements = try_statements
     SparkAdapter.day_step = day_step
-    SparkAdapter._available_ |= {"read_delta_log", "try_statements", "day_step"}
+    SparkAdapter.tasks_at_a_time = tasks_at_a_time
+    SparkAdapter._available_ |= {
+        "read_delta_log", "try_statements", "day_step", "tasks_at_a_time",
+    }  # fmt: skip
     Cursor.execute = execute
     Cursor.fetchall = fetchall
     GraphRunnableTask.execute_nodes = execute_nodes

@@ -124,10 +124,9 @@ MUTANTS = [
         ("sessions spread no change", "        widens: session_dates\n", ""),
     ),
     *mutants(
-        "macros/sessions/session_cap_seconds.sql", ELSEWHERE, "fct_session_metrics_daily",
+        "macros/sessions/session_cap_micros.sql", ELSEWHERE, "fct_session_metrics_daily",
         ("the percentile of all days", "(partition by {{ day }})", "()"),
-        ("the maximum is a second longer", "session_max_seconds() or 'null'",
-         "session_max_seconds() + 1 or 'null'"),
+        ("the maximum is a second longer", "session_max_seconds() -%}", "session_max_seconds() + 1 -%}"),
     ),
     *mutants(
         "macros/sessions/session_duration_buckets.sql", ELSEWHERE, "fct_session_duration_daily",
@@ -473,13 +472,20 @@ MUTANTS = [
     ),
     *mutants(
         "models/marts/products/int_hot_products.sql", ELSEWHERE, "int_hot_products",
-        ("a bucket too few", "ceil(day_share", "floor(day_share"),
         ("shares of all days", "over (partition by event_date)", "over ()"),
     ),
     *mutants(
+        "macros/skew/salt_buckets.sql", ELSEWHERE, "int_hot_products",
+        ("half the buckets", "then {{ 2 ** doublings }}", "then {{ 2 ** (doublings - 1) }}"),
+    ),
+    *mutants(
+        "macros/skew/product_gaps.sql", ELSEWHERE, "fct_product_daily",
+        ("gaps between different products", "partition by event_date, product_id{{", "partition by event_date{{"),
+        ("no gap between slices", "max(event_time) as last_time", "min(event_time) as last_time"),
+    ),
+    *mutants(
         "models/marts/products/fct_product_daily.sql", ELSEWHERE, "fct_product_daily",
-        ("gaps between different products", "event_date, product_id order", "event_date order"),
-        ("a buyer counts once a purchase", "count(distinct case", "count(case"),
+        ("a buyer counts once a purchase", "count_if(purchase_count > 0)", "sum(purchase_count)"),
     ),
     *mutants(
         "models/training/int_customer_action_segments.sql", SHOP, "int_customer_action_segments",

@@ -80,7 +80,8 @@
     when matched then update set
         has_changes = known.has_changes or found.has_changes,
         changed_dates = array_union(known.changed_dates, found.changed_dates)
-    when not matched then insert *
+    when not matched then insert (source, load_id, committed_at, operation, has_changes, changed_dates)
+        values (source, load_id, committed_at, operation, has_changes, changed_dates)
 {% endmacro %}
 
 

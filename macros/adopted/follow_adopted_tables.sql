@@ -29,39 +29,52 @@
     {%- do footfall.require_same_table(name, adoption) -%}
     {%- set commits = footfall.record_relation('dq_adopted_commits') -%}
     {%- set days = footfall.record_relation('dq_adopted_days') -%}
+    {#- No day is left of a table that lost all its rows. -#}
     {%- set seen = run_query(
-        'select coalesce(max(load_id), 0) from ' ~ days ~ " where source = '" ~ name ~ "'"
+        'select coalesce('
+        ~ '(select max(load_id) from ' ~ days ~ " where source = '" ~ name ~ "'), "
+        ~ '(select max(load_id) from ' ~ commits ~ " where source = '" ~ name ~ "' and has_changes), 0)"
     ).rows[0][0] | int -%}
+    {%- set seen_version = footfall.version_seen(name, adoption, commits, seen) -%}
     {%- set version = run_query('describe history ' ~ adoption.table ~ ' limit 1').columns['version'][0] | int -%}
-    {%- if version + 1 < seen -%}
+    {%- if version < seen_version -%}
         {%- do footfall.refuse_other_table(name, adoption, 'has fewer commits than it had') -%}
     {%- endif -%}
     {%- set arrived = run_query(
-        'describe history ' ~ adoption.table ~ ' limit ' ~ (version + 1 - seen)
-    ).rows | list if version + 1 > seen else [] -%}
+        'describe history ' ~ adoption.table ~ ' limit ' ~ (version - seen_version)
+    ).rows | list if version > seen_version else [] -%}
     {%- set with_rows = [] -%}
     {%- for commit in arrived
         if commit['operation'] not in footfall.operations_without_rows()
         or (not seen and commit['operation'] == 'ROW TRACKING BACKFILL') -%}
         {%- do with_rows.append(commit) -%}
     {%- endfor -%}
-    {%- set records, changes = [], [] -%}
+    {%- set newest, records, changes = seen, [], [] -%}
     {%- if with_rows -%}
-        {%- set newest = with_rows | map(attribute='version') | max | int + 1 -%}
+        {%- set arrivals = footfall.arrivals_of(bronze, adoption, commits, days, seen)
+            if adoption.arrival_column else {} -%}
         {#- A log that was cleaned up does not tell what its commits did. -#}
-        {%- set only_appended = arrived | length == version + 1 - seen
-            and with_rows | rejectattr('isBlindAppend') | list | length == 0 -%}
+        {%- set only_appended = arrived | length == version - seen_version
+            and with_rows | rejectattr('isBlindAppend') | list | length == 0
+            and not arrivals.get('late') -%}
         {%- set changed = none -%}
         {%- if seen and not only_appended -%}
             {%- set changed = footfall.changed_days(bronze, days, seen, with_rows[0]['timestamp']) -%}
         {%- endif -%}
-        {%- do records.append(footfall.record_commits_sql(commits, name, arrived, newest, changed)) -%}
+        {%- if adoption.arrival_column -%}
+            {#- A change without new rows is a load of its own. -#}
+            {%- set newest = [arrivals.newest, seen + 1 if changed else seen] | max -%}
+            {%- do records.append(footfall.record_arrivals_sql(
+                commits, bronze, with_rows[0], seen, newest, arrivals.arrived_to, changed
+            )) -%}
+        {%- else -%}
+            {%- set newest = with_rows | map(attribute='version') | max | int + 1 -%}
+            {%- do records.append(footfall.record_commits_sql(commits, name, arrived, newest, changed)) -%}
+        {%- endif -%}
         {%- do records.append(footfall.record_days_sql(days, bronze, newest)) -%}
         {%- if changed -%}
             {%- do changes.append((newest, changed | reject('none') | list)) -%}
         {%- endif -%}
-    {%- else -%}
-        {%- set newest = seen -%}
     {%- endif -%}
     {%- for load_id, dates in run_query(
         "select load_id, concat_ws(',', transform(changed_dates, day -> cast(day as string))) from " ~ commits
@@ -109,7 +122,7 @@
     {%- for row in tracked -%}
         {%- do properties.update({row[0]: row[1]}) -%}
     {%- endfor -%}
-    {%- if properties.get('delta.enableRowTracking') != 'true' -%}
+    {%- if not adoption.arrival_column and properties.get('delta.enableRowTracking') != 'true' -%}
         {{ exceptions.raise_compiler_error(
             'The table ' ~ adoption.table ~ ', adopted for ' ~ name ~ ', has lost its row tracking: '
             ~ 'it no longer tells which rows are new.'
@@ -128,7 +141,7 @@
     {%- set source_name, entity = name.split('.') -%}
     {{ exceptions.raise_compiler_error(
         'The table ' ~ adoption.table ~ ', adopted for ' ~ name ~ ', ' ~ problem
-        ~ ': it was replaced, and its log starts anew.'
+        ~ ': it was replaced.'
         ~ '\n  → Adopt it again: footfall adopt ' ~ name ~ ' --table …'
         ~ '\n    Then rebuild what it feeds: dbt build --full-refresh --select stg_' ~ source_name ~ '__' ~ entity ~ '+'
         ~ '\n    Nothing was changed.'

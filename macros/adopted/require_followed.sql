@@ -23,7 +23,7 @@
             {%- do first.append(graph.nodes[unique_id].name ~ '+') -%}
         {%- endfor -%}
         {{ exceptions.raise_compiler_error(
-            'Rows were updated or deleted upstream, or judged anew, after they were read:\n  '
+            'Rows of loads that were read have changed: updated or deleted upstream, arrived late, or judged anew.\n  '
             ~ reasons | sort | join('\n  ')
             ~ '\n  → Rebuild what held them: dbt build --full-refresh --select ' ~ first | sort | join(' ')
             ~ '\n    Nothing was changed.'

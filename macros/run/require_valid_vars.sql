@@ -35,6 +35,7 @@
         'sources': {'kind': 'list', 'values': footfall.delivered_entities() | list},
         'reporting_timezone': {'kind': 'zone'},
         'id_max_characters': {'kind': 'integer', 'minimum': 1, 'maximum': 100000},
+        'identify_by': {'kind': 'choice', 'values': ['user_id', 'anonymous_id', 'first_known']},
         'earliest_event_date': {'kind': 'date', 'optional': true},
         'latest_event_days_after_arrival': {
             'kind': 'integer', 'minimum': 0, 'maximum': 36600, 'optional': true,
@@ -55,8 +56,8 @@
         'retention_weeks': day_count,
         'retention_months': day_count,
         'hot_product_share': {'kind': 'number', 'minimum': 0.000001, 'maximum': 1},
-        'hot_product_max_buckets': {'kind': 'integer', 'minimum': 1, 'maximum': 10000},
-        'salting': {'kind': 'choice', 'values': ['always', 'never']},
+        'hot_product_max_buckets': {'kind': 'integer', 'minimum': 2, 'maximum': 10000},
+        'salting': {'kind': 'choice', 'values': ['auto', 'always', 'never']},
         'reporting_currency': {'kind': 'currency', 'optional': true},
         'exchange_rate_days': day_count,
         'personal_data': {'kind': 'boolean'},

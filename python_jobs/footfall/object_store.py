@@ -157,6 +157,13 @@ def open_parquet(file: DataPath) -> Any:
     return pq.ParquetFile(file.open() if isinstance(file, ObjectPath) else file)
 
 
+def open_orc(file: DataPath) -> Any:
+    """Return an ORC file, open for reading."""
+    from pyarrow import orc
+
+    return orc.ORCFile(file.open() if isinstance(file, ObjectPath) else file)
+
+
 def _status(info: Any) -> Status:
     return Status(int(info.size), int(info.mtime_ns))
 

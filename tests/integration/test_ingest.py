@@ -5,15 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
+from pyspark.sql import functions as F
 
 from footfall.errors import FootfallError
 from footfall.ingest import IngestReport, Mapping, ingest
@@ -220,6 +223,9 @@ def test_bad_files_are_rejected_whole_and_the_others_load(
     line = "t,1,1,1.0,2024-01-01,completed\n"
     cut = tmp_path / "cut.csv.gz"
     cut.write_bytes(gzip.compress((header + line * 50_000).encode())[:-30])
+    squeezed = tmp_path / "cut.csv.zst"
+    squeezed.write_bytes(zstd((header + line * 50_000).encode())[:-30])
+    (tmp_path / "cut.orc").write_bytes(b"ORC and then nothing")
     (tmp_path / "good.csv").write_text(header + line)
     (tmp_path / "empty.csv").write_text("")
 
@@ -235,11 +241,13 @@ def test_bad_files_are_rejected_whole_and_the_others_load(
         "truncated.parquet",
         "damaged.parquet",
         "cut.csv.gz",
+        "cut.csv.zst",
+        "cut.orc",
         "empty.csv",
     }
     assert "column 'quantity' is string, expected int for quantity" in reasons["wrong_type.parquet"]
     assert "required column 'price' (decimal(18,2)) is missing" in reasons["missing.parquet"]
-    for name in ("truncated.parquet", "damaged.parquet", "cut.csv.gz"):
+    for name in ("truncated.parquet", "damaged.parquet", "cut.csv.gz", "cut.csv.zst", "cut.orc"):
         assert "truncated or damaged?" in reasons[name]
     assert report.rows == 2_001
     rows = bronze(spark, "crm.transactions", "_source_file", "price", "transaction_time")
@@ -254,7 +262,7 @@ def test_bad_files_are_rejected_whole_and_the_others_load(
     again = load("crm.transactions", damaged)
     assert "truncated or damaged?" in again.rejected[0].reason
     statuses = [row["status"] for row in recorded(spark, "crm.transactions")]
-    assert (statuses.count("loaded"), statuses.count("rejected")) == (3, 7)
+    assert (statuses.count("loaded"), statuses.count("rejected")) == (3, 9)
 
 
 # Exactly once
@@ -360,6 +368,94 @@ def test_a_call_finishes_what_a_killed_call_had_queued(
 
 
 # Conversion
+
+
+def zstd(content: bytes) -> bytes:
+    return cast("bytes", pa.compress(content, codec="zstd", asbytes=True))
+
+
+def without_file(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    return [
+        {name: value for name, value in row.asDict().items() if name != "_source_file"}
+        for row in rows
+    ]
+
+
+def test_files_packed_by_zstandard_are_read_like_plain_ones(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    plain = events(tmp_path, "plain.csv", *range(40_000))
+    content = plain.read_bytes()
+    packed = tmp_path / "packed.csv.zst"
+    # Two frames, as of two files that were put together.
+    packed.write_bytes(zstd(content[:900_000]) + zstd(content[900_000:]))
+    expected = without_file(read_rows(spark, [plain], "crm.events", {}))
+    assert len(expected) == 40_000
+    assert without_file(read_rows(spark, [packed], "crm.events", {})) == expected
+    lines = tmp_path / "lines.jsonl.zst"
+    lines.write_bytes(zstd(b'{"event_id": "e1", "customer_id": 7}\n{broken\n'))
+    first, broken = read_rows(spark, [lines], "crm.events", PARTLY)
+    assert (first["event_id"], first["customer_id"]) == ("e1", 7)
+    assert broken["_ingest_errors"] == ["row_unreadable: '{broken'"]
+
+
+PARTLY = {
+    "columns": {
+        "event_type": {"constant": "search"},
+        "event_timestamp": {"constant": "2024-01-01T00:00:00Z"},
+    }
+}
+
+
+def test_orc_is_read_like_parquet(spark: SparkSession, tmp_path: Path) -> None:
+    noon = datetime(2024, 7, 1, 12, 30, 0, 123456)
+    table = pa.table(
+        {
+            "transaction_id": ["t1", "t2"],
+            "customer_id": pa.array([1, None], pa.int64()),
+            "quantity": pa.array([1, 2], pa.int16()),
+            "price": pa.array(["9.50", "1.25"]).cast(pa.decimal128(10, 2)),
+            "transaction_time": pa.array([noon, noon], pa.timestamp("us")),
+            "more": [{"status": ["completed"]}, {"status": []}],
+        }
+    )
+    pq.write_table(table, tmp_path / "rows.parquet")
+    orc.write_table(table, tmp_path / "rows.orc")
+    mapping = {"columns": {"transaction_status": "more.status[0]"}}
+    expected = read_rows(spark, [tmp_path / "rows.parquet"], "crm.transactions", mapping)
+    assert [row["transaction_status"] for row in expected] == ["completed", None]
+    found = read_rows(spark, [tmp_path / "rows.orc"], "crm.transactions", mapping)
+    assert without_file(found) == without_file(expected)
+    written = tmp_path / "by_spark"
+    rows = spark.read.parquet(str(tmp_path / "rows.parquet"))
+    in_utc = F.col("transaction_time").cast("timestamp")
+    rows.withColumn("transaction_time", in_utc).coalesce(1).write.orc(str(written))
+    [file] = written.glob("*.orc")
+    found = read_rows(spark, [file], "crm.transactions", mapping)
+    assert without_file(found) == without_file(expected)
+    report = load("crm.transactions", file)
+    assert "transaction_status" in report.rejected[0].reason
+
+
+def test_one_broken_line_in_a_hundred_is_a_row_with_its_reason(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    def line(number: int) -> str:
+        user = {"user": {"id": f"u{number}"}} if number % 50 else {"user": {"id": ["u", "v"]}}
+        row = {"at": "2025-03-01T00:00:00Z", "item": "p", "kind": "view"} | user
+        return json.dumps(row)[: -15 if number % 100 == 7 else None]
+
+    file = tmp_path / "lines.jsonl"
+    file.write_text("\n".join(map(line, range(2_000))) + "\n")
+    mapping = tmp_path / "mapping.yml"
+    mapping.write_text(
+        "columns: {event_time: at, user_id: user.id, product_id: item, interaction_type: kind}\n"
+    )
+    report = ingest("product.interactions", [str(file)], mapping)
+    assert (report.rows, report.rows_with_errors) == (2_000, 60)
+    rows = bronze(spark, "product.interactions", "_ingest_errors[0] as error")
+    reasons = Counter(row["error"].split(":")[0] for row in rows if row["error"])
+    assert reasons == {"row_unreadable": 20, "user_id_unreadable": 40}
 
 
 def test_csv_is_read_by_name_with_quotes_line_breaks_and_bad_rows(

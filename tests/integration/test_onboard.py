@@ -117,6 +117,39 @@ def test_a_mapping_is_checked_on_a_sample(tmp_path: Path) -> None:
 
 
 @only_thorough
+def test_a_mapping_is_checked_on_a_table(tmp_path: Path) -> None:
+    home, mapping = tmp_path / "home", tmp_path / "mapping.yml"
+    mapping.write_text(
+        "columns: {event_time: at, user_id: who, product_id: 'items[kind=main].id', "
+        "interaction_type: {from: event, values: {seen: view}}}\n"
+    )
+    made = footfall(
+        home,
+        "query",
+        "--write",
+        "create table theirs using delta as select timestamp'2025-03-01 10:00:00' as at, "
+        "concat('u', id) as who, if(id < 8, 'seen', 'lost') as event, "
+        "array(named_struct('kind', 'main', 'id', concat('p', id))) as items from range(10)",
+    )
+    assert made.exit_code == 0, made.err
+    check = ("check-mapping", str(mapping), "--table", "default.theirs")
+    checked = footfall(home, *check, "--entity", "product.interactions", "--json")
+    assert checked.exit_code == 0, checked.err
+    found = json.loads(checked.out)
+    [result] = found["results"]
+    assert (result["rows"], result["accepted"], result["quarantined"]) == (10, 8, 2)
+    assert "interaction_type_unmapped: 'lost'" in str(result["rejects"])
+    shown = found["shown"]["product.interactions"]
+    assert [row["after"][0]["product_id"] for row in shown] == [
+        row["before"]["items"][0]["id"] for row in shown
+    ]
+    assert len(shown) == 5
+    missing = footfall(home, *check[:-1], "default.nothing", "--entity", "product.interactions")
+    assert (missing.exit_code, "default.nothing" in missing.err) == (1, True)
+    assert footfall(home, *check[:2]).exit_code == 2
+
+
+@only_thorough
 def test_a_mapping_that_fits_no_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     file.write_text('{"at": "2025-01-01", "who": {"id": "u"}}\n')

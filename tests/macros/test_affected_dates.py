@@ -427,3 +427,22 @@ def test_a_load_is_read_once(
     macros = macros_of(manifest, "dq_quarantine", Warehouse({}))
     rendered = macros["in_loads"]("_load_id", {"ranges": ranges}, "a.b")
     assert " ".join(str(rendered).split()) == condition
+
+
+@pytest.mark.parametrize("model", ["fct_product_daily", "fct_sessions"])
+@pytest.mark.parametrize("entity", ["product.interactions", "app.interactions"])
+def test_whose_a_device_is_affects_the_days_of_its_rows(
+    manifest: dict[str, Any], model: str, entity: str
+) -> None:
+    grown = with_mart(manifest, "stg_product__interactions", "stg_app__interactions")
+    known = grown["nodes"].pop(f"model.{PROJECT}.fct_new")
+    known |= {"name": "int_first_known_users", "unique_id": f"model.{PROJECT}.first_known"}
+    known["config"] |= {"meta": {"wide": True, "widens": "first_known_dates"}}
+    grown["nodes"][known["unique_id"]] = known
+    for reader in ("int_interactions", "fct_product_daily"):
+        parents = grown["nodes"][f"model.{PROJECT}.{reader}"]["depends_on"]["nodes"]
+        parents.append(known["unique_id"])
+    answers = {"user_id = anonymous_id": [(FORMER,)]} | ANSWERS
+    plan = affected(grown, model, entity, answers=answers)
+    own = model == "fct_sessions" or entity == "product.interactions"
+    assert plan["dates"] == ([FORMER, NEW] if own else [FORMER])

@@ -6,7 +6,8 @@ import json
 import os
 import random
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, datetime, timezone
+from typing import Any
 
 import pytest
 
@@ -50,17 +51,21 @@ def new_data(data_set: Callable[[str], DataSet]) -> Iterator[Callable[[str], Dat
         data.spark.conf.unset("spark.databricks.delta.retentionDurationCheck.enabled")
 
 
+@pytest.mark.parametrize("by_arrival", [False, True], ids=["row tracking", "arrival column"])
 @pytest.mark.parametrize("number", range(SCHEDULES))
 @pytest.mark.timeout(1200)
 def test_whatever_happens_upstream_the_tables_are_those_of_a_full_refresh(
-    new_data: Callable[[str], DataSet], new_oracle: Callable[[], Oracle], number: int
+    new_data: Callable[[str], DataSet],
+    new_oracle: Callable[[], Oracle],
+    number: int,
+    by_arrival: bool,
 ) -> None:
     rng = random.Random(f"{SEED} adopted {number}")
-    data = new_data(f"adopted_{number}")
-    tables = [Upstream(data, PRODUCT, rng)]
+    data = new_data(f"adopted_{'by_arrival_' if by_arrival else ''}{number}")
+    tables = [Upstream(data, PRODUCT, rng, by_arrival)]
     options = ONE_SOURCE
     if number % 2:
-        tables.append(Upstream(data, "app.interactions", rng))
+        tables.append(Upstream(data, "app.interactions", rng, by_arrival))
         options = with_sources("product", "app")
     for table in tables:
         table.create()
@@ -84,11 +89,12 @@ def test_whatever_happens_upstream_the_tables_are_those_of_a_full_refresh(
 DAYS_OF_USERS = ("--select", "+fct_user_activity_daily", "dq_load_reconciliation", "dq_quarantine")
 
 
+@pytest.mark.parametrize("by_arrival", [False, True], ids=["row tracking", "arrival column"])
 def test_rows_that_are_updated_or_deleted_upstream_are_taken_back(
-    new_data: Callable[[str], DataSet], new_oracle: Callable[[], Oracle]
+    new_data: Callable[[str], DataSet], new_oracle: Callable[[], Oracle], by_arrival: bool
 ) -> None:
-    data = new_data("adopted")
-    table = Upstream(data, PRODUCT, random.Random(f"{SEED} changes"))
+    data = new_data("changed_by_arrival" if by_arrival else "changed")
+    table = Upstream(data, PRODUCT, random.Random(f"{SEED} changes"), by_arrival)
     table.create()
     table.append(table.drawn(20))
     table.adopt()
@@ -106,17 +112,84 @@ def test_rows_that_are_updated_or_deleted_upstream_are_taken_back(
     assert breaches_of_oracle(data, oracle) | breaches_by_load(data, oracle) == {}
 
 
+def one_row_a_day(table: Upstream) -> None:
+    """Fill a table, adopt it with changes refused, and build staging."""
+    table.create()
+    for day in range(1, 6):
+        table.append([at(day)])
+    table.adopt("refuse")
+    table.data.build(*ONE_SOURCE, *STAGING_ALONE)
+
+
+def at(day: int) -> dict[str, Any]:
+    time = datetime(2025, 3, day, 10, tzinfo=timezone.utc)
+    names = {"user_id": f"U{day}", "product_id": "P1", "interaction_type": "view"}
+    return {"event_time": time, "event_id": None, **names}
+
+
+@pytest.fixture(scope="module")
+def arriving(new_data: Callable[[str], DataSet]) -> Upstream:
+    """A table without row tracking, of one row a day, adopted with changes refused, and built."""
+    table = Upstream(new_data("arriving"), PRODUCT, random.Random(1), by_arrival=True)
+    one_row_a_day(table)
+    return table
+
+
+def test_a_row_that_arrives_behind_others_stops_the_build_where_changes_are_refused(
+    arriving: Upstream,
+) -> None:
+    data = arriving.data
+    arriving.append([at(6)], minutes=-90)
+    message = refused(data, *ONE_SOURCE, *STAGING_ALONE)
+    assert "arrived late" in message and "--on-change refuse" in message
+    data.build(*ONE_SOURCE, "--full-refresh", *STAGING_ALONE)
+    assert data.rows("select count(*) from {silver}.stg_product__interactions") == [(6,)]
+    before = data.versions()
+    data.build(*ONE_SOURCE, *STAGING_ALONE)
+    assert data.versions() == before
+    arriving.append([at(7)], minutes=1)
+    data.build(*ONE_SOURCE, *STAGING_ALONE)
+    assert data.rows("select count(*) from {silver}.stg_product__interactions") == [(7,)]
+
+
+def test_a_row_without_an_arrival_stops_the_build(arriving: Upstream) -> None:
+    arriving.data.spark.sql(
+        f"insert into {arriving.table} (event_time, user_id, product_id, interaction_type) "
+        "values (timestamp'2025-03-08 10:00:00', 'U8', 'P1', 'view')"
+    )
+    message = refused(arriving.data, *ONE_SOURCE, *STAGING_ALONE)
+    assert f"1 row of {arriving.shown}, adopted for {PRODUCT}, has no value in loaded_at" in message
+
+
+@pytest.mark.parametrize("by_arrival", [False, True], ids=["row tracking", "arrival column"])
+def test_create_or_replace_stops_the_build_until_the_table_is_adopted_again(
+    new_data: Callable[[str], DataSet], new_oracle: Callable[[], Oracle], by_arrival: bool
+) -> None:
+    data = new_data("replaced_by_arrival" if by_arrival else "replaced")
+    table = Upstream(data, PRODUCT, random.Random(3), by_arrival)
+    table.create()
+    table.append(table.drawn(20))
+    table.adopt()
+    data.build(*ONE_SOURCE, *DAYS_OF_USERS)
+    data.spark.sql(
+        f"create or replace table {table.table} using delta {table.properties} as "
+        f"select * from {table.table} where user_id <> 'U0'"
+    )
+    table.append(table.drawn(5))
+    assert "it was replaced" in refused(data, *ONE_SOURCE, *DAYS_OF_USERS)
+    table.adopt()
+    data.build(*ONE_SOURCE, "--full-refresh", *DAYS_OF_USERS)
+    table.append(table.drawn(5))
+    data.build(*ONE_SOURCE, *DAYS_OF_USERS)
+    oracle = fed(new_oracle(), table)
+    assert breaches_of_oracle(data, oracle) | breaches_by_load(data, oracle) == {}
+
+
 @pytest.fixture(scope="module")
 def adopted(new_data: Callable[[str], DataSet]) -> Upstream:
     """A table of one row a day, adopted with changes refused, and built."""
     table = Upstream(new_data("refusing"), PRODUCT, random.Random(1))
-    table.create()
-    rows = [
-        f"(timestamp'2025-03-0{day} 10:00:00', 'U{day}', 'P1', 'view', null)" for day in range(1, 6)
-    ]
-    table.data.spark.sql(f"insert into {table.table} values {', '.join(rows)}")
-    table.adopt("refuse")
-    table.data.build(*ONE_SOURCE, *STAGING_ALONE)
+    one_row_a_day(table)
     return table
 
 
@@ -163,7 +236,7 @@ def test_a_table_that_was_replaced_stops_the_build_until_it_is_adopted_again(
     data, staging = adopted.data, adopted.data.name("silver", "stg_product__interactions")
     adopted.create()
     adopted.append(adopted.drawn(3))
-    assert "its log starts anew" in refused(data, *ONE_SOURCE, *STAGING_ALONE)
+    assert "it was replaced" in refused(data, *ONE_SOURCE, *STAGING_ALONE)
     adopted.adopt()
     # The rows of the former table are still there.
     assert "--full-refresh --select stg_product__interactions+" in refused(

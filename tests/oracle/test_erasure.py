@@ -78,11 +78,9 @@ class Landing:
 def column_of(name: str) -> tuple[str, Any]:
     """Return the identifying column of an entity and the person's id in it."""
     contract = load_contracts()[name]
-    if column := contract.identifier_of("user"):
-        return column.name, USER
-    column = contract.identifier_of("customer")
-    assert column
-    return column.name, CUSTOMER
+    if users := contract.identifiers_of("user"):
+        return users[0].name, USER
+    return contract.identifiers_of("customer")[0].name, CUSTOMER
 
 
 def with_id(table: pa.Table, name: str, whose: Any) -> pa.Table:
@@ -119,7 +117,7 @@ def landings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Landing, Landing
         source, entity = name.split(".")
         if source not in SOURCES:
             continue
-        space = "user" if load_contracts()[name].identifier_of("user") else "customer"
+        space = "user" if load_contracts()[name].identifiers_of("user") else "customer"
         whose = None if name == EMPTIED else people[space]
         for file in sorted((folder / "generated" / source / entity).glob("*.parquet")):
             table = with_id(pq.read_table(file), name, whose)
@@ -157,7 +155,8 @@ def _add_two_people_keys(person: Landing, others: Landing) -> None:
     """A transaction was delivered for the person, and later for others on other days.
 
     The last of them lies on a day that no table can hold. An event, too, came under its id for the
-    person first, and for somebody else on the same day.
+    person first, and for somebody else on the same day. So did what somebody else did on the
+    person's device, as a later delivery without the device.
     """
 
     def paid(customer: int, day: date, price: int) -> pa.Table:
@@ -173,10 +172,18 @@ def _add_two_people_keys(person: Landing, others: Landing) -> None:
             interaction_type="view", event_id="shared",
         )  # fmt: skip
 
+    def clicked(**device: str) -> pa.Table:
+        return one_row(
+            "product.interactions", event_time=at(START, 14), user_id="somebody", product_id="p1",
+            interaction_type="click", **device,
+        )  # fmt: skip
+
+    person.write(1, "product.interactions", "device.parquet", clicked(anonymous_id=USER))
     person.write(1, "crm.transactions", "first.parquet", paid(CUSTOMER, START, 10))
     person.write(1, "product.interactions", "first.parquet", seen(USER, 8))
     for landing in (person, others):
         landing.write(2, "product.interactions", "later.parquet", seen("somebody", 9))
+        landing.write(2, "product.interactions", "no-device.parquet", clicked())
         later = pa.concat_tables(
             [
                 paid(SOMEBODY, START - timedelta(days=40), 20),

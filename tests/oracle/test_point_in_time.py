@@ -8,11 +8,10 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from jinja2 import Environment
 
 from footfall.errors import UsageError
 from footfall.features import point_in_time
-from footfall.settings import PROJECT_DIR
+from support.macros import macros_in
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -63,8 +62,7 @@ def expected(spine: Rows, features: Rows, by_arrival: bool) -> Counter[tuple[Any
 
 
 def by_macro(spark: SparkSession, by_arrival: bool) -> DataFrame:
-    source = (PROJECT_DIR / "macros" / "features" / "point_in_time.sql").read_text()
-    macros: Any = Environment().from_string(source).module
+    macros = macros_in("features/point_in_time")
     features = {"relation": "features", "at": "held", "columns": ["score", "level"]}
     if by_arrival:
         features["known_at"] = "arrived"

@@ -17,7 +17,6 @@ pytestmark = only_thorough
 
 DAYS, USERS = 10, 150
 BUILT_AFTER = (4, 10)
-SOURCES = ("--vars", json.dumps({"sources": ["product", "app"]}))
 MODELS = (
     "--select",
     "+fct_active_users_daily",
@@ -49,23 +48,51 @@ PAIRS = """
 """
 
 
-@pytest.mark.parametrize("tracker", TRACKERS)
+KNOWN_LATER = """
+    create temporary table known as
+    select device, arg_min(who, moment) as who
+    from (select moment, who, device from pages union all select moment, who, device from products)
+    where who <> device
+    group by device
+"""
+
+
+@pytest.mark.parametrize(
+    ("tracker", "identify_by"),
+    [
+        *((tracker, "user_id") for tracker in TRACKERS),
+        ("segment", "first_known"),
+        ("posthog", "first_known"),
+        ("amplitude", "anonymous_id"),
+    ],
+)
 def test_users_sessions_and_products_are_those_of_the_raw_files(
-    tracker: Tracker, data_set: Callable[[str], DataSet], tmp_path: Path
+    tracker: Tracker, identify_by: str, data_set: Callable[[str], DataSet], tmp_path: Path
 ) -> None:
     generate_as(tracker, tmp_path / "out", DAYS, USERS, 17)
     files = tmp_path / "out" / "events"
-    data = data_set(f"as_{tracker}")
+    data = data_set(f"as_{tracker}_{identify_by}")
+    options = json.dumps({"sources": ["product", "app"], "identify_by": identify_by})
     for number, day in enumerate(sorted(files.iterdir()), start=1):
         for name in ("product.interactions", "app.interactions"):
             data.ingest(name, day, mapping=tracker)
         if number in BUILT_AFTER:
-            data.build(*SOURCES, *MODELS)
+            data.build("--vars", options, *MODELS)
     raw = raw_events(tracker, files)
     for view in ("products", "pages"):
         raw.execute(f"create table valid_{view} as {valid(view)}")
         raw.execute(f"drop view {view}")
         raw.execute(f"alter table valid_{view} rename to {view}")
+    if identify_by == "first_known":
+        raw.execute(KNOWN_LATER)
+    for view in ("products", "pages"):
+        if identify_by == "anonymous_id":
+            raw.execute(f"update {view} set who = device where device is not null")
+        elif identify_by == "first_known":
+            raw.execute(
+                f"update {view} set who = known.who from known "
+                f"where {view}.who = {view}.device and known.device = {view}.device"
+            )
 
     def built(query: str) -> set[tuple[object, ...]]:
         gold = data.settings.schema_of("gold")

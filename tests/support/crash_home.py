@@ -67,11 +67,9 @@ def write_landing(folder: Path, sources: Sequence[str]) -> None:
 
 def _id_column(name: str) -> tuple[str, Any]:
     contract = load_contracts()[name]
-    if user := contract.identifier_of("user"):
-        return user.name, USER
-    customer = contract.identifier_of("customer")
-    assert customer is not None
-    return customer.name, CUSTOMER
+    if users := contract.identifiers_of("user"):
+        return users[0].name, USER
+    return contract.identifiers_of("customer")[0].name, CUSTOMER
 
 
 def _busiest(files: Sequence[Path], name: str) -> Any:

@@ -84,6 +84,7 @@ EXPECTED: dict[str, Callable[[Oracle], pa.Table]] = {
     "fct_growth_accounting": Oracle.growth_accounting,
     "fct_retention_cohorts": Oracle.retention_cohorts,
     "dim_users": Oracle.users,
+    "int_first_known_users": Oracle.first_known_users,
     "int_hot_products": Oracle.hot_products,
     "fct_product_daily": Oracle.product_daily,
     "fct_user_product_daily": Oracle.user_product_daily,
@@ -278,10 +279,11 @@ FAMILIES = {
         varied={
             "session_gap_minutes": (10, 30, 31),
             "session_cap_percentile": (None, 0.5, 0.99),
+            "identify_by": ("user_id", "first_known"),
             **EDGES,
         },
         choices=BITMAPS_OR_DELTAS,
-        tried=OTHER_SESSIONS,
+        tried=(*OTHER_SESSIONS, {"identify_by": "anonymous_id"}),
     ),
     "engagement_elsewhere": Family(
         ("product", "app"),
@@ -297,10 +299,11 @@ FAMILIES = {
         varied={
             "session_gap_minutes": (10, 30, 90),
             "session_cap_percentile": (None, 0.5, 0.99),
+            "identify_by": ("user_id", "anonymous_id", "first_known"),
             "hot_product_share": (0.01, 0.3, 0.4),
             "hot_product_max_buckets": (2, 32),
         },
-        choices={**BITMAPS_OR_DELTAS, "salting": ("always", "never")},
+        choices={**BITMAPS_OR_DELTAS, "salting": ("auto", "always", "never")},
         tried=OTHER_SESSIONS,
     ),
     "training": Family(
@@ -459,6 +462,11 @@ def event_id(_moment: datetime, rng: random.Random) -> str | None:
     return rng.choice((*(None,) * 8, "m1", "m2", "m3", " "))
 
 
+def anonymous_id(_moment: datetime, rng: random.Random) -> str | None:
+    """Return a device's id, of which some are those of users: such rows may have no other."""
+    return rng.choice((None, None, None, " ", "D", *USERS))
+
+
 def version_time(_moment: datetime, rng: random.Random) -> datetime | None:
     """Return when a version was made, one of so few times that some are equal."""
     return rng.choice((None, None, *(at(day, time(12)) for day in (0, 1, 2, 40))))
@@ -467,6 +475,8 @@ def version_time(_moment: datetime, rng: random.Random) -> datetime | None:
 DRAWN: dict[str, Callable[[datetime, random.Random], Any]] = {
     "product.interactions.event_id": event_id,
     "app.interactions.event_id": event_id,
+    "product.interactions.anonymous_id": anonymous_id,
+    "app.interactions.anonymous_id": anonymous_id,
     "app.users.join_date": lambda moment, rng: at(rng.choice((-400, -30, 0)), moment.time()).date(),
     "shop.impressions.ranking_id": lambda moment, rng: f"{moment.date()}-{rng.randrange(1, 6)}",
     "shop.impressions.impressions": shown_items,

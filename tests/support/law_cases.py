@@ -29,6 +29,19 @@ def _views(*moments: str) -> dict[str, list[Row]]:
     return {"product.interactions": rows}
 
 
+def _device(*rows_of: tuple[str, str]) -> dict[str, list[Row]]:
+    """Return views on a device, each with its user; the device's own id where none is known."""
+    return {
+        "product.interactions": [
+            {
+                "event_time": _utc(moment), "user_id": user, "anonymous_id": "D",
+                "product_id": "P", "interaction_type": "view",
+            }
+            for moment, user in rows_of
+        ]
+    }  # fmt: skip
+
+
 def _payments(*days_and_amounts: tuple[str, str]) -> dict[str, list[Row]]:
     rows: list[Row] = [
         {
@@ -125,10 +138,22 @@ HISTORY_BEGINS_WITHIN_A_CHECKPOINT = _case(
 """Each day has a click: the first day of a history, the one before it, the day of the checkpoint on
 which the next is built. That of the 6th is late and changes the 7th, the day after it, too."""
 
+DEVICE_IS_KNOWN_LATER = _case(
+    "engagement_elsewhere",
+    "fct_user_product_daily fct_product_daily fct_user_activity_monthly",
+    _device(("2025-02-20 12:00", "D"), ("2025-03-01 12:00", "D"), ("2025-03-02 12:00", "W")),
+    _device(("2025-02-28 12:00", "V"), ("2025-03-03 12:00", "V")),
+    _device(("2025-02-27 12:00", "U")),
+    _device(("2025-02-27 12:00:01", "V")),
+    identify_by="first_known",
+)
+"""Two earlier rows come late, each of which makes the device another user's; the last does not."""
+
 CASES = {
     "a session grows past midnight": SESSION_GROWS_PAST_MIDNIGHT,
     "sessions join across midnight": SESSIONS_JOIN_ACROSS_MIDNIGHT,
     "last week is read again": LAST_WEEK_IS_READ_AGAIN,
     "the last 30 days reach into a kept month": LAST_30_DAYS_REACH_INTO_A_KEPT_MONTH,
+    "a device is known later": DEVICE_IS_KNOWN_LATER,
     "a history begins within a checkpoint": HISTORY_BEGINS_WITHIN_A_CHECKPOINT,
 }

@@ -67,6 +67,8 @@ def macros_of(
         raise ValueError(message)
 
     context: dict[str, Any] = {
+        # A server that only answers SQL.
+        "adapter": SimpleNamespace(),
         "exceptions": SimpleNamespace(raise_compiler_error=refuse),
         "execute": True,
         "flags": SimpleNamespace(WHICH="build", FULL_REFRESH=False),
@@ -74,6 +76,7 @@ def macros_of(
         "graph": {"nodes": dict(manifest["nodes"]), "sources": manifest["sources"]},
         "invocation_id": "planning",
         "is_incremental": lambda: True,
+        "load_relation": lambda relation: relation,
         "local_md5": lambda text: hashlib.md5(text.encode()).hexdigest(),
         "model": node,
         "modules": {"datetime": datetime, "re": re},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from bisect import bisect_left
 from calendar import monthrange
 from collections import Counter, defaultdict
@@ -18,7 +19,6 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property, lru_cache
 from itertools import groupby, pairwise, product
-from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
@@ -29,6 +29,7 @@ import numpy as np
 import pyarrow as pa
 
 SEEDS = Path(__file__).parents[2] / "seeds"
+BLANK = re.compile(r"[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROS = 1_000_000
 DAY = timedelta(days=1)
@@ -89,8 +90,8 @@ ENTITIES = {
         "event_time",
         "event_time user_id product_id interaction_type",
         "event_time user_id product_id interaction_type",
-        "event_time timestamptz; user_id varchar; product_id varchar; interaction_type varchar;"
-        "event_id varchar",
+        "event_time timestamptz; user_id varchar; anonymous_id varchar; product_id varchar;"
+        "interaction_type varchar; event_id varchar",
         (
             "interaction_type not in ('view', 'click', 'purchase')",
             "interaction_type_unknown",
@@ -100,8 +101,9 @@ ENTITIES = {
         "event_time",
         "event_time user_id action_type page_id duration_ms app_version referrer",
         "event_time user_id action_type",
-        "event_time timestamptz; user_id varchar; action_type varchar; page_id varchar;"
-        "duration_ms bigint; app_version varchar; referrer varchar; event_id varchar",
+        "event_time timestamptz; user_id varchar; anonymous_id varchar; action_type varchar;"
+        "page_id varchar; duration_ms bigint; app_version varchar; referrer varchar;"
+        "event_id varchar",
         (
             "action_type not in ('page_view', 'edit', 'create', 'delete', 'share')",
             "action_type_unknown",
@@ -339,6 +341,7 @@ class Definitions:
     """The vars of the project that change what tables hold; the defaults are its own."""
 
     reporting_timezone: str = "UTC"
+    identify_by: str = "user_id"
     earliest_event_date: str = "2000-01-01"
     latest_event_days_after_arrival: int = 1
     session_gap_minutes: int = 30
@@ -387,7 +390,8 @@ class Definitions:
     def cap_of(self, lengths: Iterable[int]) -> float:
         """Return what outliers count at most, given the lengths of all sessions of their day."""
         if self.session_cap_percentile is not None:
-            return float(np.percentile(list(lengths), self.session_cap_percentile * 100))
+            percentile = np.percentile(list(lengths), self.session_cap_percentile * 100)
+            return float(np.floor(percentile + 0.5))
         return (self.session_max_minutes or 0) * 60 * MICROS
 
 
@@ -589,21 +593,61 @@ class Oracle:
         unused = {"order_date"} if name == "shop.impressions" else {"order_date", "dt"}
         return rows.drop_columns(sorted(unused & set(rows.column_names)))
 
+    # ---------- whose an interaction is
+
+    @cached_property
+    def known_users(self) -> dict[str, tuple[int, str, str]]:
+        """By anonymous id: when it first came with a user's id, whose, and where."""
+        known: dict[str, tuple[int, str, str]] = {}
+        for source in ("app", "product"):
+            for micros, user_id, anonymous_id in self.run(
+                "select epoch_us(event_time), user_id, anonymous_id "
+                f"from accepted_{source}_interactions where anonymous_id <> user_id"
+            ):
+                if not BLANK.fullmatch(anonymous_id):
+                    said = (micros, user_id, source)
+                    known[anonymous_id] = min(said, known.get(anonymous_id, said))
+        return known
+
+    def user_of(self, user_id: str, anonymous_id: str | None) -> str:
+        """Return whose a row is."""
+        match self.definitions.identify_by:
+            case "anonymous_id" if anonymous_id and not BLANK.fullmatch(anonymous_id):
+                return anonymous_id
+            case "first_known" if user_id == anonymous_id in self.known_users:
+                return self.known_users[anonymous_id][1]
+        return user_id
+
+    def first_known_users(self) -> pa.Table:
+        columns = {
+            "anonymous_id": STRING, "user_id": STRING, "known_since": TIME, "source_name": STRING,
+        }  # fmt: skip
+        return table(
+            columns,
+            (
+                (anonymous_id, user_id, time_of(micros), source)
+                for anonymous_id, (micros, user_id, source) in self.known_users.items()
+            ),
+        )
+
     # ---------- engagement
 
     def events(self) -> list[Event]:
         """Return the valid interactions of product and app by user, time and key."""
         rows = self.run(
             """
-            select user_id, epoch_us(event_time), event_key, interaction_type, null
+            select user_id, anonymous_id, epoch_us(event_time), event_key, interaction_type, null
             from accepted_product_interactions
             union all
-            select user_id, epoch_us(event_time), event_key, action_type, duration_ms
+            select user_id, anonymous_id, epoch_us(event_time), event_key, action_type, duration_ms
             from accepted_app_interactions
             """
         )
         return sorted(
-            (Event(*row, self.definitions.day_of(row[1])) for row in rows),
+            (
+                Event(self.user_of(*row[:2]), *row[2:], self.definitions.day_of(row[2]))
+                for row in rows
+            ),
             key=lambda event: (event.user_id, event.micros, event.key),
         )
 
@@ -965,6 +1009,11 @@ class Oracle:
         ):
             counts[day][product_id] += 1
         hot, most = self.definitions.hot_product_share, self.definitions.hot_product_max_buckets
+
+        def buckets(share: float) -> int:
+            powers = (2**doublings for doublings in range(15))
+            return min(next(power for power in powers if share <= hot * power), most)
+
         shares = (
             (day, product_id, count, count / products.total())
             for day, products in counts.items()
@@ -972,24 +1021,25 @@ class Oracle:
         )
         return table(
             columns,
-            ((*row, min(ceil(row[3] / hot), most)) for row in shares if row[3] > hot),
+            ((*row, buckets(row[3])) for row in shares if row[3] > hot),
         )
 
     def user_product_daily(self) -> pa.Table:
         return self._user_product(
             {"user_id": STRING, "product_id": STRING, "event_date": DATE},
-            "user_id, product_id, event_date",
+            "product_id, event_date",
         )
 
     def product_daily(self) -> pa.Table:
         days: dict[tuple[str, date], list[tuple[str, str, int]]] = defaultdict(list)
-        for product_id, day, user_id, action, micros in self.run(
+        for product_id, day, user_id, anonymous_id, action, micros in self.run(
             """
-            select product_id, event_date, user_id, interaction_type, epoch_us(event_time)
+            select product_id, event_date, user_id, anonymous_id, interaction_type,
+                epoch_us(event_time)
             from accepted_product_interactions
             """
         ):
-            days[product_id, day].append((user_id, action, micros))
+            days[product_id, day].append((self.user_of(user_id, anonymous_id), action, micros))
         columns = (
             {"product_id": STRING, "event_date": DATE}
             | {f"{action}_count": BIGINT for action in PRODUCT_ACTIONS}
@@ -1008,18 +1058,18 @@ class Oracle:
         return table(columns, ((*key, *measured(found)) for key, found in days.items()))
 
     def user_product(self) -> pa.Table:
-        return self._user_product({"user_id": STRING, "product_id": STRING}, "user_id, product_id")
+        return self._user_product({"user_id": STRING, "product_id": STRING}, "product_id")
 
-    def _user_product(self, grain: dict[str, pa.DataType], names: str) -> pa.Table:
+    def _user_product(self, grain: dict[str, pa.DataType], others: str) -> pa.Table:
         groups: dict[tuple[Any, ...], list[tuple[str, int]]] = defaultdict(list)
         rows = self.run(
             f"""
-            select {names}, interaction_type, epoch_us(event_time)
+            select user_id, anonymous_id, {others}, interaction_type, epoch_us(event_time)
             from accepted_product_interactions
             """
         )
-        for *key, action, micros in rows:
-            groups[tuple(key)].append((action, micros))
+        for user_id, anonymous_id, *key, action, micros in rows:
+            groups[(self.user_of(user_id, anonymous_id), *key)].append((action, micros))
         columns = grain | {f"{action}_count": BIGINT for action in PRODUCT_ACTIONS}
         return table(
             columns | {"last_interaction_time": TIME},

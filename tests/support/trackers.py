@@ -45,15 +45,15 @@ def _not_blank(value: str) -> str:
     return rf"case when regexp_matches({value}, '\S') then {value} end"
 
 
-def _by_spec(name: str, properties: str, at: str, who: str, event_id: str) -> str:
+def _by_spec(name: str, properties: str, at: str, who: str, device: str, event_id: str) -> str:
     """Return product interactions of a tracker that keeps to Segment's names of events."""
     return f"""
         with named as (
-            select e, e ->> '$.{name}' as name, {at} as moment, {who} as who,
+            select e, e ->> '$.{name}' as name, {at} as moment, {who} as who, {device} as device,
                 e ->> '$.{event_id}' as id
             from events
         )
-        select moment, who, id, {_KIND} as kind,
+        select moment, who, device, id, {_KIND} as kind,
             unnest(
                 if(
                     name = 'Order Completed',
@@ -76,18 +76,27 @@ _GA4_AT = "make_timestamptz(cast(e ->> '$.event_timestamp' as bigint))"
 _GA4_WHO = _first("e ->> '$.user_id'", "e ->> '$.user_pseudo_id'")
 _TABS_AT = "cast(nullif(f[125], '') || '+00' as timestamptz)"
 _TABS_WHO = _first("f[13]", "f[16]")
+_SEGMENT_DEVICE, _AMPLITUDE_DEVICE = "e ->> '$.anonymousId'", "e ->> '$.device_id'"
+_GA4_DEVICE, _TABS_DEVICE = "e ->> '$.user_pseudo_id'", "nullif(f[16], '')"
+_POSTHOG_WHO, _POSTHOG_DEVICE = "e ->> '$.distinct_id'", "e ->> '$.properties.\"$device_id\"'"
+_NO_DEVICE = "null::varchar"
 
 PRODUCTS: dict[Tracker, str] = {
-    "segment": _by_spec("event", "properties", _ISO, _SEGMENT_WHO, "messageId"),
-    "posthog": _by_spec("event", "properties", _ISO, "e ->> '$.distinct_id'", "uuid"),
+    "segment": _by_spec("event", "properties", _ISO, _SEGMENT_WHO, _SEGMENT_DEVICE, "messageId"),
+    "posthog": _by_spec("event", "properties", _ISO, _POSTHOG_WHO, _POSTHOG_DEVICE, "uuid"),
     "amplitude": _by_spec(
-        "event_type", "event_properties", _AMPLITUDE_AT, _AMPLITUDE_WHO, _INSERTED
+        "event_type",
+        "event_properties",
+        _AMPLITUDE_AT,
+        _AMPLITUDE_WHO,
+        _AMPLITUDE_DEVICE,
+        _INSERTED,
     ),
     "mixpanel": _by_spec(
-        "event", "properties", _MIXPANEL_AT, _MIXPANEL_WHO, f"properties.{_INSERTED}"
+        "event", "properties", _MIXPANEL_AT, _MIXPANEL_WHO, _NO_DEVICE, f"properties.{_INSERTED}"
     ),
     "ga4": f"""
-        select {_GA4_AT} as moment, {_GA4_WHO} as who, null::varchar as id,
+        select {_GA4_AT} as moment, {_GA4_WHO} as who, {_GA4_DEVICE} as device, null::varchar as id,
             case e ->> '$.event_name' when 'view_item' then 'view' when 'purchase' then 'purchase'
                 else 'click' end as kind,
             unnest(cast(e -> '$.items[*].item_id' as json[])) ->> '$' as product
@@ -100,7 +109,7 @@ PRODUCTS: dict[Tracker, str] = {
                 unnest(cast(contexts -> '$.data[*]' as json[])) as entity
             from events where name = 'snowplow_ecommerce_action'
         )
-        select {_TABS_AT} as moment, {_TABS_WHO} as who, f[7] as id,
+        select {_TABS_AT} as moment, {_TABS_WHO} as who, {_TABS_DEVICE} as device, f[7] as id,
             case type when 'product_view' then 'view' when 'transaction' then 'purchase'
                 else 'click' end as kind,
             entity ->> '$.data.id' as product
@@ -109,42 +118,49 @@ PRODUCTS: dict[Tracker, str] = {
             and (entity ->> '$.schema') like '%/product/%'
     """,
 }
-"""When, who, which event, what kind and product, by tracker; rows that lack a value among them."""
+"""When, who, on which device, which event, what kind and product, by tracker.
+
+Rows that lack a value are among them.
+"""
 
 PAGES: dict[Tracker, str] = {
     "segment": f"""
-        select {_ISO} as moment, {_SEGMENT_WHO} as who, e ->> '$.messageId' as id,
+        select {_ISO} as moment, {_SEGMENT_WHO} as who, {_SEGMENT_DEVICE} as device,
+            e ->> '$.messageId' as id,
             e ->> '$.properties.path' as page
         from events where e ->> '$.type' in ('page', 'screen')
     """,
     "posthog": f"""
-        select {_ISO} as moment, e ->> '$.distinct_id' as who, e ->> '$.uuid' as id,
+        select {_ISO} as moment, {_POSTHOG_WHO} as who, {_POSTHOG_DEVICE} as device,
+            e ->> '$.uuid' as id,
             e ->> '$.properties."$pathname"' as page
         from events where e ->> '$.event' in ('$pageview', '$screen')
     """,
     "amplitude": f"""
-        select {_AMPLITUDE_AT} as moment, {_AMPLITUDE_WHO} as who, e ->> '$.{_INSERTED}' as id,
+        select {_AMPLITUDE_AT} as moment, {_AMPLITUDE_WHO} as who, {_AMPLITUDE_DEVICE} as device,
+            e ->> '$.{_INSERTED}' as id,
             e ->> '$.event_properties."[Amplitude] Page Path"' as page
         from events where e ->> '$.event_type' = '[Amplitude] Page Viewed'
     """,
     "mixpanel": f"""
-        select {_MIXPANEL_AT} as moment, {_MIXPANEL_WHO} as who,
+        select {_MIXPANEL_AT} as moment, {_MIXPANEL_WHO} as who, {_NO_DEVICE} as device,
             e ->> '$.properties.{_INSERTED}' as id,
             e ->> '$.properties.current_url_path' as page
         from events where e ->> '$.event' = '$mp_web_page_view'
     """,
     "ga4": f"""
-        select {_GA4_AT} as moment, {_GA4_WHO} as who, null::varchar as id,
+        select {_GA4_AT} as moment, {_GA4_WHO} as who, {_GA4_DEVICE} as device, null::varchar as id,
             list_filter(cast(e -> '$.event_params[*]' as json[]),
                 lambda p: p ->> '$.key' = 'page_location')[1] ->> '$.value.string_value' as page
         from events where e ->> '$.event_name' = 'page_view'
     """,
     "snowplow": f"""
-        select {_TABS_AT} as moment, {_TABS_WHO} as who, f[7] as id, nullif(f[36], '') as page
+        select {_TABS_AT} as moment, {_TABS_WHO} as who, {_TABS_DEVICE} as device,
+            f[7] as id, nullif(f[36], '') as page
         from events where name in ('page_view', 'screen_view')
     """,
 }
-"""When, who, which event and which page, by tracker."""
+"""When, who, on which device, which event and which page, by tracker."""
 
 
 def raw_events(tracker: Tracker, files: Path) -> duckdb.DuckDBPyConnection:

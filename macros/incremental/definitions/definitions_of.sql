@@ -76,7 +76,7 @@
         table that is adopted, or another mapping of it. -#}
     {%- set types = {} -%}
     {%- for column in contract.columns.values()
-        if column.config.meta | reject('equalto', 'personal') | list
+        if column.config.meta | reject('in', ['personal', 'identifies']) | list
         or column.name in footfall.key_columns(contract) -%}
         {%- do types.update({column.name: column.data_type}) -%}
     {%- endfor -%}

@@ -47,7 +47,7 @@ segments as (
         segments.segment_value,
         {{ metrics | join(', ') }}
     from active_users
-        lateral view {{ user_segments() }} segments as segment_type, segment_value
+        lateral view inline({{ user_segments() }}) segments as segment_type, segment_value
 ),
 
 totals as (

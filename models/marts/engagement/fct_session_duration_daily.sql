@@ -15,26 +15,33 @@ daily as (
         event_date
     from sessions
     group by event_date
+),
+
+day_buckets as (
+    select
+        event_date,
+        explode(array(
+            {%- for bucket in buckets %}
+            struct(
+                '{{ bucket.name }}' as duration_bucket,
+                {{ bucket.above }} as above_seconds,
+                {{ bucket.up_to }} as up_to_seconds,
+                bucket_{{ loop.index }}_count as session_count
+            ){{ ',' if not loop.last }}
+            {%- endfor %}
+        )) as bucket
+    from daily
 )
 
 select
     ---------- grain
-    daily.event_date,
-    buckets.duration_bucket,
+    event_date,
+    bucket.duration_bucket,
 
     ---------- edges
-    buckets.above_seconds,
-    buckets.up_to_seconds,
+    bucket.above_seconds,
+    bucket.up_to_seconds,
 
     ---------- volume
-    buckets.session_count
-from daily
-    lateral view stack(
-        {{ buckets | length }},
-        {%- for bucket in buckets %}
-        '{{ bucket.name }}',
-        {{ bucket.above }},
-        {{ bucket.up_to }},
-        daily.bucket_{{ loop.index }}_count{{ ',' if not loop.last }}
-        {%- endfor %}
-    ) buckets as duration_bucket, above_seconds, up_to_seconds, session_count
+    bucket.session_count
+from day_buckets

@@ -9,7 +9,7 @@ with segment_users as (
         segments.segment_type,
         segments.segment_value
     from {{ ref('fct_user_activity_daily') }} as user_days
-        lateral view {{ user_segments() }} segments as segment_type, segment_value
+        lateral view inline({{ user_segments() }}) segments as segment_type, segment_value
     where {{ in_dates('event_date', affected) }}
 )
 

@@ -17,6 +17,6 @@ select
     event_date,
     {{ action_type }} as action_type,
     {{ duration_ms }} as duration_ms
-from {{ relation }}
+from {{ identified_rows(relation) }}
 {{ 'union all' if not loop.last }}
 {% endfor %}

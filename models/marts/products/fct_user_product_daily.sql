@@ -6,24 +6,17 @@
 {% set grain = ['user_id', 'product_id', 'event_date'] %}
 
 with interactions as (
-    select * from {{ ref('stg_product__interactions') }}
+    select * from {{ identified_rows(ref('stg_product__interactions')) }}
     where {{ in_dates('event_date', affected) }}
 ),
-{% if var('salting') == 'always' %}
+{% if salts(combines=true, affected=affected) %}
 hot_products as (
     select * from {{ ref('int_hot_products') }}
     where {{ in_dates('event_date', affected) }}
 ),
 
 salted_interactions as (
-    select /*+ broadcast(hot_products) */
-        interactions.*,
-        {{ salt('interactions.event_key', 'hot_products.salt_buckets') }} as salt
-    from interactions
-    left join hot_products
-        on
-            interactions.event_date = hot_products.event_date
-            and interactions.product_id = hot_products.product_id
+    {{ salted('interactions', salt('interactions.event_key', 'hot_products.salt_buckets')) }}
 ),
 
 -- Phase 1 spreads a hot product over its salt buckets, phase 2 brings them together.

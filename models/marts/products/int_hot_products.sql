@@ -27,10 +27,6 @@ select
     product_id,
     interaction_count,
     day_share,
-    cast(
-        least(
-            ceil(day_share / {{ var('hot_product_share') }}), {{ var('hot_product_max_buckets') }}
-        ) as int
-    ) as salt_buckets
+    cast({{ salt_buckets('day_share') }} as int) as salt_buckets
 from product_day_shares
 where day_share > {{ var('hot_product_share') }}

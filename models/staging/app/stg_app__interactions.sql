@@ -7,6 +7,7 @@ select
     event_time,
     event_date,
     user_id,
+    anonymous_id,
     action_type,
     page_id,
     duration_ms,

@@ -7,6 +7,7 @@ select
     event_time,
     event_date,
     user_id,
+    anonymous_id,
     product_id,
     interaction_type,
     _load_id

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
+from footfall.adopt.loads import RowTracking, arrival_column
 from footfall.adopt.view import no_delta_table, plan_table, rows_sql, view_sql
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest.mapping import Mapping, load_mapping
@@ -76,14 +77,16 @@ def adopt(
     path: str | None = None,
     mapping: Path | None = None,
     on_change: OnChange = "apply",
+    arrival: str | None = None,
     enable_row_tracking: bool = False,
     dry_run: bool = False,
     settings: Settings | None = None,
 ) -> Adopted:
     """Read an entity's rows from an existing Delta table from now on; nothing is copied.
 
-    Each commit of the table is a load. Nothing is written to the table, but its property
-    ``delta.enableRowTracking`` where that is asked for.
+    Each commit of the table is a load; with an arrival column, the rows of an hour of arrival are.
+    Nothing is written to the table, but its property ``delta.enableRowTracking`` where that is
+    asked for.
 
     Args:
         spark: a session of this process.
@@ -92,30 +95,40 @@ def adopt(
         path: its folder.
         mapping: a mapping file; by default columns are taken by the contract's names.
         on_change: whether rows that are updated or deleted are followed, or stop the build.
+        arrival: a column that says when each row arrived, for a table without row tracking.
         enable_row_tracking: switch it on where it is off. All rows so far then are one load.
         dry_run: create nothing; say what would be.
         settings: schemas; the process's own by default.
 
     Raises:
         UsageError: the entity, the table's name or the mapping is not valid, or the bronze table
-            holds rows that were ingested.
-        FootfallError: there is no such Delta table, or it has no row tracking.
+            holds rows that were ingested; or the arrival column does not fit.
+        FootfallError: there is no such Delta table, it has neither row tracking nor an arrival
+            column, or rows have no arrival.
     """
     settings = settings or get_settings()
     contract = get_contract(name)
     text = table_text(table, path)
     reader = ready_to_read(spark.newSession())
-    table_id = _require_trackable(reader, text, enable_row_tracking, dry_run)
+    if arrival and enable_row_tracking:
+        raise UsageError(
+            "Both --arrival-column and --enable-row-tracking are given.",
+            "Take row tracking alone where you may switch it on.",
+        )
+    table_id = _require_trackable(reader, text, enable_row_tracking, arrival, dry_run)
+    loads = arrival_column(reader, text, arrival) if arrival else RowTracking()
     found_mapping = load_mapping(mapping, contract) if mapping else Mapping()
     _require_free(reader, settings, contract)
     plan = plan_table(reader, text, contract, found_mapping)
-    rows = rows_sql(reader, text, plan, contract)
-    seed = "\n".join([table_id, text, found_mapping.canonical()])
+    rows = rows_sql(reader, text, plan, contract, loads)
+    loads.require_usable(reader, rows)
+    seed = [table_id, text, found_mapping.canonical(), *([arrival] if arrival else [])]
     adoption = Adoption(
         table=text,
         table_id=table_id,
         on_change=on_change,
-        signature=sha256(seed.encode()).hexdigest()[:12],
+        signature=sha256("\n".join(seed).encode()).hexdigest()[:12],
+        arrival_column=arrival,
     )
     view = contract.bronze_table(settings)
     adopted = Adopted(
@@ -124,7 +137,7 @@ def adopt(
         table=text,
         on_change=on_change,
         unused=list(plan.ignored),
-        sql=view_sql(view, rows, contract, adoption, settings),
+        sql=view_sql(view, rows, contract, adoption, loads, settings),
     )
     if dry_run:
         return adopted
@@ -182,8 +195,10 @@ def table_text(table: str | None, path: str | None) -> str:
     return f"delta.`{place}`"
 
 
-def _require_trackable(spark: SparkSession, table: str, enable: bool, dry_run: bool) -> str:
-    """Return the table's id, if its rows tell the commit that wrote them."""
+def _require_trackable(
+    spark: SparkSession, table: str, enable: bool, arrival: str | None, dry_run: bool
+) -> str:
+    """Return the table's id, if its rows tell the commit that wrote them, or when they arrived."""
     shown = table.replace("`", "")
     try:
         detail = spark.sql(f"describe detail {table}").first()
@@ -191,13 +206,14 @@ def _require_trackable(spark: SparkSession, table: str, enable: bool, dry_run: b
         raise no_delta_table(shown) from error
     if detail is None or detail["format"] != "delta":
         raise no_delta_table(shown)
-    if detail["properties"].get(ROW_TRACKING) != "true":
+    if not arrival and detail["properties"].get(ROW_TRACKING) != "true":
         if not enable or dry_run:
             raise FootfallError(
                 f"{shown} has no row tracking: its rows do not tell which commit wrote them, and "
                 "which are new cannot be told exactly.",
                 f"Add --enable-row-tracking, or run: ALTER TABLE {table} SET TBLPROPERTIES "
-                f"('{ROW_TRACKING}' = 'true'). All rows so far then count as one load.",
+                f"('{ROW_TRACKING}' = 'true'). All rows so far then count as one load. Or name a "
+                "column that says when each row arrived: --arrival-column COLUMN",
             )
         run_statement(spark, f"alter table {table} set tblproperties ('{ROW_TRACKING}' = 'true')")
     table_id: str = detail["id"]

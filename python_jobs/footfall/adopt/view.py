@@ -7,16 +7,17 @@ is taken only if Spark finds that it means the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import AnalysisException, ParseException, PySparkException
-from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import ArrayType, StructType
 
+from footfall.adopt.loads import Loads
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest.fields import json_type
 from footfall.ingest.files import (
@@ -40,7 +41,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import DataType
 
-LOAD, ROW = "_load_id", "_row_id"
+
+LAMBDA = re.compile(
+    r"lambdafunction\(((?:(?!lambdafunction\().)*?), namedlambdavariable\(\)\)", re.DOTALL
+)
+"""How Spark writes a lambda of one argument, in which no other lies."""
 
 
 def table_shape(spark: SparkSession, table: str) -> FileShape:
@@ -77,45 +82,39 @@ def plan_table(spark: SparkSession, table: str, contract: Contract, mapping: Map
         ) from None
 
 
-def rows_sql(spark: SparkSession, table: str, plan: ReadPlan, contract: Contract) -> str:
+def rows_sql(
+    spark: SparkSession, table: str, plan: ReadPlan, contract: Contract, loads: Loads
+) -> str:
     """Return the SELECT of a table's rows in the contract's columns.
 
-    Beside them: ``_load_id``, ``_row_id``, ``_source_file``, ``_ingest_errors``, ``_selected``.
+    Beside them: ``_source_file``, ``_ingest_errors``, ``_selected`` and what tells the load.
 
     Args:
         spark: with what reading needs set.
-        table: as it stands in SQL; it has row tracking.
+        table: as it stands in SQL.
+        plan: where the columns come from.
+        contract: the entity's.
+        loads: what tells the load of a row.
 
     Raises:
         UsageError: the mapping needs what a view cannot hold.
     """
     names = {column: f"c{index}" for index, column in enumerate(plan.columns())}
-    commit = F.col("_metadata.row_commit_version")
-    source = F.concat(F.lit(f"{table.replace('`', '')}@"), commit)
-    columns = [F.col(quoted_name(column.name)).alias(name) for column, name in names.items()]
-    raw = spark.table(table).select(
-        *columns,
-        source.alias(SOURCE_FILE),
-        (commit + F.lit(1)).cast("bigint").alias(LOAD),
-        F.col("_metadata.row_id").alias(ROW),
-    )
+    source = text_literal(table.replace("`", "") + "@")
     # Analysed, the metadata of Delta's files no longer reads as SQL.
-    first = ",\n    ".join(
-        [
-            *(f"{quoted_name(column.name)} as {name}" for column, name in names.items()),
-            f"concat({text_literal(table.replace('`', '') + '@')}, _metadata.row_commit_version)"
-            f" as {SOURCE_FILE}",
-            f"cast(_metadata.row_commit_version + 1 as bigint) as {LOAD}",
-            f"_metadata.row_id as {ROW}",
-        ]
-    )
-    text = f"select\n    {first}\nfrom {table}"
+    first = [
+        *(f"{quoted_name(column.name)} as {name}" for column, name in names.items()),
+        f"concat({source}, {loads.written_by}) as {SOURCE_FILE}",
+        *(f"{expression} as {name}" for name, expression in loads.beside.items()),
+    ]
+    raw = spark.table(table).selectExpr(*first)
+    text = "select\n    " + ",\n    ".join(first) + f"\nfrom {table}"
     parsed = {
         f"{name}_parsed": json_type(plan.ways_below(column))
         for column, name in names.items()
         if plan.ways_below(column) and is_text(column.type)
     }
-    rows = convert_rows(raw, names, plan, contract, (LOAD, ROW))
+    rows = convert_rows(raw, names, plan, contract, tuple(loads.beside))
     for number, step in enumerate(_steps(rows, raw)):
         text = f"{_selected(step, parsed)}\nfrom (\n{text}\n) as step{number}"
     if not _means(spark, text, rows):
@@ -125,7 +124,7 @@ def rows_sql(spark: SparkSession, table: str, plan: ReadPlan, contract: Contract
 
 def _not_in_a_view() -> UsageError:
     return UsageError(
-        "The mapping needs what a view cannot hold: an element of a list chosen by a field.",
+        "The mapping needs what a view cannot hold.",
         "Have the table's owner store that value as a column, or ingest files of the table.",
     )
 
@@ -163,7 +162,16 @@ def _column(expression: Any, parsed: dict[str, ArrayType | StructType]) -> str:
         # Written by Spark, it lacks the schema.
         schema = text_literal(_ddl(parsed[name]))
         return f"from_json({name.removesuffix('_parsed')}, {schema}) as {name}"
-    return str(expression.sql())
+    return _with_arrows(str(expression.sql()))
+
+
+def _with_arrows(text: str) -> str:
+    """Return SQL in which lambdas are as Spark reads them: it writes them as functions."""
+
+    def arrow(found: re.Match[str]) -> str:
+        return f"item -> {found[1].replace('namedlambdavariable()', 'item')}"
+
+    return LAMBDA.sub(arrow, text)
 
 
 def _ddl(kind: DataType) -> str:
@@ -196,43 +204,50 @@ def _means(spark: SparkSession, text: str, rows: DataFrame) -> bool:
 
 
 def view_sql(
-    view: str, rows: str, contract: Contract, adoption: Adoption, settings: Settings
+    view: str, rows: str, contract: Contract, adoption: Adoption, loads: Loads, settings: Settings
 ) -> str:
     """Return the statement that creates an entity's view.
 
-    A row arrived when its commit was made; rows of commits that the table's history had forgotten
-    by then arrived when the table was adopted.
+    A row arrived when its commit was made, or when its arrival column says; rows of commits that
+    the table's history had forgotten by then arrived when the table was adopted.
 
     Args:
         view: its name.
         rows: see :func:`rows_sql`.
+        contract: the entity's.
         adoption: what its properties say.
+        loads: as for the rows.
+        settings: schemas.
     """
-    listed = "".join(f"    found.{column.name},\n" for column in contract.columns)
+    adopted_at = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    names = [column.name for column in contract.columns]
+    committed_at = f"coalesce(commits.committed_at, timestamp'{adopted_at}')"
+    beside = loads.columns(names, committed_at)
+    listed = ",\n    ".join(
+        [
+            *(f"found.{name}" for name in [*names, SOURCE_FILE, ERRORS]),
+            *(f"{expression} as {name}" for name, expression in beside.items()),
+        ]
+    )
     properties = ", ".join(
         f"{text_literal(name)} = {text_literal(value)}"
         for name, value in adoption.properties().items()
     )
     commits = record_table(ADOPTED_COMMITS).name_in(settings)
-    adopted_at = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
     return f"""\
 create or replace view {view}
 comment {text_literal(f"Rows of {adoption.table}, adopted for {contract.name}")}
 tblproperties ({properties})
 as
 select
-{listed}    found.{LOAD},
-    coalesce(commits.committed_at, timestamp'{adopted_at}') as _ingested_at,
-    found.{SOURCE_FILE},
-    found.{ERRORS},
-    found.{ROW}
+    {listed}
 from (
 {rows}
 ) as found
 left join (
-    select load_id, committed_at from {commits} where source = '{contract.name}'
+    select {loads.seen} from {commits} where source = '{contract.name}'{loads.grouped}
 ) as commits
-    on found.{LOAD} = commits.load_id
+    on {loads.is_of_load}
 where found.{SELECTED}"""
 
 

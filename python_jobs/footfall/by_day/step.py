@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 SHARE_OF_MEMORY = 0.25
+BY_SETTING = "FOOTFALL_DAY_ENGINE is spark"
 _one_at_a_time = threading.Lock()
 """dbt builds several models beside each other: each would take its share of the machine."""
 
@@ -63,9 +64,10 @@ class DayStep:
             UsageError: FOOTFALL_DAY_ENGINE demands DuckDB, and it cannot.
         """
         if self.settings.day_engine == "spark":
-            return "FOOTFALL_DAY_ENGINE is spark"
+            return BY_SETTING
         try:
-            self._require_all_here()
+            if elsewhere := leaves_days_to_spark(self.settings, self.session):
+                raise NotComputable(elsewhere)
             inputs = find_inputs(self.session, self._query, self.partition_column)
             require_understood(self._query.sql, inputs)
             if table:
@@ -79,12 +81,6 @@ class DayStep:
                 ) from error
             return reason
         return None
-
-    def _require_all_here(self) -> None:
-        if self.settings.uses_cluster or not hasattr(self.session, "_jsparkSession"):
-            raise NotComputable("Spark's tasks run in other processes")
-        if not self.settings.tables_are_local:
-            raise NotComputable("the tables lie in an object store")
 
     def _require_writable(self, table: str) -> None:
         written = read_delta_table(folder_of(describe(self.session, table)))
@@ -153,6 +149,22 @@ class DayStep:
         with ThreadPoolExecutor(at_a_time) as pool:
             written = pool.map(lambda task: compute_day(task, resources), tasks)
             return [file for file in written if file]
+
+
+def leaves_days_to_spark(settings: Settings, session: SparkSession) -> str | None:
+    """Return why Spark computes all models, also those whose days are independent; None if not.
+
+    Args:
+        settings: who computes days, where Spark's tasks run and where tables are.
+        session: Spark's.
+    """
+    if settings.day_engine == "spark":
+        return BY_SETTING
+    if settings.uses_cluster or not hasattr(session, "_jsparkSession"):
+        return "Spark's tasks run in other processes"
+    if not settings.tables_are_local:
+        return "the tables lie in an object store"
+    return None
 
 
 def _has_constraints(schema: StructType) -> bool:

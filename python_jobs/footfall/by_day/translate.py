@@ -52,7 +52,7 @@ def translate(sql: str) -> Translated:
         raise NotTranslatable("lateral views have another form in DuckDB")
     tables = (table for table in query.find_all(exp.Table) if table.db)
     relations = frozenset(f"{table.db}.{table.name}" for table in tables)
-    query = query.transform(_in_utc)
+    query = query.transform(_in_utc).transform(_interpolated)
     return Translated(query.sql(dialect="duckdb", comments=False), relations)
 
 
@@ -62,6 +62,13 @@ def _in_utc(node: exp.Expression) -> exp.Expression:
         exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ,
     ):  # fmt: skip
         return exp.DataType(this=TIMESTAMP)
+    return node
+
+
+def _interpolated(node: exp.Expression) -> exp.Expression:
+    """Replace Spark's percentile by the quantile that interpolates; sqlglot takes the other."""
+    if isinstance(node, exp.Quantile):
+        return exp.Anonymous(this="quantile_cont", expressions=[node.this, node.args["quantile"]])
     return node
 
 

@@ -35,6 +35,13 @@ def adopt_command(
         OnChange,
         typer.Option(help="When rows are updated or deleted: follow that, or stop the build."),
     ] = OnChange.apply,
+    arrival_column: Annotated[
+        str | None,
+        typer.Option(
+            help="For a table without row tracking: a column that says when a row arrived, a time, "
+            "a date or the number of a batch."
+        ),
+    ] = None,
     enable_row_tracking: Annotated[
         bool,
         typer.Option("--enable-row-tracking", help="Switch it on: the one thing that is written."),
@@ -57,6 +64,8 @@ def adopt_command(
     mappings/mine.yml`
 
     Example: `footfall adopt app.interactions --path /data/events --enable-row-tracking`
+
+    Example: `footfall adopt app.interactions --table raw.events --arrival-column loaded_at`
 
     Example: `footfall adopt product.interactions --release`
     """
@@ -85,6 +94,7 @@ def adopt_command(
         path=path,
         mapping=mapping,
         on_change=on_change.value,
+        arrival=arrival_column,
         enable_row_tracking=enable_row_tracking,
         dry_run=dry_run,
     )

@@ -44,6 +44,7 @@ class Grain(str, Enum):
 
 class FileFormat(str, Enum):
     parquet = "parquet"
+    orc = "orc"
     csv = "csv"
     json = "json"
 

@@ -36,7 +36,7 @@ FormatOption = Annotated[
 @app.command("suggest-mapping")
 def suggest_mapping(
     path: Annotated[
-        str | None, typer.Argument(help="A file, a folder or a glob; the first file counts.")
+        str | None, typer.Argument(help="A file, a folder or a glob; up to five files count.")
     ] = None,
     table: Annotated[
         str | None, typer.Option(help="A table to adopt, as catalog.schema.table, in place of it.")
@@ -63,8 +63,7 @@ def suggest_mapping(
     from footfall.onboard import suggest_mapping_of_table
     from footfall.spark.session import get_session
 
-    if (path is None) == (table is None):
-        raise UsageError("Name either a file or a table.", "A table is named by --table.")
+    _require_one(path, table)
     if path is not None:
         found = suggest(path, file_format.value if file_format else None, entity)
         check = f"footfall check-mapping {out_file} {path}"
@@ -72,7 +71,7 @@ def suggest_mapping(
         assert table is not None
         found = suggest_mapping_of_table(get_session(join_others=True), table, entity)
         [named, *_] = found.entities
-        check = f"footfall adopt {named} --table {table} --mapping {out_file} --dry-run"
+        check = f"footfall check-mapping {out_file} --table {table} --entity {named}"
     if out_file is not None:
         if out_file.exists():
             raise UsageError(f"{out_file} is there already.", "Name another file.")
@@ -92,9 +91,20 @@ def suggest_mapping(
         raise typer.Exit(1)
 
 
+def _require_one(path: str | None, table: str | None) -> None:
+    if (path is None) == (table is None):
+        raise UsageError("Name either a file or a table.", "A table is named by --table.")
+
+
 def _told(found: Suggestion) -> dict[str, Any]:
     findings = [
-        {"column": told.column, "source": told.source, "sure": told.sure, "why": told.why}
+        {
+            "column": told.column,
+            "source": told.source,
+            "otherwise": told.otherwise,
+            "sure": told.sure,
+            "why": told.why,
+        }
         for told in found.findings
     ]
     return {
@@ -112,8 +122,7 @@ def _explain(found: Suggestion) -> None:
         say(f"An export of {found.tracker}: the mapping {found.mapping} is for it.")
         return
     for told in found.findings:
-        origin = told.source or "nothing"
-        say(f"{told.column} ← {origin} ({told.sure}): {told.why}")
+        say(f"{told.column} ← {told.shown} ({told.sure}): {told.why}")
     if found.unused:
         say(f"Not used: {', '.join(found.unused)}")
     if not found.is_complete:
@@ -123,25 +132,40 @@ def _explain(found: Suggestion) -> None:
 @app.command("check-mapping")
 def check_mapping(
     mapping: Annotated[Path, typer.Argument(help="The mapping file.")],
-    sample: Annotated[str, typer.Argument(help="A file, a folder or a glob of data files.")],
+    sample: Annotated[
+        str | None, typer.Argument(help="A file, a folder or a glob of data files.")
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="A table to adopt, as catalog.schema.table, in place of it.")
+    ] = None,
     entity: EntityOption = None,
     file_format: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Try a mapping on a sample: rows accepted, quarantined and passed over, and five of them.
 
-    The sample is loaded and staged in a temporary home; nothing else is touched. Exit code 1 means
-    that a file was rejected, or that an entity got no row.
+    The sample, or the first 100,000 rows of the table, is loaded and staged in a temporary home;
+    nothing else is touched. Exit code 1 means that a file was rejected, or that an entity got no
+    row.
 
     Example: `footfall check-mapping mappings/mine.yml exports/events.csv --entity
     product.interactions`
 
     Example: `footfall check-mapping mappings/segment.yml segment/dt=2025-08-01`
+
+    Example: `footfall check-mapping mappings/ga4.yml --table main.raw.ga4_events`
     """
     from footfall.onboard import check_mapping as check
+    from footfall.onboard import check_mapping_of_table
 
+    _require_one(sample, table)
     with progress_bar("check") as progress:
-        found = check(mapping, sample, entity, file_format.value if file_format else None, progress)
+        if table is not None:
+            found = check_mapping_of_table(mapping, table, entity, progress)
+        else:
+            assert sample is not None
+            kind = file_format.value if file_format else None
+            found = check(mapping, sample, entity, kind, progress)
     print_result(found, as_json, lambda: _print_check(found))
     if not found.is_useful:
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
+from operator import and_, or_
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -79,8 +80,8 @@ def holdings(
 ) -> list[Holding]:
     """Return the tables that may hold rows of the person, bronze first.
 
-    Bronze tables say by their contract which column identifies whom. Behind them a column of the
-    same name holds the same ids; the quarantine holds them in the delivered row.
+    Bronze tables say by their contract which columns identify whom. Behind them columns of the same
+    names hold the same ids; the quarantine holds them in the delivered row.
     """
     tables = list_tables(spark, settings)
     return [
@@ -118,31 +119,37 @@ def _holding(
     named = [
         (contract, column)
         for contract in load_contracts().values()
-        if (column := contract.identifier_of(identifier.space))
+        for column in contract.identifiers_of(identifier.space)
     ]
     types = {item.name: item.dataType.simpleString() for item in spark.table(table).schema.fields}
     if table == f"{settings.schema_of('quality')}.dq_quarantine":
         return Holding(layer, table, identifier, _in_quarantine(named))
     if layer == "bronze":
-        for contract, column in named:
-            if contract.bronze_table(settings) == table:
-                in_bronze = _in_bronze(column.name, types)
-                return Holding(layer, table, identifier, in_bronze, contract)
+        owned = [contract for contract, _ in named if contract.bronze_table(settings) == table]
+        names = {column.name for contract, column in named if contract in owned}
+        in_table = _in_bronze(sorted(names), types)
+    else:
+        owned = [contract for contract, _ in named if contract.staging_table(settings) == table]
+        names = {column.name for _, column in named}
+        in_table = _in_columns(sorted(names & set(types)), types)
+    if not names & set(types):
         return None
-    staged = [contract for contract, _ in named if contract.staging_table(settings) == table]
-    for name in sorted({column.name for _, column in named} & set(types)):
-        in_column = _in_column(name, types[name])
-        return Holding(layer, table, identifier, in_column, staged[0] if staged else None)
-    return None
+    return Holding(layer, table, identifier, in_table, owned[0] if owned else None)
 
 
-def _in_column(column: str, data_type: str) -> Callable[[Sought], Column]:
-    return lambda sought: holds(column, data_type, sought)
-
-
-def _in_bronze(column: str, types: dict[str, str]) -> Callable[[Sought], Column]:
+def _in_columns(columns: Sequence[str], types: dict[str, str]) -> Callable[[Sought], Column]:
     def condition(sought: Sought) -> Column:
-        is_persons = holds(column, types[column], sought) | mentions(ERRORS, column, sought)
+        return reduce(or_, (holds(column, types[column], sought) for column in columns))
+
+    return condition
+
+
+def _in_bronze(columns: Sequence[str], types: dict[str, str]) -> Callable[[Sought], Column]:
+    def condition(sought: Sought) -> Column:
+        mentioned = (mentions(ERRORS, column, sought) for column in columns)
+        # A table from before its contract had a column gets it with the next build.
+        present = [column for column in columns if column in types]
+        is_persons = reduce(or_, mentioned, _in_columns(present, types)(sought))
         # Files alone make no such column.
         return is_persons | in_poison(KAFKA, sought) if KAFKA in types else is_persons
 
@@ -159,7 +166,7 @@ def _in_quarantine(named: Sequence[tuple[Contract, ContractColumn]]) -> Callable
             )
             for contract, column in named
         ]
-        return reduce(lambda one, other: one | other, delivered)
+        return reduce(or_, delivered)
 
     return condition
 
@@ -229,8 +236,7 @@ def _plan_successors(spark: SparkSession, settings: Settings, holding: Holding, 
     """
     contract = holding.contract
     assert contract is not None
-    column = contract.identifier_of(holding.identifier.space)
-    assert column is not None
+    names = {column.name for column in contract.identifiers_of(holding.identifier.space)}
     staging = contract.staging_table(settings)
     if not spark.catalog.tableExists(staging):
         return
@@ -238,29 +244,27 @@ def _plan_successors(spark: SparkSession, settings: Settings, holding: Holding, 
     is_persons = holding.is_persons()
     types = {column.name: column.data_type for column in contract.columns}
     day = _event_date(contract.event_time, types[contract.event_time])
-    if column.name not in contract.key:
-        parts = {key: F.col(key) for key in contract.key}
-    elif contract.message_id:
-        parts = {"day": day, "id": F.col(contract.message_id)}
-        bronze = bronze.where(parts["id"].isNotNull())
-    else:
-        return
-    keys = bronze.where(is_persons).select(
-        *(part.alias(f"_{name}") for name, part in parts.items())
-    )
-    same = reduce(
-        lambda one, other: one & other,
-        (part.eqNullSafe(F.col(f"_{name}")) for name, part in parts.items()),
-    )
-    successors = bronze.where(~is_persons & _is_plausible(day)).join(
-        keys.distinct(), same, "left_semi"
-    )
-    days = successors.select(day.alias("day")).distinct().collect()
+    keys = []
+    if not names <= {*contract.key}:
+        keys.append({key: F.col(key) for key in contract.key})
+    if contract.message_id:
+        keys.append({"day": day, "id": F.col(contract.message_id)})
+    others = bronze.where(~is_persons & _is_plausible(day))
+    days = set[date]()
+    for key in keys:
+        of_person = bronze.where(is_persons).select(
+            *(part.alias(f"_{name}") for name, part in key.items())
+        )
+        if "id" in key:
+            of_person = of_person.where("_id is not null")
+        same = reduce(and_, (part.eqNullSafe(F.col(f"_{name}")) for name, part in key.items()))
+        successors = others.join(of_person.distinct(), same, "left_semi")
+        days |= {row["day"] for row in successors.select(day.alias("day")).distinct().collect()}
     if days:
         if not contract.version:
             plan.rebuilt.add(contract.staging_model)
         plan.models.add(contract.staging_model)
-        plan.dates |= {row["day"] for row in days}
+        plan.dates |= days
 
 
 def _event_date(column: str, data_type: str = "timestamp") -> Column:

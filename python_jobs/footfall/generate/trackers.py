@@ -65,6 +65,16 @@ class Event:
         return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
     @property
+    def device(self) -> str | None:
+        """The id that the user's device has before the user signs in."""
+        return f"device-{self.user}" if self.user else None
+
+    @property
+    def known_user(self) -> str | None:
+        """The user, where signed in: in about three of four events."""
+        return self.user if int(self.id[0], 16) >= 4 else None
+
+    @property
     def iso(self) -> str | None:
         """The time as trackers write it, to the microsecond."""
         return self.time.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if self.time else None
@@ -121,8 +131,8 @@ def _same_order(first: Event, second: Event) -> bool:
 def _segment(event: Event) -> Row:
     row: Row = {
         "messageId": event.id,
-        "anonymousId": f"anon-{event.user}" if event.user else None,
-        "userId": event.user,
+        "anonymousId": event.device,
+        "userId": event.known_user,
         "timestamp": event.iso,
         "context": {"library": {"name": "analytics.js"}, "app": {"version": event.version}},
     }
@@ -157,31 +167,34 @@ def _ga4(event: Event) -> Row:
         "event_timestamp": micros,
         "event_name": names.get(event.kind, event.kind),
         "event_params": params if event.kind == "page" else params[:1],
-        "user_id": None,
-        "user_pseudo_id": event.user,
+        "user_id": event.known_user,
+        "user_pseudo_id": event.device,
         "app_info": {"version": event.version},
         "items": [{"item_id": product, "quantity": 1} for product in event.products],
     }
 
 
 def _posthog(event: Event) -> Row:
-    row: Row = {"uuid": event.id, "distinct_id": event.user, "timestamp": event.iso}
+    who = {"distinct_id": event.known_user or event.device}
+    row: Row = {"uuid": event.id, "timestamp": event.iso} | who
+    common = {"$device_id": event.device}
     if event.kind == "page":
         properties = {
             "$pathname": event.page,
             "$referrer": event.referrer,
             "$app_version": event.version,
         }
-        return row | {"event": "$pageview", "properties": properties}
-    return row | _ecommerce("event", "properties", event)
+        return row | {"event": "$pageview", "properties": common | properties}
+    named = _ecommerce("event", "properties", event)
+    return row | named | {"properties": common | named["properties"]}
 
 
 def _amplitude(event: Event) -> Row:
     time = event.time and event.time.strftime("%Y-%m-%d %H:%M:%S.%f")
     row: Row = {
         "$insert_id": event.id,
-        "user_id": event.user,
-        "device_id": f"device-{event.user}" if event.user else None,
+        "user_id": event.known_user,
+        "device_id": event.device,
         "event_time": time,
         "version_name": event.version,
     }
@@ -216,8 +229,8 @@ def _snowplow(event: Event) -> Row:
         "collector_tstamp": time,
         "derived_tstamp": time,
         "event_id": event.id,
-        "user_id": event.user,
-        "domain_userid": f"domain-{event.user}" if event.user else None,
+        "user_id": event.known_user,
+        "domain_userid": event.device,
     }
     if event.kind == "page":
         names = {"page_urlpath": event.page, "page_referrer": event.referrer}

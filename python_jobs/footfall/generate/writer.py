@@ -88,7 +88,8 @@ def encode(contract: Contract, columns: Columns, strings: dict[str, StringEncode
     """
     arrays = []
     for column in contract.columns:
-        if column.name == contract.message_id:
+        if column.name not in columns and not column.required and column.data_type == "string":
+            # Ids of events and devices, which the simulated world has none of.
             arrays.append(pa.nulls(row_count(columns), pa.string()))
             continue
         values = columns[column.name]

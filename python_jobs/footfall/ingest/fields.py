@@ -262,9 +262,15 @@ def _json_type(used: _Used) -> DataType:
     return StringType()
 
 
-def stored_type(kind: Any, ways: Iterable[Sequence[Step]], int96: bool = False) -> DataType:
-    """Return the Spark type to read a stored column with: of its fields those that ways lead to."""
-    return spark_read_type(_pruned(kind, _used(ways)), int96)
+def stored_type(kind: Any, ways: Iterable[Sequence[Step]], as_instants: bool) -> DataType:
+    """Return the Spark type to read a stored column with: of its fields those that ways lead to.
+
+    Args:
+        kind: the column's type.
+        ways: from its value down.
+        as_instants: see :func:`footfall.ingest.types.spark_read_type`.
+    """
+    return spark_read_type(_pruned(kind, _used(ways)), as_instants)
 
 
 def _pruned(kind: Any, used: _Used) -> Any:

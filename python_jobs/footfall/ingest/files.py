@@ -54,6 +54,7 @@ from footfall.object_store import (
     DataPath,
     ObjectPath,
     data_path,
+    open_orc,
     open_parquet,
     unreachable,
 )
@@ -63,13 +64,17 @@ from footfall.settings import Settings, get_settings
 
 SUFFIXES: dict[str, FileFormat] = {
     ".parquet": "parquet",
+    ".orc": "orc",
     ".csv": "csv",
     ".tsv": "csv",
     ".json": "json",
     ".jsonl": "json",
     ".ndjson": "json",
 }
+COMPRESSED = re.compile(r"\.(gz|zst)$", re.IGNORECASE)
+"""How the name of a compressed text file ends."""
 JSON_SAMPLE_BYTES = 1 << 20
+ROWS_AT_A_TIME = 65_536
 FOLDER_VALUE = re.compile(r"([A-Za-z_]\w*)=(.*)")
 NO_FOLDER_VALUE = "__HIVE_DEFAULT_PARTITION__"
 """What Hive calls the folder of the rows that have no value."""
@@ -146,6 +151,11 @@ class FileShape:
     delimiter: str = ","
     rows: int | None = field(default=None, compare=False)
     sample: tuple[dict[str, Any], ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the files hold text, and not values of types of their own."""
+        return self.file_format in ("csv", "json")
 
     def find(self, name: str, row_kind: int | None = None) -> PhysicalColumn | None:
         """Return the column that a name stands for, or the value within one that a path leads to.
@@ -288,7 +298,8 @@ def expand_paths(
             raise UsageError(
                 f"There is no data file at {text}.",
                 "Pass a file, a folder or a quoted glob with files that end in "
-                f"{', '.join(SUFFIXES)} (or these with .gz), or name the format with --format.",
+                f"{', '.join(SUFFIXES)} (text also with .gz or .zst), or name "
+                "the format with --format.",
             )
         found.update(dict.fromkeys(matches))
     for file in found:
@@ -387,8 +398,16 @@ def _of_format(
 
 
 def _suffix_format(file: DataPath | PurePath) -> FileFormat | None:
-    name = file.name.lower().removesuffix(".gz")
-    return SUFFIXES.get(Path(name).suffix)
+    return SUFFIXES.get(Path(_plain_name(file)).suffix)
+
+
+def _plain_name(file: DataPath | PurePath) -> str:
+    return COMPRESSED.sub("", file.name).lower()
+
+
+def is_zstd(file: DataPath) -> bool:
+    """Return whether a text file's name says that it is compressed by Zstandard."""
+    return file.name.lower().endswith(".zst")
 
 
 def format_of(file: DataPath, file_format: FileFormat | None = None) -> FileFormat:
@@ -399,9 +418,15 @@ def format_of(file: DataPath, file_format: FileFormat | None = None) -> FileForm
     """
     if known := file_format or _suffix_format(file):
         return known
+    if file.suffix.lower() == ".avro":
+        raise UsageError(
+            f"{file}: Avro files are not read.",
+            "Write them as Parquet, or as a Delta table for `footfall adopt`: "
+            "spark.read.format('avro'), with Spark's package spark-avro.",
+        )
     raise UsageError(
         f"The name of {file} does not tell its format.",
-        "Pass --format parquet, csv or json.",
+        "Pass --format parquet, orc, csv or json.",
     )
 
 
@@ -443,6 +468,8 @@ def _inspect(file: DataPath, file_format: FileFormat, options: CsvOptions) -> Fi
             raise FileRejectedError(f"{file}: the file is empty. Have it delivered again.")
         if file_format == "parquet":
             return _inspect_parquet(file)
+        if file_format == "orc":
+            return _inspect_orc(file)
         with open_text(file) as content:
             if file_format == "csv":
                 return _inspect_csv(file, content, options)
@@ -465,6 +492,9 @@ def open_text(file: DataPath) -> Iterator[IO[bytes]]:
         if file.name.lower().endswith(".gz"):
             with gzip.open(content, "rb") as plain:
                 yield cast("IO[bytes]", plain)
+        elif is_zstd(file):
+            with io.BufferedReader(pa.CompressedInputStream(content, "zstd")) as plain:
+                yield plain
         else:
             yield content
 
@@ -487,8 +517,42 @@ def _inspect_parquet(file: DataPath) -> FileShape:
     return FileShape("parquet", columns, rows=rows)
 
 
+def _inspect_orc(file: DataPath) -> FileShape:
+    orc = open_orc(file)
+    columns = tuple(PhysicalColumn(part.name, _in_micros(part.type)) for part in orc.schema)
+    _refuse_repeated(file, [column.name for column in columns])
+    return FileShape("orc", columns, rows=orc.nrows)
+
+
+def _in_micros(kind: Any) -> Any:
+    """Return the type of a stored value as Spark reads it: its times have no nanoseconds."""
+    kind = value_type(kind)
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    if is_list(kind):
+        return pa.list_(_in_micros(kind.value_type))
+    if pa.types.is_map(kind):
+        return pa.map_(_in_micros(kind.key_type), _in_micros(kind.item_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(part.name, _in_micros(part.type)) for part in kind])
+    return kind
+
+
+def stored_batches(file: DataPath, file_format: FileFormat, rows: int) -> Iterator[Any]:
+    """Yield the rows of a Parquet or ORC file, at most so many at a time."""
+    if file_format == "parquet":
+        with open_parquet(file) as parquet:
+            yield from parquet.iter_batches(rows)
+        return
+    orc = open_orc(file)
+    for number in range(orc.nstripes):
+        stripe = orc.read_stripe(number)
+        for first in range(0, stripe.num_rows, rows):
+            yield stripe.slice(first, rows)
+
+
 def _inspect_csv(file: DataPath, content: IO[bytes], options: CsvOptions) -> FileShape:
-    tab = file.name.lower().removesuffix(".gz").endswith(".tsv")
+    tab = _plain_name(file).endswith(".tsv")
     delimiter = options.delimiter or ("\t" if tab else ",")
     names = options.columns
     if names is None:
@@ -659,7 +723,7 @@ class _Planner:
                 )
             sources = [] if missing else sources
         chosen = tuple(source for source in sources if source is not None)
-        if self.shape.file_format == "parquet":
+        if not self.shape.is_text:
             chosen = self._stored(chosen, column, mapped)
         return ColumnPlan(column, mapped, chosen, self._clock(mapped))
 
@@ -752,7 +816,7 @@ def _stored_paths(name: str, kind: Any) -> Iterator[str]:
 
 
 def _conversions(plan: ReadPlan) -> Iterable[str]:
-    if plan.shape.file_format != "parquet":
+    if plan.shape.is_text:
         return
     for column_plan in (columns for row_kind in plan.kinds for columns in row_kind.columns):
         column = column_plan.column
@@ -825,10 +889,9 @@ def _misfit(source: PhysicalColumn, column: Column, mapped: ColumnMapping | None
 def damage(file: DataPath, file_format: FileFormat) -> str | None:
     """Read a file to its end and return what is wrong with it, or None."""
     try:
-        if file_format == "parquet":
-            with open_parquet(file) as parquet:
-                for _batch in parquet.iter_batches():
-                    pass
+        if file_format in ("parquet", "orc"):
+            for _batch in stored_batches(file, file_format, ROWS_AT_A_TIME):
+                pass
         else:
             with open_text(file) as content:
                 while content.read(1 << 20):

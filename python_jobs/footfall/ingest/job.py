@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import structlog
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FORMATS: tuple[FileFormat, ...] = ("parquet", "csv", "json")
+FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 FILES_PER_BATCH = 200
 NEVER_TOO_OLD = "36500d"
 """Spark's file source passes over files older than a week than the newest; a queue must not."""
@@ -342,6 +342,8 @@ class _Job:
             try:
                 file_rows = self._write(session, entries, load_id, batch_id)
                 break
+            except FootfallError:
+                raise
             except Exception as error:
                 bad = self._unreadable(session, entries)
                 if not bad:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from footfall.errors import FootfallError
 from footfall.ingest.fields import Every, elements_with, json_type, stored_type, value_of
 from footfall.ingest.files import (
     NO_FOLDER_VALUE,
@@ -24,10 +25,12 @@ from footfall.ingest.files import (
     ListPlan,
     PhysicalColumn,
     ReadPlan,
+    is_zstd,
 )
 from footfall.ingest.mapping import ColumnMapping, ItemsMapping, Mapping
 from footfall.ingest.types import (
     contract_type,
+    holds_local_times,
     is_list,
     is_text,
     spark_text_type,
@@ -49,6 +52,8 @@ ELEMENT = "_element"
 UNREADABLE_ROW = "__footfall_unreadable_row"
 SHOWN_CHARACTERS = 100
 NO_CHARACTER = "\0"
+ZSTD_CODEC = "io.airlift.compress.zstd.ZstdCodec"
+"""Spark ships it for ORC; Hadoop's own needs a native library that a Spark from pip lacks."""
 
 SECONDS_FROM, SECONDS_TO = -62_135_596_800, 253_402_300_799
 """0001-01-01 and 9999-12-31 23:59:59: outside them a number is no time."""
@@ -309,6 +314,8 @@ def _read_raw(
     text = [StructField(names[column], StringType()) for column in used]
     unreadable_row = StructField(UNREADABLE_ROW, StringType())
     reader = spark.read
+    if shape.is_text and any(map(is_zstd, files)):
+        reader = reader.option("io.compression.codecs", ZSTD_CODEC)
     if shape.file_format == "csv":
         # The files share their header, so that positions are names.
         frame = (
@@ -335,21 +342,39 @@ def _read_raw(
             .json(paths)
         )
     else:
+        is_orc = shape.file_format == "orc"
+        if is_orc and any(holds_local_times(column.type) for column in used):
+            _require_java_in_utc(spark)
         fields = [
             StructField(
-                column.name, stored_type(column.type, plan.ways_below(column), column.int96)
+                column.name,
+                stored_type(column.type, plan.ways_below(column), column.int96 or is_orc),
             )
             for column in used
         ]
-        frame = reader.schema(StructType(fields)).parquet(*paths)
+        frame = reader.schema(StructType(fields)).format(shape.file_format).load(paths)
     frame = frame.select("*", _source_file())
-    unreadable = [UNREADABLE_ROW] if shape.file_format != "parquet" else []
+    unreadable = [UNREADABLE_ROW] if shape.is_text else []
     frame = frame.toDF(*names.values(), *unreadable, SOURCE_FILE)
     of_folder = {
         column: f"f{index}" for index, column in enumerate(plan.columns()) if column.of_folder
     }
     values = [_folder_value(column.name).alias(name) for column, name in of_folder.items()]
     return frame.select("*", *values), names | of_folder
+
+
+def _require_java_in_utc(spark: SparkSession) -> None:
+    """Refuse to read times of ORC without a zone where they would be moved.
+
+    Raises:
+        FootfallError: Java takes them for times of another zone.
+    """
+    [zone] = spark.sql("select reflect('java.time.ZoneId', 'systemDefault')").collect()[0]
+    if zone not in ("UTC", "Etc/UTC", "GMT", "Z"):
+        raise FootfallError(
+            f"The ORC files have times without a zone; Java would take them for times of {zone}.",
+            "Set TZ=UTC in the environment, and run the command again.",
+        )
 
 
 def _folder_value(name: str) -> Column:

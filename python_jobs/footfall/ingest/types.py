@@ -184,10 +184,23 @@ def converts_by_row(
     return bool(number or pa.types.is_boolean(source))
 
 
-def spark_read_type(kind: Any, int96: bool = False) -> DataType:
-    """Return the type to ask Spark's Parquet reader for.
+def holds_local_times(kind: Any) -> bool:
+    """Return whether values of a type are, or have within them, times without a zone."""
+    kind = value_type(kind)
+    if pa.types.is_timestamp(kind):
+        return kind.tz is None
+    return any(holds_local_times(kind.field(place).type) for place in range(kind.num_fields))
+
+
+def spark_read_type(kind: Any, as_instants: bool = False) -> DataType:
+    """Return the type to ask Spark's reader of Parquet or ORC for.
 
     Timestamps in nanoseconds come as a BIGINT (Spark has no such type).
+
+    Args:
+        kind: as it is stored.
+        as_instants: whether a time without a zone can only be read as an instant, as those of ORC
+            and the INT96 of Parquet.
 
     Raises:
         ValueError: Spark cannot read the type.
@@ -196,15 +209,21 @@ def spark_read_type(kind: Any, int96: bool = False) -> DataType:
 
     kind = value_type(kind)
     if is_list(kind):
-        return spark.ArrayType(spark_read_type(kind.value_type))
+        return spark.ArrayType(spark_read_type(kind.value_type, as_instants))
     if pa.types.is_struct(kind):
         return spark.StructType(
-            [spark.StructField(field.name, spark_read_type(field.type)) for field in kind]
+            [
+                spark.StructField(field.name, spark_read_type(field.type, as_instants))
+                for field in kind
+            ]
         )
     if pa.types.is_map(kind):
-        return spark.MapType(spark_read_type(kind.key_type), spark_read_type(kind.item_type))
+        return spark.MapType(
+            spark_read_type(kind.key_type, as_instants),
+            spark_read_type(kind.item_type, as_instants),
+        )
     if pa.types.is_timestamp(kind):
-        if int96:
+        if as_instants:
             return spark.TimestampType()
         if kind.unit == "ns":
             return spark.LongType()

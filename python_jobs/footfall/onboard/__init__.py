@@ -1,6 +1,6 @@
 """Other people's files: a mapping is suggested, checked on a sample, and tried."""
 
-from footfall.onboard.check import MappingCheck, check_mapping
+from footfall.onboard.check import MappingCheck, check_mapping, check_mapping_of_table
 from footfall.onboard.suggest import (
     Finding,
     Suggestion,
@@ -15,6 +15,7 @@ __all__ = [
     "Suggestion",
     "Trial",
     "check_mapping",
+    "check_mapping_of_table",
     "suggest_mapping",
     "suggest_mapping_of_table",
     "trial_home",

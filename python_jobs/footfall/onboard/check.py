@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import orc
 from pydantic import BaseModel
 
+from footfall.adopt import table_shape, table_text
 from footfall.ingest.files import (
     FileRejectedError,
     FileShape,
@@ -24,24 +28,29 @@ from footfall.ingest.files import (
     inspect,
     plan_read,
     selects,
+    stored_batches,
 )
 from footfall.ingest.mapping import Mapping, load_mapping
 from footfall.ingest.read import SELECTED, SOURCE_FILE, read_files, ready_to_read
-from footfall.object_store import DataPath, open_parquet
+from footfall.object_store import DataPath
 from footfall.onboard.load import (
     EntityResult,
     Progress,
-    build,
     entities_of,
     load_all,
     own_home,
+    project_of,
     results,
 )
 from footfall.onboard.suggest import SAMPLE_ROWS, sample_rows
 from footfall.project.contracts import Contract, get_contract, load_contracts
 from footfall.spark.session import get_session
+from footfall.spark.sql_text import quoted_name
 
 SHOWN_ROWS = 5
+TABLE_ROWS = 100_000
+"""How many rows of a table a mapping is tried on."""
+HOME_PREFIX = "footfall-check-"
 
 
 class Shown(BaseModel):
@@ -99,13 +108,13 @@ def check_mapping(
     tell = progress or (lambda _done, _total, _text: None)
     files = expand_paths([sample], file_format or mappings[entities[0]].format)  # type: ignore[arg-type]
     paths = [str(file) for file in files]
-    with _temporary_home() as folder:
+    with _temporary_home() as folder, project_of(entities) as build:
         reports = load_all(entities, paths, mapping, file_format)
         tell(1, 3, "loaded")
         sources = {contract.source for contract in contracts}
         known = load_contracts().values()
         staged = [contract.staging_model for contract in known if contract.source in sources]
-        build(entities, [*staged, "dq_quarantine", "dq_load_reconciliation"])
+        build([*staged, "dq_quarantine", "dq_load_reconciliation"])
         tell(2, 3, "staged")
         found = results(reports)
         shown = {
@@ -116,11 +125,42 @@ def check_mapping(
         return MappingCheck(results=found, shown=shown)
 
 
+def check_mapping_of_table(
+    mapping: Path, table: str, entity: str | None = None, progress: Progress | None = None
+) -> MappingCheck:
+    """Check a mapping on rows of a table that is to be adopted, which are loaded as a file.
+
+    Args:
+        mapping: the file.
+        table: as ``catalog.schema.table``; its first 100,000 rows are taken.
+        entity: see :func:`check_mapping`.
+        progress: see :func:`check_mapping`.
+
+    Raises:
+        UsageError: see :func:`check_mapping`; or the table's name is none.
+        FootfallError: see :func:`check_mapping`; or there is no such table.
+    """
+    entities_of(mapping, entity)
+    text = table_text(table, None)
+    with TemporaryDirectory(prefix=HOME_PREFIX) as folder:
+        rows = Path(folder) / f"{table}.parquet"
+        # In a process of its own: this one's Spark will have another catalog.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as reader:
+            reader.submit(_write_rows, text, rows).result()
+        return check_mapping(mapping, str(rows), entity, progress=progress)
+
+
+def _write_rows(table: str, file: Path) -> None:
+    """Write the first rows of a table, which is given as it stands in SQL, as a Parquet file."""
+    spark = get_session(join_others=True)
+    columns = [quoted_name(column.name) for column in table_shape(spark, table).columns]
+    pq.write_table(spark.table(table).select(*columns).limit(TABLE_ROWS).toArrow(), file)
+
+
 @contextmanager
 def _temporary_home() -> Iterator[Path]:
-    prefix = "footfall-check-"
     with (
-        TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder,
+        TemporaryDirectory(prefix=HOME_PREFIX, ignore_cleanup_errors=True) as folder,
         own_home(Path(folder) / "home"),
     ):
         yield Path(folder)
@@ -181,10 +221,10 @@ def _write_alone(
     """Write one row of a file as a file of the same shape."""
     shape = plan.shape
     alone = folder / f"{number}.{shape.file_format}"
-    if shape.file_format == "parquet":
-        with open_parquet(file) as parquet:
-            batch = next(parquet.iter_batches(SAMPLE_ROWS))
-        pq.write_table(pa.Table.from_batches([batch.slice(number, 1)]), alone)
+    if not shape.is_text:
+        batch = next(stored_batches(file, shape.file_format, SAMPLE_ROWS))
+        table = pa.Table.from_batches([batch.slice(number, 1)])
+        (orc if shape.file_format == "orc" else pq).write_table(table, alone)
     elif shape.file_format == "json":
         alone.write_text(json.dumps([row] if shape.json_array else row) + "\n", encoding="utf-8")
     else:

@@ -32,6 +32,7 @@ from footfall.ingest.files import (
     inspect,
     known_paths,
     open_text,
+    stored_batches,
 )
 from footfall.ingest.mapping import (
     CsvOptions,
@@ -40,13 +41,14 @@ from footfall.ingest.mapping import (
     shipped_mapping,
     source_path,
 )
-from footfall.object_store import DataPath, open_parquet
+from footfall.object_store import DataPath
 from footfall.project.contracts import Contract, get_contract
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 SAMPLE_ROWS = 2000
+SAMPLE_FILES = 5
 FILL_IN = "FILL_IN"
 """Stands in a mapping where nothing could be told; no file has a column of this name."""
 
@@ -63,6 +65,10 @@ TRACKER_MARKS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Columns and paths that only one tracker's export has together."""
 
 ROLES = {
+    "device": (
+        "anonymous_id anonymousid device_id deviceid user_pseudo_id visitor_id visitorid client_id "
+        "clientid cookie_id domain_userid"
+    ),
     "who": (
         "user_id userid user uid customer_id customerid client_id clientid visitor_id visitorid "
         "member_id account_id distinct_id person_id anonymous_id anonymousid user_pseudo_id "
@@ -119,6 +125,7 @@ class Finding:
         source: the column or path that it comes from; None where nothing was told.
         sure: sure, likely, guess, or unknown.
         why: the reason, for people.
+        otherwise: where it comes from in rows without it.
         extra: what the mapping says of it besides, for example its unit.
     """
 
@@ -126,7 +133,13 @@ class Finding:
     source: str | None
     sure: Sure
     why: str
+    otherwise: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """Where it comes from, for people."""
+        return " or ".join(filter(None, (self.source, self.otherwise))) or "nothing"
 
 
 @dataclass(frozen=True)
@@ -158,7 +171,7 @@ class Suggestion:
 def suggest_mapping(
     path: str, file_format: str | None = None, entity: str | None = None
 ) -> Suggestion:
-    """Propose a mapping for a file, or for the first one of a folder.
+    """Propose a mapping for a file, or for a folder from up to five of its files.
 
     Args:
         path: a file, a folder or a glob.
@@ -170,14 +183,39 @@ def suggest_mapping(
     """
     _require_known(entity)
     given = cast("FileFormat | None", file_format)
-    file = expand_paths([path], given)[0]
+    files = expand_paths([path], given)
+    first, *others = spread(files)
     try:
-        options = _csv_options(file, format_of(file, given))
-        shape = inspect(file, format_of(file, given), options)
+        options = _csv_options(first, files, format_of(first, given))
+        shape = inspect(first, format_of(first, given), options)
     except FileRejectedError as error:
         raise UsageError(str(error), "Name another file, or its --format.") from error
-    rows = list(islice(sample_rows(file, shape, options), SAMPLE_ROWS))
+    most = SAMPLE_ROWS // (1 + len(others))
+    rows = list(islice(sample_rows(first, shape, options), most))
+    for other in others:
+        rows += islice(_rows_of_same_shape(other, shape, options), most)
     return _suggested(shape, rows, options, entity)
+
+
+def spread(files: Sequence[DataPath]) -> list[DataPath]:
+    """Return up to five of the files, evenly from the first to the last."""
+    most = min(SAMPLE_FILES, len(files))
+    if most == 1:
+        return [files[0]]
+    return [files[number * (len(files) - 1) // (most - 1)] for number in range(most)]
+
+
+def _rows_of_same_shape(
+    file: DataPath, like: FileShape, options: CsvOptions
+) -> Iterator[dict[str, Any]]:
+    """Yield the first rows of a file with the columns of another; none of a file with others."""
+    try:
+        shape = inspect(file, like.file_format, options)
+    except FileRejectedError:
+        return
+    names, expected = ([column.name for column in one.columns] for one in (shape, like))
+    if names == expected or not like.complete:
+        yield from sample_rows(file, shape, options)
 
 
 def suggest_mapping_of_table(
@@ -220,10 +258,9 @@ def sample_rows(file: DataPath, shape: FileShape, options: CsvOptions) -> Iterat
     """Yield the first rows of a file as JSON objects."""
     if shape.file_format == "json":
         yield from shape.sample
-    elif shape.file_format == "parquet":
-        with open_parquet(file) as parquet:
-            for batch in parquet.iter_batches(SAMPLE_ROWS):
-                yield from batch.to_pylist()
+    elif not shape.is_text:
+        for batch in stored_batches(file, shape.file_format, SAMPLE_ROWS):
+            yield from batch.to_pylist()
     else:
         names = [column.name for column in shape.columns if not column.of_folder]
         with open_text(file) as content:
@@ -252,8 +289,13 @@ def recognise(shape: FileShape, rows: Sequence[dict[str, Any]]) -> str | None:
     return None
 
 
-def _csv_options(file: DataPath, file_format: FileFormat) -> CsvOptions:
-    """Return how a CSV file is written: Snowplow's has no header, others have another delimiter."""
+def _csv_options(file: DataPath, files: Sequence[DataPath], file_format: FileFormat) -> CsvOptions:
+    """Return how CSV files are written: Snowplow's have no header, others have another delimiter.
+
+    Args:
+        file: the one whose first line tells.
+        files: all that are read with these options.
+    """
     if file_format != "csv":
         return CsvOptions()
     with open_text(file) as content:
@@ -264,7 +306,7 @@ def _csv_options(file: DataPath, file_format: FileFormat) -> CsvOptions:
     counts = Counter({mark: line.count(mark) for mark in (",", "\t", ";", "|")})
     [(mark, number)] = counts.most_common(1)
     delimiter = mark if mark != "," and number else None
-    return CsvOptions(delimiter=delimiter, multiline=_has_quotes(file))
+    return CsvOptions(delimiter=delimiter, multiline=any(map(_has_quotes, files)))
 
 
 def _has_quotes(file: DataPath) -> bool:
@@ -296,8 +338,9 @@ class _Column:
 
     @property
     def plain(self) -> str:
-        """The last part of its name, in lower case with underscores."""
-        last = re.split(r"[.\[\]]+", self.name.strip('"'))[-1].strip('"$')
+        """The last part of its name, in lower case with underscores; of user.id user_id."""
+        parts = [part.strip('"$') for part in re.split(r"[.\[\]]+", self.name.strip('"'))]
+        last = "_".join(parts[-2:]) if parts[-1].lower() == "id" else parts[-1]
         split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last)
         return re.sub(r"\W+", "_", split).strip("_").lower()
 
@@ -381,6 +424,10 @@ def _guessed(
     others = [column for column in columns if column is not when]
     who = _best(others, lambda column: _named(column, "who") * _id_like(column))
     others = [column for column in others if column is not who]
+    device = _best(others, lambda column: (_named(column, "device") >= 0.7) * _id_like(column))
+    if who is None:
+        who, device = device, None
+    others = [column for column in others if column not in (who, device)]
     product = _best(others, lambda column: _named(column, "product") * _id_like(column))
     page = _best(others, lambda column: _named(column, "page"))
     if entity is None:
@@ -391,12 +438,12 @@ def _guessed(
     contract = get_contract(entity)
     findings = [
         _when(contract.event_time, when),
-        _who("user_id", who),
+        *_who(who, device),
         *_kind(entity, kind),
         *_what(entity, what),
     ]
     findings += _by_own_name(contract, columns, {finding.column for finding in findings})
-    used = {finding.source for finding in findings}
+    used = {name for told in findings for name in (told.source, told.otherwise)}
     return Suggestion(
         entities=[entity],
         tracker=None,
@@ -439,17 +486,23 @@ def _when(name: str, column: _Column | None) -> Finding:
     why = f"{time.shown}; {_filled(column)}"
     if not time.unit and not any(_has_zone(text) for text in column.texts[:100]):
         why += "; without an offset they are read as UTC, `zone` says otherwise"
-    return Finding(name, column.name, _sure(column, "when"), why, extra)
+    return Finding(name, column.name, _sure(column, "when"), why, extra=extra)
 
 
 def _has_zone(text: str) -> bool:
     return bool(re.search(r"(Z|UTC|[+-]\d{2}:?\d{2})$", text.strip()))
 
 
-def _who(name: str, column: _Column | None) -> Finding:
+def _who(column: _Column | None, device: _Column | None) -> Iterator[Finding]:
     if column is None:
-        return Finding(name, None, "unknown", "no column has the name of a user's id")
-    return Finding(name, column.name, _sure(column, "who"), _filled(column))
+        yield Finding("user_id", None, "unknown", "no column has the name of a user's id")
+        return
+    otherwise = device.name if device else None
+    sure = "likely" if device else _sure(column, "who")
+    yield Finding("user_id", column.name, sure, _filled(column), otherwise)
+    if device is not None:
+        why = f"{_filled(device)}; the var identify_by says whom they count for"
+        yield Finding("anonymous_id", device.name, _sure(device, "device"), why)
 
 
 def _what(entity: str, column: _Column | None) -> Iterator[Finding]:
@@ -470,7 +523,7 @@ def _kind(entity: str, column: _Column | None) -> Iterator[Finding]:
     )
     if column is None:
         why = f"no column tells the kind: every row counts as {usual}"
-        yield Finding(name, None, "guess", why, {"constant": usual})
+        yield Finding(name, None, "guess", why, extra={"constant": usual})
         return
     meanings = {
         text: meaning
@@ -480,14 +533,14 @@ def _kind(entity: str, column: _Column | None) -> Iterator[Finding]:
     unknown = [text for text in dict.fromkeys(column.texts) if text not in meanings]
     if not meanings:
         why = f"no value of {column.name!r} is known, such as {', '.join(unknown[:5])}"
-        yield Finding(name, column.name, "unknown", why, {"values": {FILL_IN: usual}})
+        yield Finding(name, column.name, "unknown", why, extra={"values": {FILL_IN: usual}})
         return
     share = sum(text in meanings for text in column.texts) / max(len(column.texts), 1)
     why = f"{share:.0%} of the values are known"
     if unknown:
         why += f"; rows with others go to quarantine: {', '.join(unknown[:8])}"
     sure = _sure(column, "kind") if share >= 0.95 else "guess"
-    yield Finding(name, column.name, sure, why, {"values": meanings})
+    yield Finding(name, column.name, sure, why, extra={"values": meanings})
 
 
 def _meaning(entity: str, text: str) -> str | None:
@@ -518,7 +571,9 @@ def _text(entity: str, findings: list[Finding], options: CsvOptions) -> str:
     for finding in findings:
         value: Any = finding.extra.get("constant") and {"constant": finding.extra["constant"]}
         if value is None:
-            source = finding.source or FILL_IN
+            source: Any = finding.source or FILL_IN
+            if finding.otherwise:
+                source = [source, finding.otherwise]
             value = {"from": source, **finding.extra} if finding.extra else source
         plain = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=math.inf)
         plain = plain.strip().removesuffix("...").strip()

@@ -15,10 +15,10 @@ from footfall.errors import UsageError
 from footfall.onboard.load import (
     EntityResult,
     Progress,
-    build,
     entities_of,
     load_all,
     own_home,
+    project_of,
     results,
 )
 from footfall.project.tables import TableStatus, table_status
@@ -114,13 +114,13 @@ def try_files(
         yield
         trial.seconds[name] = time.perf_counter() - started
 
-    with own_home(home):
+    with own_home(home), project_of(entities) as build:
         with timed("start Spark", 0):
             get_session()
         with timed("load", 1):
             reports = load_all(entities, [path], used, file_format)
         with timed("build", 2):
-            build(entities)
+            build()
         with timed("dashboard", 3):
             trial.results = results(reports)
             build_dashboard(dashboard, get_session(), get_settings())

@@ -30,17 +30,21 @@ class Adoption(BaseModel):
         table: as it stands in SQL.
         table_id: Delta's, another one where a table was replaced.
         on_change: whether rows that are updated or deleted are followed, or stop the build.
-        signature: of table and mapping; another one means other rows.
+        signature: of table, mapping and arrival column; another one means other rows or loads.
+        arrival_column: the column that says when a row arrived; null where row tracking tells the
+            commit that wrote it.
     """
 
     table: str
     table_id: str
     on_change: OnChange
     signature: str
+    arrival_column: str | None = None
 
     def properties(self) -> dict[str, str]:
         """Return the properties of the view."""
-        return {f"{PREFIX}{name}": value for name, value in self.model_dump().items()}
+        told = self.model_dump(exclude_none=True)
+        return {f"{PREFIX}{name}": value for name, value in told.items()}
 
 
 def adoption_of(spark: SparkSession, settings: Settings, contract: Contract) -> Adoption | None:
@@ -65,8 +69,12 @@ def adoptions(spark: SparkSession, settings: Settings) -> dict[str, Adoption]:
 def _read(spark: SparkSession, view: str) -> Adoption | None:
     """Return what a view says of itself; None where it is somebody's own."""
     found = table_properties(spark, view)
-    told = {name: found.get(f"{PREFIX}{name}") for name in Adoption.model_fields}
-    return Adoption.model_validate(told) if all(told.values()) else None
+    told = {
+        name: found[f"{PREFIX}{name}"]
+        for name in Adoption.model_fields
+        if f"{PREFIX}{name}" in found
+    }
+    return Adoption.model_validate(told) if "signature" in told else None
 
 
 def require_not_adopted(spark: SparkSession, settings: Settings, contract: Contract) -> None:

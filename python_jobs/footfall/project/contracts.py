@@ -96,9 +96,9 @@ class Contract(BaseModel):
         """The dbt model that reads the bronze table."""
         return f"stg_{self.source}__{self.entity}"
 
-    def identifier_of(self, space: str) -> Column | None:
-        """Return the column that holds identifiers of a space (``user`` or ``customer``)."""
-        return next((column for column in self.columns if column.identifies == space), None)
+    def identifiers_of(self, space: str) -> list[Column]:
+        """Return the columns that hold identifiers of a space (``user`` or ``customer``)."""
+        return [column for column in self.columns if column.identifies == space]
 
     def ddl(self) -> str:
         """Return the bronze table's columns as Spark DDL, load columns included."""

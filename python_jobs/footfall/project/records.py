@@ -58,17 +58,22 @@ class RecordTable(BaseModel):
         return f"{settings.schema_of('quality')}.{self.name}"
 
     def create(self, spark: SparkSession, settings: Settings) -> None:
-        """Create schema and table where they do not exist."""
-        columns = ", ".join(
-            f"{column.name} {column.data_type} comment {text_literal(column.description)}"
+        """Create schema and table where they do not exist, and columns that an old table lacks."""
+        columns = {
+            column.name: f"{column.name} {column.data_type} "
+            f"comment {text_literal(column.description)}"
             for column in self.columns
-        )
+        }
+        table = self.name_in(settings)
         for statement in (
             f"create schema if not exists {settings.schema_of('quality')}",
-            f"create table if not exists {self.name_in(settings)} ({columns}) using delta "
+            f"create table if not exists {table} ({', '.join(columns.values())}) using delta "
             f"comment {text_literal(self.description)}",
         ):
             run_statement(spark, statement)
+        present = spark.table(table).columns
+        if missing := [text for name, text in columns.items() if name not in present]:
+            run_statement(spark, f"alter table {table} add columns ({', '.join(missing)})")
 
     def append(
         self, spark: SparkSession, settings: Settings, rows: Sequence[Mapping[str, Any]]

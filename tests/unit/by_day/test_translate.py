@@ -60,6 +60,12 @@ def test_relations_are_what_is_named_with_its_schema() -> None:
     assert query.relations == {"s.t", "s.v", "r.w"}
 
 
+def test_percentiles_lie_between_two_values() -> None:
+    rows = "from values (1), (2) as v (x)"
+    assert answer(f"select percentile(x, array(0.5, 0.95))[0] {rows}") == 1.5
+    assert answer(f"select percentile(x, 0.5) {rows}") == 1.5
+
+
 def test_an_error_that_a_model_raises_is_one() -> None:
     with pytest.raises(duckdb.Error, match="too large"):
         answer("select raise_error('too large')")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +17,7 @@ from footfall.ingest.files import (
     ReadPlan,
     damage,
     expand_paths,
+    format_of,
     inspect,
     plan_read,
 )
@@ -302,15 +303,21 @@ def test_a_selection_by_an_absent_column_is_refused(tmp_path: Path) -> None:
         plan_of(clicks(tmp_path), "shop.clicks", {"where": {"kind": ["a"]}})
 
 
+def zstd(content: bytes) -> bytes:
+    return cast("bytes", pa.compress(content, codec="zstd", asbytes=True))
+
+
 def test_a_csv_header_is_read_with_quotes_mark_and_compression(tmp_path: Path) -> None:
     plain = tmp_path / "a.csv"
     plain.write_bytes('\ufeff"user,id",b\r\n1,2\r\n'.encode())
     assert [c.name for c in inspect(plain, "csv", CsvOptions()).columns] == ["user,id", "b"]
-    packed = tmp_path / "a.tsv.gz"
-    packed.write_bytes(gzip.compress(b"a\tb\n"))
-    shape = inspect(packed, "csv", CsvOptions())
-    assert [column.name for column in shape.columns] == ["a", "b"]
-    assert shape.delimiter == "\t"
+    for name, packed in (("a.tsv.gz", gzip.compress), ("a.TSV.zst", zstd)):
+        file = tmp_path / name
+        file.write_bytes(packed(b"a\tb\n"))
+        assert format_of(file) == "csv"
+        shape = inspect(file, "csv", CsvOptions())
+        assert [column.name for column in shape.columns] == ["a", "b"]
+        assert shape.delimiter == "\t"
     named = inspect(plain, "csv", CsvOptions(columns=["x", "y"]))
     assert [column.name for column in named.columns] == ["x", "y"]
 
@@ -333,6 +340,7 @@ def test_json_columns_come_from_lines_or_an_array(tmp_path: Path) -> None:
         ("a.csv", b"\n1,2\n", "the first line is empty"),
         ("a.csv", b"a,a\n1,2\n", "the column 'a' occurs twice"),
         ("a.csv.gz", b"no gzip", "not a readable csv file"),
+        ("a.csv.zst", b"no Zstandard", "not a readable csv file"),
         ("a.json", b"a,b\n1,2\n", "neither lines of JSON objects"),
         ("a.parquet", b"PAR1 and then nothing", "not a readable parquet file"),
         ("_a.csv", b"a\n1\n", "hidden file"),
@@ -356,9 +364,18 @@ def test_damage_behind_the_head_is_found(tmp_path: Path) -> None:
     file.write_bytes(content)
     inspect(file, "parquet", CsvOptions())
     assert damage(file, "parquet")
-    packed = tmp_path / "a.csv.gz"
-    packed.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 100_000)[:-20])
-    assert damage(packed, "csv")
+    for name, packed in (("a.csv.gz", gzip.compress), ("a.csv.zst", zstd)):
+        file = tmp_path / name
+        file.write_bytes(packed(b"a,b\n" + b"1,2\n" * 100_000)[:-20])
+        assert damage(file, "csv")
+
+
+def test_avro_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "a.avro"
+    file.write_bytes(b"Obj\x01")
+    with pytest.raises(UsageError, match="Avro files are not read") as refused:
+        expand_paths([str(file)])
+    assert "Parquet" in str(refused.value.fix)
 
 
 def test_a_file_is_queued_once_and_again_only_after_a_rejection(tmp_path: Path) -> None:

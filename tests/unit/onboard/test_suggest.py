@@ -72,6 +72,30 @@ def test_who_what_when_and_kind_are_told_from_names_and_values(tmp_path: Path) -
     assert load_mapping(file, get_contract("product.interactions")).csv.delimiter == ";"
 
 
+def test_a_device_stands_in_for_an_unknown_user(tmp_path: Path) -> None:
+    seen = {"time": "2025-01-01T10:00:00Z", "sku": "p1"}
+    rows = [seen | {"deviceId": f"d{n}", "userId": f"u{n}" if n else None} for n in range(3)]
+    both = columns(suggest_mapping(lines(tmp_path, *rows)))
+    assert (both["user_id"], both["anonymous_id"]) == (["userId", "deviceId"], "deviceId")
+    alone = columns(
+        suggest_mapping(lines(tmp_path, *(seen | {"deviceId": f"d{n}"} for n in range(3))))
+    )
+    assert (alone["user_id"], "anonymous_id" in alone) == ("deviceId", False)
+
+
+def test_files_of_a_folder_count_from_the_first_to_the_last(tmp_path: Path) -> None:
+    for number in range(9):
+        kind = "pv" if number < 8 else "buy"
+        text = f"ts,user_id,sku,behavior\n2025-01-0{number + 1}T00:00:00Z,u{number},p,{kind}\n"
+        (tmp_path / f"{number}.csv").write_text(text)
+    (tmp_path / "3.csv").write_text('ts,user_id,sku,behavior\n2025-01-04,"a\nb",p,pv\n')
+    (tmp_path / "4.csv").write_text("other\n1\n")
+    found = suggest_mapping(str(tmp_path))
+    values = columns(found)["interaction_type"]["values"]
+    assert values == {"pv": "view", "buy": "purchase"}
+    assert "csv" not in yaml.safe_load(found.text)
+
+
 def test_pages_go_to_the_app(tmp_path: Path) -> None:
     rows = [
         {"time": "2025-01-01T10:00:00Z", "user": {"id": f"u{n}"}, "page": {"url": f"/p{n}"}}

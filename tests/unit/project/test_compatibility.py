@@ -43,8 +43,8 @@ def test_each_import_from_dbt_is_in_the_table() -> None:
 
 def test_what_the_plugin_replaces_is_in_the_table() -> None:
     text = (JOBS / "dbt_footfall.py").read_text(encoding="utf-8")
-    names = ("read_delta_log", "try_statements", "day_step", "_footfall_installed")
-    own = {f"SparkAdapter.{name}" for name in names}
+    names = ("read_delta_log", "try_statements", "day_step", "tasks_at_a_time")
+    own = {f"SparkAdapter.{name}" for name in (*names, "_footfall_installed")}
     set_by = re.findall(r"^\s+((?:Spark\w+|Cursor|GraphRunnableTask)\.\w+) \|?= ", text, re.M)
     assert set(set_by) - own == {name for name, _ in rows("replaced")}
 

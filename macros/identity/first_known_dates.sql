@@ -1,0 +1,47 @@
+{% macro first_known_dates(rows, change) %}
+    {#- Each anonymous id keeps the load that told whose it is: only such of the new loads changed
+        what its rows of before, on whatever day, count for. -#}
+    {%- if change.forced is not none -%}
+        {{ return(rows) }}
+    {%- endif -%}
+    {%- set told, days = [], [] -%}
+    {%- for source_name, staging in footfall.identified_sources() -%}
+        {%- set name = source_name ~ '.interactions' -%}
+        {%- do days.append(
+            'select event_date from ' ~ staging.relation_name
+            ~ ' where user_id = anonymous_id and anonymous_id in (select anonymous_id from changed)'
+        ) -%}
+        {%- do told.append(
+            "source_name = '" ~ source_name ~ "' and " ~ footfall.in_loads('_load_id', change, name) | trim
+        ) -%}
+    {%- endfor -%}
+    {%- if footfall.takes_rows_back(change) -%}
+        {{ return({'whole': true, 'dates': []}) }}
+    {%- endif -%}
+    {{ return(dict(rows, dates=footfall.query_dates(
+        'with changed as (select anonymous_id from '
+        ~ footfall.model_node('int_first_known_users').relation_name
+        ~ ' where ' ~ told | join(' or ') ~ ') select distinct event_date from ('
+        ~ days | join(' union all ') ~ ')'
+    ))) }}
+{% endmacro %}
+
+
+{% macro identified_sources() %}
+    {%- set found = [] -%}
+    {%- for source_name in ['product', 'app'] if source_name in var('sources') -%}
+        {%- do found.append((source_name, footfall.model_node('stg_' ~ source_name ~ '__interactions'))) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{% macro takes_rows_back(affected) %}
+    {#- Whether rows of earlier loads were updated, deleted or judged anew: one of them may have been
+        the first that told whose an anonymous id is. -#}
+    {%- set lost = [] -%}
+    {%- for name, bounds in affected.ranges.items() -%}
+        {%- do lost.extend(footfall.upstream_changes(name, bounds)) -%}
+    {%- endfor -%}
+    {{ return(lost | length > 0) }}
+{% endmacro %}
