@@ -127,14 +127,13 @@ def maintain(
     require_retention(retain_hours, force=force)
     settings = settings or get_settings()
     tables = located_tables(spark, settings)
-    clustering = cache(_clustering)
     results = []
     for number, table in enumerate(tables):
         if progress:
             progress(number, len(tables), table.name)
         statement = f"VACUUM {table.name} RETAIN {retain_hours} HOURS"
         result = Maintained(table=table.name, statement=statement)
-        _compact(spark, table, result, clustering, dry_run=dry_run)
+        _compact(spark, table, result, settings, dry_run=dry_run)
         with temporary_conf(spark, vacuum_conf(settings, checks_retention=not force)):
             _vacuum(spark, result, settings, dry_run=dry_run)
         results.append(result)
@@ -145,7 +144,7 @@ def _compact(
     spark: SparkSession,
     table: Located,
     result: Maintained,
-    clustering: Callable[[], Mapping[str, Sequence[str]]],
+    settings: Settings,
     *,
     dry_run: bool,
 ) -> None:
@@ -157,7 +156,7 @@ def _compact(
     plan = plan_compaction(table.name, before)
     if plan is None:
         return
-    if columns := clustering().get(table.name):
+    if columns := _clustering(settings.db_schema).get(table.name):
         plan = plan_compaction(table.name, before, columns) or plan
     result.optimize, result.files_after = plan.statement, plan.files_after
     if dry_run:
@@ -176,8 +175,12 @@ def _compact(
         result.files_after, result.bytes_after = len(after.files), after.size_bytes
 
 
-def _clustering() -> Mapping[str, Sequence[str]]:
-    """Return the columns by which models are clustered, by table."""
+@cache
+def _clustering(_db_schema: str) -> Mapping[str, Sequence[str]]:
+    """Return the columns by which models are clustered, by table of the schemas with this prefix.
+
+    dbt takes seconds to read the project, and takes the prefix from the environment.
+    """
     return {
         f"{node['schema']}.{node['alias']}": node["config"].get("meta", {}).get("zorder_by", [])
         for node in parsed_manifest()["nodes"].values()
