@@ -133,12 +133,15 @@ MUTANTS = [
         ("a bucket lacks its upper edge", "' and duration_seconds <= '", "' and duration_seconds < '"),
     ),
     *mutants(
-        f"{ENGAGEMENT}/fct_session_metrics_daily.sql", ELSEWHERE, "fct_session_metrics_daily",
-        ("outliers are counted", "'filter', not is_outlier", "'filter', true"),
-        ("outliers are not capped", "if(is_outlier, least(duration_seconds, cap_seconds)",
-         "if(is_outlier, duration_seconds"),
+        "macros/sessions/session_counts.sql", ELSEWHERE, "fct_session_metrics_daily",
+        ("outliers are counted", "'filter', 'not is_outlier'", "'filter', 'true'"),
         ("sessions of two actions bounce", "action_count = 1)", "action_count <= 2)"),
-        ("users are counted once a session", "is_counted and counts_user", "is_counted"),
+        ("users are counted once a session", " and counts_user", ""),
+    ),
+    *mutants(
+        f"{ENGAGEMENT}/fct_session_metrics_daily.sql", ELSEWHERE, "fct_session_metrics_daily",
+        ("outliers are not capped", "if(is_outlier, least(duration_micros, cap_micros)",
+         "if(is_outlier, duration_micros"),
         ("an outlier may be what counts a user", "order by is_outlier)", "order by is_outlier desc)"),
     ),
     *mutants(
