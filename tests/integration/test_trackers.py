@@ -70,8 +70,8 @@ def test_bronze_holds_what_the_raw_files_say(
     files = tmp_path / "out" / "events"
     raw = raw_events(tracker, files)
     for name, view, columns in (
-        (PRODUCT, "products", ("user_id", EVENT, "interaction_type", "product_id")),
-        (APP, "pages", ("user_id", EVENT, "page_id")),
+        (PRODUCT, "products", ("user_id", "anonymous_id", EVENT, "interaction_type", "product_id")),
+        (APP, "pages", ("user_id", "anonymous_id", EVENT, "page_id")),
     ):
         report = load(name, shipped_mapping(tracker), files)
         rows = bronze(

@@ -111,6 +111,7 @@ UNSAID = {
 }
 OFF_BY_DEFAULT = {"user_sketches": "fct_user_sketches_daily", "column_metrics": "dq_metrics_daily"}
 """Models that a var switches on, by the var."""
+NOT_BUILT_BY_DEFAULT = {*OFF_BY_DEFAULT.values(), "int_first_known_users"}
 SCHEMAS = {"staging": "silver", "marts": "gold"}
 """Layers by folder, where they are called otherwise."""
 

@@ -17,8 +17,8 @@ from footfall.settings import Settings
 def test_each_source_entity_says_whom_it_identifies() -> None:
     spaces = {"product": "user", "app": "user", "shop": "customer", "crm": "customer"}
     for contract in load_contracts().values():
-        named = [column.identifies for column in contract.columns if column.identifies]
-        assert named == [spaces[contract.source]], contract.name
+        named = {column.identifies for column in contract.columns if column.identifies}
+        assert named == {spaces[contract.source]}, contract.name
 
 
 @pytest.mark.parametrize(("user", "customer"), [(None, None), ("", None), ("U1", "  ")])

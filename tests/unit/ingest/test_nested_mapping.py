@@ -70,17 +70,20 @@ def test_nested_values_are_read_from_their_column(tmp_path: Path) -> None:
     assert sources(plan) == {
         "event_time": ["at"],
         "user_id": ["who.id"],
+        "anonymous_id": ["anonymous_id"],
         "product_id": ["what.id"],
         "interaction_type": [],
         "event_id": ["event_id"],
     }
-    assert [column.name for column in plan.columns()] == ["at", "who", "what", "event_id"]
+    read = [column.name for column in plan.columns()]
+    assert read == ["at", "who", "anonymous_id", "what", "event_id"]
     assert plan.ignored == ("kind",)
 
 
 def test_a_column_whose_name_has_a_dot_is_taken_before_a_path(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"columns": COLUMNS}, ROW | {"who.id": "flat"})
-    assert [column.name for column in plan.columns()] == ["at", "who.id", "what", "event_id"]
+    read = [column.name for column in plan.columns()]
+    assert read == ["at", "who.id", "anonymous_id", "what", "event_id"]
 
 
 def test_a_path_that_leads_nowhere_is_named_with_those_that_are_there(tmp_path: Path) -> None:
