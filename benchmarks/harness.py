@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import compress
 from pathlib import Path
 from types import TracebackType
@@ -237,6 +237,25 @@ def measure(step: str, engine: str, function: Callable[[], Work | None], runs: i
         rows=work.rows,
         rows_per_second=round(work.rows / median) if work.rows and median else None,
         foreign_load=foreign_load,
+    )
+
+
+def as_one(step: str, rows: Sequence[Row]) -> Row:
+    """Return measurements of a step, made one by one, as :func:`measure` returns several runs.
+
+    Args:
+        step: what was done, in a few words.
+        rows: one for each run; how much was done is taken from the run in the middle.
+    """
+    middle = sorted(rows, key=lambda row: row.seconds)[len(rows) // 2]
+    return replace(
+        middle,
+        step=step,
+        seconds=statistics.median(row.seconds for row in rows),
+        runs=[row.seconds for row in rows],
+        cpu_seconds=statistics.median(row.cpu_seconds for row in rows),
+        peak_rss_gib=max(row.peak_rss_gib or 0.0 for row in rows),
+        foreign_load=max(row.foreign_load or 0.0 for row in rows),
     )
 
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
-from benchmarks.harness import NO_TESTS, Row, Work, measure, temporary_home, write_report
+from benchmarks.harness import NO_TESTS, Row, Work, as_one, measure, temporary_home, write_report
 from footfall.generate import DirtShares, generate
 from footfall.ingest import ingest
 from footfall.project.contracts import load_contracts
@@ -144,27 +144,12 @@ def _measure(days: int, folder: Path) -> Iterator[Row]:
     for _ in range(DAILY_RUNS):
         ingests.append(measure("", "footfall", next_day))
         builds.append(measure("", "footfall", history.build))
-    yield _median(label("a day's ingest"), ingests[1:])
-    yield _median(label("a day's build"), builds[1:])
+    # The first one warms up.
+    yield as_one(label("a day's ingest"), ingests[1:])
+    yield as_one(label("a day's build"), builds[1:])
     history.add_late_row()
     yield measure(label("build after one late row"), "footfall", history.build)
     yield measure(label("build with nothing new"), "footfall", history.build)
-
-
-def _median(step: str, rows: list[Row]) -> Row:
-    """Return several measurements of a step as one, without the first, which warms up."""
-    middle = sorted(rows, key=lambda row: row.seconds)[len(rows) // 2]
-    return Row(
-        step=step,
-        engine=middle.engine,
-        seconds=middle.seconds,
-        runs=[row.seconds for row in rows],
-        cpu_seconds=middle.cpu_seconds,
-        peak_rss_gib=max(row.peak_rss_gib or 0.0 for row in rows),
-        bytes_written=middle.bytes_written,
-        rows=middle.rows,
-        foreign_load=max(row.foreign_load or 0.0 for row in rows),
-    )
 
 
 def main(

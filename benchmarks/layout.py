@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import typer
 
-from benchmarks.harness import NO_TESTS, Row, Work, measure, temporary_home, write_report
+from benchmarks.harness import NO_TESTS, Row, Work, as_one, measure, temporary_home, write_report
 from benchmarks.incremental import CLEAN, bytes_added
 from footfall.generate import generate
 from footfall.ingest import ingest
@@ -170,8 +170,7 @@ def _measure(home: Home, hours: int) -> Iterator[Row]:
         measure(f"hour {number}", "footfall", partial(home.take_hour, number))
         for number in range(hours)
     ]
-    middle = sorted(turns, key=lambda row: row.cpu_seconds)[len(turns) // 2]
-    yield replace(middle, step="an hour's load, and its build")
+    yield as_one("an hour's load, and its build", turns)
     for name, (commits, size) in before.items():
         table = home.table(name)
         written = sum(map(bytes_added, home.commits(name) - commits))

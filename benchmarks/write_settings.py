@@ -7,16 +7,14 @@ place of INT96, and no dictionary for the event key, which is unique. The ways t
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.harness import Row, Work, measure, temporary_home, write_report
+from benchmarks.harness import Row, Work, as_one, measure, temporary_home, write_report
 from footfall.spark.conf import temporary_conf
 from footfall.spark.session import get_session
 
@@ -82,17 +80,7 @@ def main(
             for name, conf in WAYS.items():
                 row = measure(name, "spark", partial(write, frame, conf, rows))
                 measured[name] += [row] if turn else []
-    write_report("write_settings", [_median(found) for found in measured.values()], json)
-
-
-def _median(found: list[Row]) -> Row:
-    middle = sorted(found, key=lambda row: row.cpu_seconds)[len(found) // 2]
-    return replace(
-        middle,
-        seconds=statistics.median(row.seconds for row in found),
-        runs=[row.seconds for row in found],
-        foreign_load=max(row.foreign_load or 0.0 for row in found),
-    )
+    write_report("write_settings", [as_one(*found) for found in measured.items()], json)
 
 
 if __name__ == "__main__":

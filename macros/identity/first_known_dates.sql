@@ -4,20 +4,21 @@
     {%- if change.forced is not none -%}
         {{ return(rows) }}
     {%- endif -%}
+    {%- if footfall.takes_rows_back(change) -%}
+        {{ return({'whole': true, 'dates': []}) }}
+    {%- endif -%}
     {%- set told, days = [], [] -%}
-    {%- for source_name, staging in footfall.identified_sources() -%}
+    {%- for source_name in footfall.identified_sources() -%}
         {%- set name = source_name ~ '.interactions' -%}
+        {%- set staged = footfall.model_node('stg_' ~ source_name ~ '__interactions').relation_name -%}
         {%- do days.append(
-            'select event_date from ' ~ staging.relation_name
+            'select event_date from ' ~ staged
             ~ ' where user_id = anonymous_id and anonymous_id in (select anonymous_id from changed)'
         ) -%}
         {%- do told.append(
             "source_name = '" ~ source_name ~ "' and " ~ footfall.in_loads('_load_id', change, name) | trim
         ) -%}
     {%- endfor -%}
-    {%- if footfall.takes_rows_back(change) -%}
-        {{ return({'whole': true, 'dates': []}) }}
-    {%- endif -%}
     {{ return(dict(rows, dates=footfall.query_dates(
         'with changed as (select anonymous_id from '
         ~ footfall.model_node('int_first_known_users').relation_name
@@ -28,11 +29,7 @@
 
 
 {% macro identified_sources() %}
-    {%- set found = [] -%}
-    {%- for source_name in ['product', 'app'] if source_name in var('sources') -%}
-        {%- do found.append((source_name, footfall.model_node('stg_' ~ source_name ~ '__interactions'))) -%}
-    {%- endfor -%}
-    {{ return(found) }}
+    {{ return(['product', 'app'] | select('in', var('sources')) | list) }}
 {% endmacro %}
 
 

@@ -1,4 +1,7 @@
-"""Small files in the shapes of public data sets, which docs/your-own-data.md tries."""
+"""Small files in the shapes of public data sets, which docs/your-own-data.md tries.
+
+``PYTHONPATH=tests python -m support.own_files FOLDER`` writes them, to show anew what `try` says.
+"""
 
 from __future__ import annotations
 

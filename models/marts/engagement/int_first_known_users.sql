@@ -4,23 +4,15 @@
 {{ note_replaced_table(affected) }}
 {% set goes_on = not (affected.whole or affected.is_forced or takes_rows_back(affected)) %}
 
-{% set sources = [] %}
-{% if 'product' in var('sources') %}
-{% do sources.append(('product', ref('stg_product__interactions'))) %}
-{% endif %}
-{% if 'app' in var('sources') %}
-{% do sources.append(('app', ref('stg_app__interactions'))) %}
-{% endif %}
-
 with identifying_rows as (
-    {%- for source_name, staged in sources %}
+    {%- for source_name in identified_sources() %}
     select
         staged.anonymous_id,
         staged.user_id,
         staged.event_time as known_since,
         '{{ source_name }}' as source_name,
         staged._load_id
-    from {{ staged }} as staged
+    from {{ ref('stg_' ~ source_name ~ '__interactions') }} as staged
     where
         {{ has_anonymous_id('staged') }}
         and staged.user_id <> staged.anonymous_id
@@ -50,11 +42,6 @@ in_order as (
     from identifying_rows
 )
 
-select
-    anonymous_id,
-    user_id,
-    known_since,
-    source_name,
-    _load_id
+select * except (place)
 from in_order
 where place = 1

@@ -143,5 +143,5 @@ def require_plain(name: str, table: DeltaTable) -> None:
     Raises:
         NotComputable: they have other names.
     """
-    if table.properties.get("delta.columnMapping.mode", "none") != "none":
+    if table.maps_columns:
         raise NotComputable(f"{name} maps its columns to other names")

@@ -48,8 +48,8 @@ def plan_compaction(
     Returns:
         None where no partition has that many, or the log does not tell.
     """
-    if log.properties.get("delta.columnMapping.mode", "none") != "none":
-        return None  # The log then has other names for the partition columns.
+    if log.maps_columns:
+        return None
     target = target_file_bytes(log.size_bytes)
     small: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
     for file in log.files or []:

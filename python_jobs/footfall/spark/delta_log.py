@@ -74,6 +74,11 @@ class DeltaTable:
         return dict(self.checksum["metadata"].get("configuration", {}))
 
     @property
+    def maps_columns(self) -> bool:
+        """Whether files and log have other names for the columns than the table."""
+        return self.properties.get("delta.columnMapping.mode", "none") != "none"
+
+    @property
     def size_bytes(self) -> int:
         """Without the files of older versions."""
         return int(self.checksum["tableSizeBytes"])
