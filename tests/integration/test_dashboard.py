@@ -215,7 +215,9 @@ def test_charts_follow_the_window_and_the_theme(
         arg=light,
     )
     shown.page.set_viewport_size({"width": 390, "height": 844})
-    shown.page.wait_for_function("() => document.querySelector('#dau .main-svg').clientWidth < 390")
+    shown.page.wait_for_function(
+        "() => [...document.querySelectorAll('.main-svg')].every(svg => svg.clientWidth < 390)"
+    )
     assert shown.overflow() == 0
     assert shown.marks("dau", ".scatterlayer .trace") == [DAYS] * 3
 

@@ -453,8 +453,12 @@ def test_one_broken_line_in_a_hundred_is_a_row_with_its_reason(
     )
     report = ingest("product.interactions", [str(file)], mapping)
     assert (report.rows, report.rows_with_errors) == (2_000, 60)
-    rows = bronze(spark, "product.interactions", "_ingest_errors[0] as error")
-    reasons = Counter(row["error"].split(":")[0] for row in rows if row["error"])
+    rows = bronze(spark, "product.interactions", "_load_id", "_ingest_errors[0] as error")
+    reasons = Counter(
+        row["error"].split(":")[0]
+        for row in rows
+        if row["_load_id"] in report.load_ids and row["error"]
+    )
     assert reasons == {"row_unreadable": 20, "user_id_unreadable": 40}
 
 
