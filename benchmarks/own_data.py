@@ -1,9 +1,10 @@
 """From somebody's own file to a dashboard: ``python -m benchmarks.own_data --json FILE``.
 
-1,000,000 events of 50,000 users as CSV, as JSON lines with nested values, and as Segment would
-export them, each by `footfall try` with no mapping given: Spark's start, suggestion, loading, all
-marts and the dashboard are included. DuckDB makes daily active users of the same CSV file for
-scale. At last a folder of 100,000 files that are all loaded already is offered again.
+1,000,000 events, in 200,000 visits of 50,000 users, as CSV, as JSON lines with nested values, and
+as Segment would export them, each by `footfall try` with no mapping given: Spark's start,
+suggestion, loading, all marts and the dashboard are included. DuckDB makes daily active users of
+the same CSV file for scale. At last a folder of 100,000 files that are all loaded already is
+offered again.
 """
 
 from __future__ import annotations
@@ -38,18 +39,27 @@ EVENTS = 1_000_000
 KNOWN_FILES = 100_000
 RUNS = 3
 DAYS = 30
+VISIT = 5
+"""Events of a visit."""
 
 PLAIN = f"""
+    with events as (
+        select i, i // {VISIT} as visit, i % {VISIT} as position
+        from range({{rows}}) as t(i)
+    )
     select
         strftime(
-            timestamp '2025-03-01' + to_seconds(cast(i * {DAYS * 86400} / {{rows}} as bigint)),
+            timestamp '2025-03-01' + to_seconds(
+                cast(visit * {VISIT} * {DAYS * 86400} / {{rows}} as bigint)
+                + position * (20 + hash(visit) % 60)
+            ),
             '%Y-%m-%dT%H:%M:%SZ'
         ) as event_time,
-        'user ' || hash(i, 1) % 50000 as user_id,
+        'user ' || hash(visit, 1) % 50000 as user_id,
         'product ' || cast(power(hash(i, 2) % 10000 / 10000.0, 3) * 5000 as int) as product_id,
         ['view', 'view', 'view', 'click', 'purchase'][cast(1 + hash(i, 3) % 5 as bigint)]
             as event_type
-    from range({{rows}}) as t(i)
+    from events
 """
 
 

@@ -26,7 +26,7 @@ NAMES = {
     "PAIRS": "engines_gold.pairs",
     "OLDER": "engines_gold.older",
 }
-FIRST = 8
+FIRST = 9
 COPIED = "/tmp/footfall-engines.csv"
 SAME = [
     "select * from KINDS order by id",
@@ -35,6 +35,8 @@ SAME = [
     "select max(k.Name), MIN(day), max(seen_at), min(price), sum(price), avg(id) from KINDS k",
     "select ID, k.Share, seen_at as at from KINDS k order by id",
     "select name, count(*) as n, sum(id) s from KINDS group by name having count(*) > 1",
+    "select count_if(id > 1) as a, count_if(name in ('ab')) b, count_if(id = 2 and is_new) as c,"
+    " count_if(id between 1 and 2) as d from KINDS",
     "select name, count(*) as n from KINDS group by all order by all",
     "select id / 2 as half, id / 0 as none, share / 0 as no, id * share x from KINDS order by id",
     "select count(*) / count(day) as r, sum(id) / count(*) as m from KINDS",

@@ -35,6 +35,8 @@ EXPRESSIONS = frozenset({
     "BOUND_REF",
 })  # fmt: skip
 """Expressions that mean the same with operands of whatever type; others are looked at."""
+CONDITIONS = frozenset({"BOUND_BETWEEN", "BOUND_COMPARISON", "BOUND_CONJUNCTION"})
+"""Of these, a plan does not tell the type."""
 NULL_OPERATORS = frozenset({
     "COMPARE_IN", "COMPARE_NOT_IN", "OPERATOR_COALESCE", "OPERATOR_IS_NOT_NULL",
     "OPERATOR_IS_NULL", "OPERATOR_NOT",
@@ -291,5 +293,7 @@ def _scale(decimal: dict[str, Any]) -> int:
 
 
 def _type(expression: dict[str, Any]) -> str:
+    if expression["expression_class"] in CONDITIONS:
+        return "BOOLEAN"
     known = expression.get("return_type") or expression["value"]["type"]
     return str(known["id"])

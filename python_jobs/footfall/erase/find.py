@@ -20,13 +20,11 @@ from footfall.project.adopted import adoptions
 from footfall.project.contracts import Column as ContractColumn
 from footfall.project.contracts import Contract, get_contract, load_contracts
 from footfall.project.dbt import project_vars
-from footfall.project.tables import list_tables
+from footfall.project.tables import READS_AT_A_TIME, list_tables
 from footfall.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, SparkSession
-
-READS_AT_A_TIME = 4
 
 
 @dataclass(frozen=True)

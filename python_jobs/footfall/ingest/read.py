@@ -6,6 +6,7 @@ columns are renamed to ``c0``, ``c1``, … before any expression is built.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -171,19 +172,13 @@ def convert_rows(
     problems = []
     if UNREADABLE_ROW in rows.columns:
         unreadable_row = F.col(UNREADABLE_ROW)
-        problems.append(
-            F.when(unreadable_row.isNotNull(), _problem("row_unreadable", unreadable_row))
-        )
+        problems.append((unreadable_row.isNotNull(), _problem("row_unreadable", unreadable_row)))
     for number, column in enumerate(contract.columns):
         value = _by_kind(plan, number, names, column.name == contract.message_id)
         columns.append(value.value.alias(column.name))
         if value.unmapped is not None:
-            problem = _problem(f"{column.name}_unmapped", value.source)
-            problems.append(F.when(value.unmapped, problem))
-        problems.append(
-            F.when(value.unreadable, _problem(f"{column.name}_unreadable", value.source))
-        )
-    found = F.array_compact(F.array(*problems))
+            problems.append((value.unmapped, _problem(f"{column.name}_unmapped", value.source)))
+        problems.append((value.unreadable, _problem(f"{column.name}_unreadable", value.source)))
     selected = F.lit(True) if ROW_KIND not in rows.columns else F.col(ROW_KIND).isNotNull()
     if UNREADABLE_ROW in rows.columns:
         # It does not tell whether it would have been selected.
@@ -192,9 +187,21 @@ def convert_rows(
         *columns,
         F.col(SOURCE_FILE),
         *beside,
-        F.when(F.size(found) > 0, found).alias(ERRORS),
+        _errors(problems).alias(ERRORS),
         selected.alias(SELECTED),
     )
+
+
+def _errors(problems: Sequence[tuple[Column, Column]]) -> Column:
+    """Return the texts of the problems whose conditions hold; null where none does.
+
+    The texts are put together for such rows alone, and by functions that Spark compiles:
+    array_compact is not among them.
+    """
+    any_holds = reduce(operator.or_, (holds for holds, _ in problems))
+    none = F.array().cast("array<string>")
+    texts = (F.when(holds, F.array(text)).otherwise(none) for holds, text in problems)
+    return F.when(any_holds, F.concat(*texts))
 
 
 def _by_kind(plan: ReadPlan, number: int, names: Names, is_message_id: bool) -> _Value:
@@ -382,14 +389,18 @@ def _folder_value(name: str) -> Column:
     pattern = rf"^.*/{re.escape(name)}=([^/]*)/.*$"
     text = F.regexp_extract(SOURCE_FILE, pattern, 1)
     missing = ~F.col(SOURCE_FILE).rlike(pattern) | (text == NO_FOLDER_VALUE)
-    return F.when(~missing, F.url_decode(F.replace(text, F.lit("+"), F.lit("%2B"))))
+    return F.when(~missing, _decoded(text))
 
 
 def _source_file() -> Column:
     """Return the path of the file a row is from, as the file system knows it."""
     uri = F.regexp_replace(F.col("_metadata.file_path"), "^file:(//)?", "")
+    return F.when(uri.contains("%"), _decoded(uri)).otherwise(uri).alias(SOURCE_FILE)
+
+
+def _decoded(uri: Column) -> Column:
     # url_decode would make a space of a plus, which a path may hold as it is.
-    return F.url_decode(F.replace(uri, F.lit("+"), F.lit("%2B"))).alias(SOURCE_FILE)
+    return F.url_decode(F.replace(uri, F.lit("+"), F.lit("%2B")))
 
 
 def _contract_value(plan: ColumnPlan, read: ReadPlan, names: Names) -> _Value:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 READS_AT_A_TIME = 4
+"""Spark plans each read on one core, and waits for files."""
 IS_VIEW = re.compile(r"^Type: VIEW", re.MULTILINE)
 LAYERS = ("bronze", "silver", "gold", "training", "quality")
 

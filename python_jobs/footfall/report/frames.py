@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from footfall.errors import FootfallError
 from footfall.project.contracts import load_contracts
+from footfall.project.tables import READS_AT_A_TIME
 from footfall.project.turns import last_turn
 from footfall.settings import Settings
 from footfall.spark.explain import explain
@@ -268,13 +270,19 @@ def read_frames(spark: SparkSession, settings: Settings) -> dict[str, pd.DataFra
     Raises:
         FootfallError: a table lacks a column that the dashboard needs.
     """
-    frames = {}
-    for name, mart in MARTS.items():
+
+    def read(mart: Mart) -> pd.DataFrame | None:
         schema = settings.schema_of(mart.layer)
         table, joined = f"{schema}.{mart.table}", f"{schema}.{mart.joined or mart.table}"
-        if all(spark.catalog.tableExists(needed) for needed in {table, joined}):
-            frames[name] = _read_mart(spark, table, mart.query.replace("{joined}", joined))
-    frames["loads"] = _read_loads(spark, settings)
+        if not all(spark.catalog.tableExists(needed) for needed in {table, joined}):
+            return None
+        return _read_mart(spark, table, mart.query.replace("{joined}", joined))
+
+    with ThreadPoolExecutor(READS_AT_A_TIME) as pool:
+        loads = pool.submit(_read_loads, spark, settings)
+        read_marts = dict(zip(MARTS, pool.map(read, MARTS.values()), strict=True))
+    frames = {name: frame for name, frame in read_marts.items() if frame is not None}
+    frames["loads"] = loads.result()
     if turn := last_turn(settings.home):
         frames["turn"] = pd.DataFrame({"lag_seconds": [turn.lag_seconds]})
     return frames
