@@ -33,6 +33,7 @@ from pyspark.sql import Row, SparkSession
 from footfall import interrupts
 from footfall.errors import FootfallError
 from footfall.settings import get_settings
+from footfall.spark.conf import hash_key_conf
 from footfall.spark.conflicts import run_statement, table_of
 from footfall.spark.delta_log import DeltaTable, read_delta_table, table_location
 from footfall.spark.explain import explain
@@ -297,7 +298,7 @@ def _say(line: str) -> None:
 
 def _configured_session(parameters: dict[str, Any]) -> SparkSession:
     builder = SparkSession.builder
-    for key, value in parameters.items():
+    for key, value in (parameters | hash_key_conf(get_settings())).items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 

@@ -60,7 +60,7 @@
         'salting': {'kind': 'choice', 'values': ['auto', 'always', 'never']},
         'reporting_currency': {'kind': 'currency', 'optional': true},
         'exchange_rate_days': day_count,
-        'personal_data': {'kind': 'boolean'},
+        'personal_data': {'kind': 'choice', 'values': [false, 'hashed', true]},
         'as_of_dates': {'kind': 'choice', 'values': ['month_ends', 'weekly', 'daily']},
         'sequence_length': {'kind': 'integer', 'minimum': 1, 'maximum': 1000000},
         'sequence_history_days': dict(day_count, optional=true),

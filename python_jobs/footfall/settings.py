@@ -172,6 +172,12 @@ class Settings(BaseSettings):
         min_length=16,
         description="Keys the hashes of erased ids; by default a random key kept in the home.",
     )
+    hash_key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Keys the hashes of names, addresses and numbers in marts, where the var "
+        "`personal_data` is hashed.",
+    )
 
     alert_webhook: SecretStr | None = Field(
         default=None,

@@ -129,9 +129,9 @@ def test_a_corrected_mapping_gives_the_tables_of_a_load_that_was_right_from_the_
         file = tmp_path / f"events-{load_id}.csv"
         kinds = ("seen", "seen") if load_id == 3 else ("seen", "added", "bought", "lost")
         lines = [
-            f"2025-03-0{load_id}T10:{number:02}:00Z,U{number % 7},P{number % 5},"
-            f"{kinds[number % len(kinds)]}"
-            for number in range(40)
+            f"2025-03-0{load_id}T10:{number // 60:02}:{number % 60:02}Z,"
+            f"U{number % 7},P{number % 5},{kinds[number % len(kinds)]}"
+            for number in range(2_000)
         ]
         file.write_text("at,who,what,kind\n" + "\n".join(lines) + "\n")
         files.append(file)
@@ -146,7 +146,7 @@ def test_a_corrected_mapping_gives_the_tables_of_a_load_that_was_right_from_the_
         return data
 
     replayed = loaded("replayed_mapping", wrong)
-    assert replayed.reconciliation() == {PRODUCT: (120, 80, 0, 40)}
+    assert replayed.reconciliation() == {PRODUCT: (6_000, 4_000, 0, 2_000)}
     content = files[0].read_text()
     files[0].write_text(content + "\n")
     with pytest.raises(FootfallError, match="another one than load 1 had"):
@@ -154,9 +154,9 @@ def test_a_corrected_mapping_gives_the_tables_of_a_load_that_was_right_from_the_
     files[0].write_text(content)
     found = judge_anew(replayed, mapping=right)
     assert found.files == [str(file) for file in files[:2]]
-    assert (found.rows_before, found.rows_after, found.load_id) == (40, 60, 4)
+    assert (found.rows_before, found.rows_after, found.load_id) == (2_000, 3_000, 4)
     replayed.build(*VARS)
-    assert replayed.reconciliation() == {PRODUCT: (120, 100, 0, 20)}
+    assert replayed.reconciliation() == {PRODUCT: (6_000, 5_000, 0, 1_000)}
 
     from_the_start = loaded("right_mapping", right)
     assert replayed.reconciliation_by_load() == from_the_start.reconciliation_by_load()

@@ -9,7 +9,7 @@ with delivered as (
         customer_id,
         {{ personal('name') }} as name,
         {{ personal('email') }} as email,
-        {{ personal('phone') }} as phone,
+        {{ personal('phone', is_number=true) }} as phone,
         registration_date,
         location,
         customer_segment,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import sys
@@ -24,6 +25,7 @@ LINUX_JAVA_OPTIONS = ["-XX:+UseTransparentHugePages"] if sys.platform == "linux"
 DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 LARGE_SHUFFLE_PARTITIONS = 64
 """As many as the checkpoints have buckets: a task then reads whole buckets."""
+HMAC_BLOCK_BYTES = 64
 MOST_OPEN_FILES = 200
 """Of a task that writes a file for each partition of a shuffle (Spark's own default)."""
 
@@ -82,6 +84,24 @@ def session_conf(settings: Settings, jars: list[Path], archive: list[str]) -> di
     """
     conf = FOR_TINY_TABLES if settings.tiny_tables else {}
     return conf | _driver(settings, jars, archive) | _catalog(settings) | _planning(settings)
+
+
+def hash_key_conf(settings: Settings) -> dict[str, str]:
+    """Return what the macro ``keyed_hash`` reads: the two padded keys of HMAC-SHA-256, as hex.
+
+    It goes into a running session, never into a file. Source: RFC 2104, section 2.
+    """
+    if settings.hash_key is None:
+        return {}
+    key = settings.hash_key.get_secret_value().encode()
+    block = hashlib.sha256(key).digest() if len(key) > HMAC_BLOCK_BYTES else key
+    padded = block.ljust(HMAC_BLOCK_BYTES, b"\0")
+    pads = {
+        f"spark.footfall.hash.{name}": bytes(byte ^ pad for byte in padded).hex()
+        for name, pad in (("inner", 0x36), ("outer", 0x5C))
+    }
+    # Plans that Spark shows or records have neither of the two.
+    return pads | {"spark.sql.redaction.string.regex": f"[0-9A-Fa-f]{{{2 * HMAC_BLOCK_BYTES}}}"}
 
 
 def _driver(settings: Settings, jars: list[Path], archive: list[str]) -> dict[str, str]:
