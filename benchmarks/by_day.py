@@ -4,22 +4,26 @@
 staging, in Delta. From them come the sessions, and the counts per user, product and day, with all
 columns of `fct_sessions` and `fct_user_product_daily`. `footfall, DuckDB` and `footfall, Spark` are
 the model's own SQL, computed and committed as a run does it, in a session of Spark's that is warm;
-dbt is not included. `DuckDB alone` is a query written for it, which reads the same files and writes
-a Parquet file a day, without a commit. Then the same for one more day. All rows of all engines are
-compared. Each engine has two cores and a process of its own; Spark has a heap of 4 GiB, or of
-`FOOTFALL_DRIVER_MEMORY_GIB`.
+dbt is not included. `DuckDB alone` and `Polars alone` are queries written for them, which read the
+same files and write a Parquet file a day, without a commit. Then the same for one more day. All
+rows of all engines are compared. Each engine has two cores and a process of its own; Spark has a
+heap of 4 GiB, or of `FOOTFALL_DRIVER_MEMORY_GIB`.
 """
 
 from __future__ import annotations
 
 import json as jsonlib
 import shutil
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from hashlib import md5
 from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 
 from benchmarks.harness import Row, in_own_process, temporary_home, write_report
@@ -43,12 +47,60 @@ class Model:
     Args:
         name: the model's.
         query: DuckDB's own, of the view ``interactions``.
+        by_polars: the same by Polars.
         checksum: of a table's rows, in DuckDB's dialect.
     """
 
     name: str
     query: str
+    by_polars: Callable[[pl.LazyFrame], pl.DataFrame]
     checksum: str
+
+
+def sessions_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
+    """Return the columns of `fct_sessions`; Polars has no MD5, which Python makes of the ids."""
+    most = timedelta(minutes=int(project_vars()["session_max_minutes"]))
+    is_other = [pl.col(name).ne_missing(pl.col(name).shift()) for name in ("user_id", "event_date")]
+    starts = pl.any_horizontal(*is_other, pl.col("event_time").diff() >= session_gap())
+    duration = pl.col("session_end") - pl.col("session_start")
+    sessions = (
+        interactions.sort("user_id", "event_date", "event_time", "event_key")
+        .with_columns(starts.cum_sum().alias("session"))
+        .group_by("session")
+        .agg(
+            pl.col("user_id", "event_date", "event_key").first(),
+            pl.col("event_time").min().alias("session_start"),
+            pl.col("event_time").max().alias("session_end"),
+            pl.len().cast(pl.Int64).alias("action_count"),
+        )
+        .with_columns(
+            (duration.dt.total_microseconds() / 1e6).alias("duration_seconds"),
+            pl.lit(0, pl.Int64).alias("engaged_ms"),
+            (duration > most).alias("is_outlier"),
+        )
+        .collect()
+    )
+    ids = [
+        md5(f"{user}\x1f{key}".encode()).hexdigest()
+        for user, key in sessions.select("user_id", "event_key").iter_rows()
+    ]
+    return sessions.with_columns(pl.Series("session_id", ids)).drop("session", "event_key")
+
+
+def products_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
+    """Return the columns of `fct_user_product_daily`."""
+    is_kind = {
+        f"{kind}_count": pl.col("interaction_type") == kind
+        for kind in ("view", "click", "purchase")
+    }
+    return (
+        interactions.group_by("user_id", "product_id", "event_date")
+        .agg(
+            pl.col("event_time").max().alias("last_interaction_time"),
+            **{name: condition.sum() for name, condition in is_kind.items()},
+        )
+        .collect()
+    )
 
 
 def models() -> dict[str, Model]:
@@ -85,6 +137,7 @@ def models() -> dict[str, Model]:
             from numbered
             group by user_id, event_date, session_number
             """,
+            sessions_by_polars,
             "session_id, user_id, epoch_us(session_start), epoch_us(session_end), engaged_ms, "
             "action_count, is_outlier, round(duration_seconds * 1e6)::bigint",
         ),
@@ -100,6 +153,7 @@ def models() -> dict[str, Model]:
             from interactions
             group by all
             """,
+            products_by_polars,
             "user_id, product_id, view_count::bigint, click_count::bigint, purchase_count::bigint, "
             "epoch_us(last_interaction_time)",
         ),
@@ -182,11 +236,18 @@ class BySpark(Footfall):
 
 
 class Alone(ModelEngine):
-    name = "DuckDB alone"
+    """Reads the files of staging, and writes a file a day."""
 
     @property
     def folder(self) -> Path:
         return self.data.folder / self.model.name
+
+    def files(self, days: Days) -> list[str]:
+        return [str(file) for file in self.folder.rglob("*.parquet")]
+
+
+class DuckDBAlone(Alone):
+    name = "DuckDB alone"
 
     def run(self, days: Days) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -198,8 +259,17 @@ class Alone(ModelEngine):
                 "(format parquet, compression snappy, partition_by (event_date))"
             )
 
-    def files(self, days: Days) -> list[str]:
-        return [str(file) for file in self.folder.rglob("*.parquet")]
+
+class PolarsAlone(Alone):
+    name = "Polars alone"
+
+    def run(self, days: Days) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        read = pl.scan_parquet(files_of("silver", STAGING, days), hive_partitioning=True)
+        made = self.model.by_polars(read).partition_by("event_date", as_dict=True)
+        for (day,), rows in made.items():
+            file = self.folder / f"event_date={day}" / "0.parquet"
+            rows.drop("event_date").write_parquet(file, compression="snappy", mkdir=True)
 
 
 def measured(data: Interactions) -> list[Row]:
@@ -207,7 +277,8 @@ def measured(data: Interactions) -> list[Row]:
     rows = []
     for what, model in models().items():
         engines: list[ModelEngine] = [
-            ByDuckDB(data, model), BySpark(data, model), Alone(data, model),
+            ByDuckDB(data, model), BySpark(data, model), DuckDBAlone(data, model),
+            PolarsAlone(data, model),
         ]  # fmt: skip
         rows += compare(what, data, engines)
     size = f"{data.count(data.period) / 1e6:.0f}M"
