@@ -25,6 +25,7 @@ import yaml
 from pyspark.sql import functions as F
 
 from footfall.errors import FootfallError
+from footfall.generate.entities import GENERATED
 from footfall.ingest.types import contract_type
 from footfall.project.contracts import Column, Contract, get_contract, load_contracts
 from footfall.project.tables import list_tables
@@ -111,6 +112,9 @@ UNSAID = {
 }
 OFF_BY_DEFAULT = {"user_sketches": "fct_user_sketches_daily", "column_metrics": "dq_metrics_daily"}
 """Models that a var switches on, by the var."""
+NOT_GENERATED = {
+    known.staging_model for name, known in load_contracts().items() if name not in GENERATED
+}
 NOT_BUILT_BY_DEFAULT = {*OFF_BY_DEFAULT.values(), "int_first_known_users"}
 SCHEMAS = {"staging": "silver", "marts": "gold"}
 """Layers by folder, where they are called otherwise."""
@@ -476,8 +480,10 @@ def version_time(_moment: datetime, rng: random.Random) -> datetime | None:
 DRAWN: dict[str, Callable[[datetime, random.Random], Any]] = {
     "product.interactions.event_id": event_id,
     "app.interactions.event_id": event_id,
+    "app.identify_calls.event_id": event_id,
     "product.interactions.anonymous_id": anonymous_id,
     "app.interactions.anonymous_id": anonymous_id,
+    "app.identify_calls.anonymous_id": anonymous_id,
     "app.users.join_date": lambda moment, rng: at(rng.choice((-400, -30, 0)), moment.time()).date(),
     "shop.impressions.ranking_id": lambda moment, rng: f"{moment.date()}-{rng.randrange(1, 6)}",
     "shop.impressions.impressions": shown_items,
