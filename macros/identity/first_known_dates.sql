@@ -8,15 +8,17 @@
         {{ return({'whole': true, 'dates': []}) }}
     {%- endif -%}
     {%- set told, days = [], [] -%}
-    {%- for source_name in footfall.identified_sources() -%}
-        {%- set name = source_name ~ '.interactions' -%}
-        {%- set staged = footfall.model_node('stg_' ~ source_name ~ '__interactions').relation_name -%}
-        {%- do days.append(
-            'select event_date from ' ~ staged
-            ~ ' where user_id = anonymous_id and anonymous_id in (select anonymous_id from changed)'
-        ) -%}
+    {%- for source_name, entity in footfall.identifying_entities() -%}
+        {%- set name = source_name ~ '.' ~ entity -%}
+        {%- set staged = footfall.model_node('stg_' ~ source_name ~ '__' ~ entity) -%}
+        {%- if not staged.config.meta.get('slowly_changing') -%}
+            {%- do days.append(
+                'select event_date from ' ~ staged.relation_name
+                ~ ' where user_id = anonymous_id and anonymous_id in (select anonymous_id from changed)'
+            ) -%}
+        {%- endif -%}
         {%- do told.append(
-            "source_name = '" ~ source_name ~ "' and " ~ footfall.in_loads('_load_id', change, name) | trim
+            "source = '" ~ name ~ "' and " ~ footfall.in_loads('_load_id', change, name) | trim
         ) -%}
     {%- endfor -%}
     {{ return(dict(rows, dates=footfall.query_dates(
@@ -28,8 +30,11 @@
 {% endmacro %}
 
 
-{% macro identified_sources() %}
-    {{ return(['product', 'app'] | select('in', var('sources')) | list) }}
+{% macro identifying_entities() %}
+    {%- set entities = [
+        ('product', 'interactions'), ('app', 'interactions'), ('app', 'identify_calls')
+    ] -%}
+    {{ return(entities | selectattr(0, 'in', var('sources')) | list) }}
 {% endmacro %}
 
 

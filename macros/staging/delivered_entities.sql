@@ -1,7 +1,7 @@
 {% macro delivered_entities() %}
     {{ return({
         'product': ['interactions'],
-        'app': ['interactions', 'users'],
+        'app': ['interactions', 'identify_calls', 'users'],
         'shop': ['impressions', 'clicks', 'add_to_carts', 'orders'],
         'crm': ['customers', 'transactions', 'support_interactions', 'events', 'sessions'],
     }) }}

@@ -97,7 +97,7 @@ def test_a_mapping_is_checked_on_a_sample(tmp_path: Path) -> None:
     assert checked.exit_code == 0, checked.err
     found = json.loads(checked.out)
     raw = raw_events("segment", files)
-    for result, view in zip(found["results"], ("products", "pages"), strict=True):
+    for result, view in zip(found["results"], ("products", "pages", "calls"), strict=True):
         [(accepted,)] = raw.sql(f"select count(*) from ({valid(view)})").fetchall()
         assert result["accepted"] == accepted
         assert result["rows"] == (

@@ -430,11 +430,15 @@ def test_a_load_is_read_once(
 
 
 @pytest.mark.parametrize("model", ["fct_product_daily", "fct_sessions"])
-@pytest.mark.parametrize("entity", ["product.interactions", "app.interactions"])
+@pytest.mark.parametrize(
+    "entity", ["product.interactions", "app.interactions", "app.identify_calls"]
+)
 def test_whose_a_device_is_affects_the_days_of_its_rows(
     manifest: dict[str, Any], model: str, entity: str
 ) -> None:
-    grown = with_mart(manifest, "stg_product__interactions", "stg_app__interactions")
+    grown = with_mart(
+        manifest, "stg_product__interactions", "stg_app__interactions", "stg_app__identify_calls"
+    )
     known = grown["nodes"].pop(f"model.{PROJECT}.fct_new")
     known |= {"name": "int_first_known_users", "unique_id": f"model.{PROJECT}.first_known"}
     known["config"] |= {"meta": {"wide": True, "widens": "first_known_dates"}}
@@ -444,5 +448,6 @@ def test_whose_a_device_is_affects_the_days_of_its_rows(
         parents.append(known["unique_id"])
     answers = {"user_id = anonymous_id": [(FORMER,)]} | ANSWERS
     plan = affected(grown, model, entity, answers=answers)
-    own = model == "fct_sessions" or entity == "product.interactions"
-    assert plan["dates"] == ([FORMER, NEW] if own else [FORMER])
+    own = {"fct_product_daily": ["product.interactions"]}
+    reads = own.get(model, ["product.interactions", "app.interactions"])
+    assert plan["dates"] == ([FORMER, NEW] if entity in reads else [FORMER])

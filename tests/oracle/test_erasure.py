@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -24,9 +24,20 @@ from footfall.generate import DirtShares, generate
 from footfall.ingest import ingest
 from footfall.ingest.types import contract_type
 from footfall.project.contracts import load_contracts
+from footfall.settings import PROJECT_DIR
 from support.data_sets import DataSet
-from support.law import breaches_of_full_refresh, breaches_of_oracle
-from support.reference import Oracle
+from support.law import (
+    ARRIVED,
+    FAMILIES,
+    Run,
+    Schedule,
+    as_arrow,
+    breaches_of_full_refresh,
+    breaches_of_oracle,
+    play,
+)
+from support.projects import project_with
+from support.reference import Oracle, core_actions
 from support.thorough import only_thorough
 
 START = date(2025, 8, 29)
@@ -426,3 +437,45 @@ def holds(file: Path, customer: int) -> bool:
     if "customer_id" not in parquet.schema_arrow.names:
         return False
     return customer in parquet.read(["customer_id"])["customer_id"].to_pylist()
+
+
+def test_devices_that_only_a_call_told_of_are_whose_they_were_without_the_person(
+    data_set: Callable[[str], DataSet],
+) -> None:
+    """One device is nobody's again, the other that of the next user who was identified on it."""
+    day = date(2025, 3, 1)
+    viewed = {"product_id": "P", "interaction_type": "view"}
+    views = [
+        {"event_time": at(day - timedelta(days=9 * n)), "user_id": device, "anonymous_id": device}
+        | viewed
+        for n, device in enumerate(("D", "D", "E"))
+    ]
+    of_person = [
+        {"event_time": at(day, hour), "user_id": USER, "anonymous_id": device}
+        for hour, device in ((14, "D"), (15, "E"))
+    ]
+    of_next = {"event_time": at(day, 16), "user_id": "next", "anonymous_id": "E"}
+    rows = {"product.interactions": views, "app.identify_calls": [*of_person, of_next]}
+    family = FAMILIES["engagement"]
+    definitions = replace(family.definitions, identify_by="first_known")
+    marts = ("+fct_active_users_daily", "+fct_user_product_daily", "+dq_load_reconciliation")
+    schedule = Schedule(family, (rows,), (Run(0, ("--select", *marts)),), definitions)
+    oracle = Oracle(core_actions(PROJECT_DIR / "seeds" / "action_types.csv"), definitions, ARRIVED)
+    for name, remaining in (rows | {"app.identify_calls": [of_next]}).items():
+        oracle.connection.register("remaining", as_arrow(name, remaining))
+        oracle.load(name, "select *, null::varchar[] as errors from remaining")
+    oracle.judge()
+    text = (PROJECT_DIR / "dbt_project.yml").read_text()
+    set_by_project = text.replace("identify_by: user_id", "identify_by: first_known")
+    assert set_by_project != text
+    data = data_set("erased_devices")
+    users = (
+        "select user_id, sum(view_count) from {gold}.fct_user_product_daily group by 1 order by 1"
+    )
+    with project_with({"dbt_project.yml": set_by_project}):
+        play(data, schedule)
+        assert data.rows(users) == [(USER, 3)]
+        report = erase_from(data, user=USER, reason="ticket 3")
+        assert report.rows[data.name("silver", "stg_app__identify_calls")] == 2
+        assert breaches_of_oracle(data, oracle) == {}
+        assert data.rows(users) == [("D", 2), ("next", 1)]

@@ -98,7 +98,7 @@ SAID: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     ),
     "a device is known later": (
         "select user_id, sum(view_count) from {gold}.fct_user_product_daily group by 1 order by 1",
-        [("U", 3), ("V", 3), ("W", 1)],
+        [("T", 2), ("U", 1), ("V", 3), ("W", 1)],
     ),
     "the last 30 days reach into a kept month": (
         "select purchase_frequency, total_spend, transaction_frequency_last_30_days "

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from footfall.generate.trackers import TRACKERS, Tracker, generate_as
+from footfall.ingest import mapped_entities, shipped_mapping
 from support.data_sets import DataSet
 from support.thorough import only_thorough
 from support.trackers import raw_events, valid
@@ -50,8 +51,12 @@ PAIRS = """
 
 KNOWN_LATER = """
     create temporary table known as
-    select device, arg_min(who, moment) as who
-    from (select moment, who, device from pages union all select moment, who, device from products)
+    select device, min({'moment': moment, 'who': who}).who as who
+    from (
+        select moment, who, device from pages
+        union all select moment, who, device from products
+        union all select moment, who, device from calls
+    )
     where who <> device
     group by device
 """
@@ -63,27 +68,30 @@ KNOWN_LATER = """
         *((tracker, "user_id") for tracker in TRACKERS),
         ("segment", "first_known"),
         ("posthog", "first_known"),
+        ("amplitude", "first_known"),
+        ("mixpanel", "first_known"),
         ("amplitude", "anonymous_id"),
     ],
 )
 def test_users_sessions_and_products_are_those_of_the_raw_files(
     tracker: Tracker, identify_by: str, data_set: Callable[[str], DataSet], tmp_path: Path
 ) -> None:
-    generate_as(tracker, tmp_path / "out", DAYS, USERS, 17)
+    truth = generate_as(tracker, tmp_path / "out", DAYS, USERS, 17)
     files = tmp_path / "out" / "events"
     data = data_set(f"as_{tracker}_{identify_by}")
     options = json.dumps({"sources": ["product", "app"], "identify_by": identify_by})
     for number, day in enumerate(sorted(files.iterdir()), start=1):
-        for name in ("product.interactions", "app.interactions"):
+        for name in mapped_entities(shipped_mapping(tracker)):
             data.ingest(name, day, mapping=tracker)
         if number in BUILT_AFTER:
             data.build("--vars", options, *MODELS)
     raw = raw_events(tracker, files)
-    for view in ("products", "pages"):
+    for view in ("products", "pages", "calls"):
         raw.execute(f"create table valid_{view} as {valid(view)}")
         raw.execute(f"drop view {view}")
         raw.execute(f"alter table valid_{view} rename to {view}")
     if identify_by == "first_known":
+        assert truth["late_identify_calls"] > 10
         raw.execute(KNOWN_LATER)
     for view in ("products", "pages"):
         if identify_by == "anonymous_id":

@@ -42,6 +42,16 @@ def _device(*rows_of: tuple[str, str]) -> dict[str, list[Row]]:
     }  # fmt: skip
 
 
+def _identified(*moments_and_users: tuple[str, str]) -> dict[str, list[Row]]:
+    """Return identify calls of the same device."""
+    return {
+        "app.identify_calls": [
+            {"event_time": _utc(moment), "user_id": user, "anonymous_id": "D"}
+            for moment, user in moments_and_users
+        ]
+    }
+
+
 def _payments(*days_and_amounts: tuple[str, str]) -> dict[str, list[Row]]:
     rows: list[Row] = [
         {
@@ -145,9 +155,11 @@ DEVICE_IS_KNOWN_LATER = _case(
     _device(("2025-02-28 12:00", "V"), ("2025-03-03 12:00", "V")),
     _device(("2025-02-27 12:00", "U")),
     _device(("2025-02-27 12:00:01", "V")),
+    _identified(("2025-02-26 12:00", "T"), ("2025-03-04 12:00", "X")),
     identify_by="first_known",
 )
-"""Two earlier rows come late, each of which makes the device another user's; the last does not."""
+"""Two earlier rows come late, each of which makes the device another user's; the third does not. So
+does a call that only identifies, and is no interaction of its user."""
 
 CASES = {
     "a session grows past midnight": SESSION_GROWS_PAST_MIDNIGHT,

@@ -111,6 +111,12 @@ ENTITIES = {
         ("duration_ms < 0", "duration_ms_below_minimum"),
         ("duration_ms > 2 * 60 * 60 * 1000", "duration_ms_above_maximum"),
     ),
+    "app.identify_calls": _entity(
+        "event_time",
+        "event_time user_id anonymous_id",
+        "event_time user_id",
+        "event_time timestamptz; user_id varchar; anonymous_id varchar; event_id varchar",
+    ),
     "app.users": _entity(
         "updated_at",
         "user_id updated_at",
@@ -203,6 +209,9 @@ ENTITIES = {
         ("session_duration > 2 * 60 * 60", "session_duration_above_maximum"),
     ),
 }
+
+UNDATED = ("app.users", "app.identify_calls")
+"""Entities whose rows change other days than their own."""
 
 
 @dataclass(frozen=True)
@@ -458,10 +467,11 @@ class Oracle:
         self.run(f"insert into raw_{_view(name)} by name select *, {load} as load from ({select})")
 
     def load_landing(self, folder: Path) -> None:
-        """Add the landing files of all entities."""
+        """Add the landing files of all entities that have some."""
         for name in ENTITIES:
             source, entity = name.split(".")
-            self.load_files(name, [folder / source / entity / "*.parquet"])
+            if (folder / source / entity).is_dir():
+                self.load_files(name, [folder / source / entity / "*.parquet"])
 
     def load_files(self, name: str, files: Sequence[Path]) -> None:
         """Add the landing files of an entity; a name may be a pattern."""
@@ -599,10 +609,10 @@ class Oracle:
     def known_users(self) -> dict[str, tuple[int, str, str]]:
         """By anonymous id: when it first came with a user's id, whose, and where."""
         known: dict[str, tuple[int, str, str]] = {}
-        for source in ("app", "product"):
+        for source in ("app.interactions", "app.identify_calls", "product.interactions"):
             for micros, user_id, anonymous_id in self.run(
                 "select epoch_us(event_time), user_id, anonymous_id "
-                f"from accepted_{source}_interactions where anonymous_id <> user_id"
+                f"from accepted_{_view(source)} where anonymous_id <> user_id"
             ):
                 if not BLANK.fullmatch(anonymous_id):
                     said = (micros, user_id, source)
@@ -620,7 +630,7 @@ class Oracle:
 
     def first_known_users(self) -> pa.Table:
         columns = {
-            "anonymous_id": STRING, "user_id": STRING, "known_since": TIME, "source_name": STRING,
+            "anonymous_id": STRING, "user_id": STRING, "known_since": TIME, "source": STRING,
         }  # fmt: skip
         return table(
             columns,
@@ -1315,7 +1325,7 @@ class Oracle:
         rows = []
         for name, entity in ENTITIES.items():
             staged = self.staged(name)
-            days = staged.column("event_date").to_pylist() if name != "app.users" else []
+            days = staged.column("event_date").to_pylist() if name not in UNDATED else []
             for column in entity.columns:
                 if column not in staged.column_names or "[]" in entity.columns[column]:
                     continue

@@ -71,15 +71,19 @@ _SEGMENT_WHO = _first("e ->> '$.userId'", "e ->> '$.anonymousId'")
 _AMPLITUDE_AT = "cast((e ->> '$.event_time') || '+00' as timestamptz)"
 _AMPLITUDE_WHO = _first("e ->> '$.user_id'", "e ->> '$.device_id'")
 _MIXPANEL_AT = "to_timestamp(cast(e ->> '$.properties.time' as bigint))"
-_MIXPANEL_WHO = "e ->> '$.properties.distinct_id'"
+_MIXPANEL_ID = "e ->> '$.properties.distinct_id'"
+_MIXPANEL_WHO = _first(
+    "e ->> '$.properties.\"$user_id\"'", "e ->> '$.properties.\"$device_id\"'", _MIXPANEL_ID
+)
+_MIXPANEL_DEVICE = _first("e ->> '$.properties.\"$device_id\"'", _MIXPANEL_ID)
 _GA4_AT = "make_timestamptz(cast(e ->> '$.event_timestamp' as bigint))"
 _GA4_WHO = _first("e ->> '$.user_id'", "e ->> '$.user_pseudo_id'")
 _TABS_AT = "cast(nullif(f[125], '') || '+00' as timestamptz)"
 _TABS_WHO = _first("f[13]", "f[16]")
 _SEGMENT_DEVICE, _AMPLITUDE_DEVICE = "e ->> '$.anonymousId'", "e ->> '$.device_id'"
 _GA4_DEVICE, _TABS_DEVICE = "e ->> '$.user_pseudo_id'", "nullif(f[16], '')"
-_POSTHOG_WHO, _POSTHOG_DEVICE = "e ->> '$.distinct_id'", "e ->> '$.properties.\"$device_id\"'"
-_NO_DEVICE = "null::varchar"
+_POSTHOG_WHO = "e ->> '$.distinct_id'"
+_POSTHOG_DEVICE = _first("e ->> '$.properties.\"$device_id\"'", _POSTHOG_WHO)
 
 PRODUCTS: dict[Tracker, str] = {
     "segment": _by_spec("event", "properties", _ISO, _SEGMENT_WHO, _SEGMENT_DEVICE, "messageId"),
@@ -93,7 +97,12 @@ PRODUCTS: dict[Tracker, str] = {
         _INSERTED,
     ),
     "mixpanel": _by_spec(
-        "event", "properties", _MIXPANEL_AT, _MIXPANEL_WHO, _NO_DEVICE, f"properties.{_INSERTED}"
+        "event",
+        "properties",
+        _MIXPANEL_AT,
+        _MIXPANEL_WHO,
+        _MIXPANEL_DEVICE,
+        f"properties.{_INSERTED}",
     ),
     "ga4": f"""
         select {_GA4_AT} as moment, {_GA4_WHO} as who, {_GA4_DEVICE} as device, null::varchar as id,
@@ -143,7 +152,7 @@ PAGES: dict[Tracker, str] = {
         from events where e ->> '$.event_type' = '[Amplitude] Page Viewed'
     """,
     "mixpanel": f"""
-        select {_MIXPANEL_AT} as moment, {_MIXPANEL_WHO} as who, {_NO_DEVICE} as device,
+        select {_MIXPANEL_AT} as moment, {_MIXPANEL_WHO} as who, {_MIXPANEL_DEVICE} as device,
             e ->> '$.properties.{_INSERTED}' as id,
             e ->> '$.properties.current_url_path' as page
         from events where e ->> '$.event' = '$mp_web_page_view'
@@ -162,9 +171,39 @@ PAGES: dict[Tracker, str] = {
 }
 """When, who, on which device, which event and which page, by tracker."""
 
+CALLS: dict[Tracker, str] = {
+    "segment": f"""
+        select {_ISO} as moment, {_SEGMENT_WHO} as who, {_SEGMENT_DEVICE} as device,
+            e ->> '$.messageId' as id
+        from events where e ->> '$.type' = 'identify'
+        union all
+        select {_ISO}, e ->> '$.userId', e ->> '$.previousId', e ->> '$.messageId'
+        from events where e ->> '$.type' = 'alias'
+    """,
+    "posthog": f"""
+        select {_ISO} as moment, {_POSTHOG_WHO} as who,
+            coalesce(
+                e ->> '$.properties."$anon_distinct_id"', e ->> '$.properties.alias'
+            ) as device,
+            e ->> '$.uuid' as id
+        from events where e ->> '$.event' in ('$identify', '$create_alias')
+    """,
+    "amplitude": f"""
+        select {_AMPLITUDE_AT} as moment, e ->> '$.user_id' as who, {_AMPLITUDE_DEVICE} as device,
+            e ->> '$.{_INSERTED}' as id
+        from events where e ->> '$.event_type' = '$identify'
+    """,
+    "mixpanel": f"""
+        select {_MIXPANEL_AT} as moment, e ->> '$.properties."$identified_id"' as who,
+            {_MIXPANEL_DEVICE} as device, e ->> '$.properties.{_INSERTED}' as id
+        from events where e ->> '$.event' = '$identify'
+    """,
+}
+"""When, who, on which device and which call that only identifies, by tracker that has any."""
+
 
 def raw_events(tracker: Tracker, files: Path) -> duckdb.DuckDBPyConnection:
-    """Return a database with the views ``lines``, ``products`` and ``pages`` of raw files.
+    """Return a database with views of raw files: ``lines``, ``products``, ``pages``, ``calls``.
 
     Args:
         files: the folder that they lie in.
@@ -175,6 +214,8 @@ def raw_events(tracker: Tracker, files: Path) -> duckdb.DuckDBPyConnection:
     found.execute(_TABS if tracker == "snowplow" else _EVENTS)
     found.execute(f"create view products as {PRODUCTS[tracker]}")
     found.execute(f"create view pages as {PAGES[tracker]}")
+    none = "select moment, who, device, id from pages where false"
+    found.execute(f"create view calls as {CALLS.get(tracker, none)}")
     return found
 
 

@@ -5,19 +5,19 @@
 {% set goes_on = not (affected.whole or affected.is_forced or takes_rows_back(affected)) %}
 
 with identifying_rows as (
-    {%- for source_name in identified_sources() %}
+    {%- for source_name, entity in identifying_entities() %}
     select
         staged.anonymous_id,
         staged.user_id,
         staged.event_time as known_since,
-        '{{ source_name }}' as source_name,
+        '{{ source_name }}.{{ entity }}' as source,
         staged._load_id
-    from {{ ref('stg_' ~ source_name ~ '__interactions') }} as staged
+    from {{ ref('stg_' ~ source_name ~ '__' ~ entity) }} as staged
     where
         {{ has_anonymous_id('staged') }}
         and staged.user_id <> staged.anonymous_id
         and {{ 'true' if not goes_on else in_loads(
-            'staged._load_id', affected, source_name ~ '.interactions'
+            'staged._load_id', affected, source_name ~ '.' ~ entity
         ) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -27,7 +27,7 @@ with identifying_rows as (
         anonymous_id,
         user_id,
         known_since,
-        source_name,
+        source,
         _load_id
     from {{ this }}
     {%- endif %}
@@ -37,7 +37,7 @@ in_order as (
     select
         *,
         row_number() over (
-            partition by anonymous_id order by known_since, user_id, source_name, _load_id
+            partition by anonymous_id order by known_since, user_id, source, _load_id
         ) as place
     from identifying_rows
 )

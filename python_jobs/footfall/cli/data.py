@@ -91,7 +91,7 @@ def generate(
 ) -> None:
     """Write landing files of a workload, and `truth.json`, which describes them.
 
-    product: sample files of all twelve entities, with stated dirt. training: the shop's four
+    product: sample files of twelve entities, with stated dirt. training: the shop's four
     entities without dirt, 10 million customers at scale 1, and optionally a checkpoint of each
     customer's last actions before the first day. --stream: interactions of product and app at a
     steady rate, as JSON in files of ten seconds or as Kafka messages.

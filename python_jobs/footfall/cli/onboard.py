@@ -145,8 +145,8 @@ def check_mapping(
     """Try a mapping on a sample: rows accepted, quarantined and passed over, and five of them.
 
     The sample, or the first 100,000 rows of the table, is loaded and staged in a temporary home;
-    nothing else is touched. Exit code 1 means that a file was rejected, or that an entity got no
-    row.
+    nothing else is touched. Exit code 1 means that a file was rejected, or that an entity that is
+    not optional got no row.
 
     Example: `footfall check-mapping mappings/mine.yml exports/events.csv --entity
     product.interactions`

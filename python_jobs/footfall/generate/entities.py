@@ -1,4 +1,4 @@
-"""The twelve entities: their valid rows, column by column, and how their strings are written."""
+"""Twelve entities: their valid rows, column by column, and how their strings are written."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The simulated shop's interactions as a tracker would export them: ``generate --as segment``.
 
 Each tracker's events lie in ``<out>/events/dt=<day of arrival>``, as lines of JSON (Snowplow: of
-tab-separated values). A few lines are cut off, as a broken upload would leave them.
+tab-separated values). A few lines are cut off, as a broken upload would leave them. Trackers that
+have calls which only tell whose a device is send one for each device, some of them days later.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ from typing import Any, Literal, get_args
 import pyarrow.parquet as pq
 
 from footfall.generate.run import Progress, generate, prepare_folder, write_truth
-from footfall.ingest import read_mapping, shipped_mapping
+from footfall.ingest import mapped_entities, read_mapping, shipped_mapping
 
 Tracker = Literal["segment", "snowplow", "ga4", "posthog", "amplitude", "mixpanel"]
 TRACKERS: tuple[Tracker, ...] = get_args(Tracker)
 EVENTS_FOLDER = "events"
 CUT_OFF_EVERY = 400
 """Of so many lines one is cut off."""
+
+IDENTIFY_CALLS = "app.identify_calls"
+IDENTIFY = "identify"
+"""The kind of an event that is a call which only identifies."""
 
 ROWS_AT_A_TIME = 50_000
 PRODUCT_EVENTS = {
@@ -44,10 +49,11 @@ class Event:
     """What happened, before it takes a tracker's form.
 
     Attributes:
-        kind: view, click, purchase, page, or a name that no mapping knows.
+        kind: view, click, purchase, page, identify, or a name that no mapping knows.
         time: when it happened, UTC; None where the row lost it.
         user: who acted; None where the row lost it.
         products: the products of a view, a click or a purchase.
+        owner: whose device it is, where it is not the user's own.
     """
 
     kind: str
@@ -57,27 +63,79 @@ class Event:
     page: str | None = None
     version: str | None = None
     referrer: str | None = None
+    owner: str | None = None
 
     @property
     def id(self) -> str:
         """The same for an event that is delivered twice."""
         text = repr((self.kind, self.time, self.user, self.products, self.page, self.referrer))
-        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        return _digest(text)
 
     @property
     def device(self) -> str | None:
-        """The id that the user's device has before the user signs in."""
-        return f"device-{self.user}" if self.user else None
+        """The id that the device has before the user signs in."""
+        owner = self.owner or self.user
+        return f"device-{owner}" if owner else None
 
     @property
     def known_user(self) -> str | None:
-        """The user, where signed in: in about three of four events."""
-        return self.user if int(self.id[0], 16) >= 4 else None
+        """The user, where signed in: in about three of four events, and never of some users."""
+        if not self.user or _one_in_four(self.id) or _one_in_four(_digest(self.user)):
+            return None
+        return self.user
 
     @property
     def iso(self) -> str | None:
         """The time as trackers write it, to the microsecond."""
         return self.time.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if self.time else None
+
+
+def _digest(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _one_in_four(digest: str, place: int = 0) -> bool:
+    return int(digest[place], 16) < 4
+
+
+@dataclass
+class _IdentifyCalls:
+    """The calls that tell whose a device is, from the day of its first event.
+
+    Attributes:
+        last_day: no call arrives later.
+        known: users whose devices are told of.
+        due: the calls that have not arrived yet, by day of arrival.
+        late: how many arrive on a later day than the event.
+    """
+
+    last_day: date
+    known: set[str] = field(default_factory=set)
+    due: dict[date, list[Event]] = field(default_factory=lambda: defaultdict(list))
+    late: int = 0
+
+    def beside(self, events: Iterable[Event], day: date) -> Iterator[Event]:
+        """Yield the events that arrive on a day, then the calls that do."""
+        for event in events:
+            if event.user and event.time and event.user not in self.known:
+                self.known.add(event.user)
+                self._plan(event.user, event.time, day)
+            yield event
+        yield from self.due.pop(day, ())
+
+    def _plan(self, user: str, first_seen: datetime, day: date) -> None:
+        """One call in four comes days after its event; on one device in four a guest was first."""
+        digest = _digest(user)
+        signed_in = Event(IDENTIFY, first_seen + timedelta(minutes=5), user)
+        self._send(signed_in, day, days_later=2 if _one_in_four(digest, 1) else 0)
+        if _one_in_four(digest, 2):
+            guest = Event(IDENTIFY, first_seen - timedelta(hours=1), f"guest-{user}", owner=user)
+            self._send(guest, day, days_later=1)
+
+    def _send(self, call: Event, day: date, days_later: int) -> None:
+        arrival = min(day + timedelta(days=days_later), self.last_day)
+        self.due[arrival].append(call)
+        self.late += arrival > day
 
 
 def _events(file: Path) -> Iterator[Event]:
@@ -136,6 +194,11 @@ def _segment(event: Event) -> Row:
         "timestamp": event.iso,
         "context": {"library": {"name": "analytics.js"}, "app": {"version": event.version}},
     }
+    if event.kind == IDENTIFY:
+        told = {"type": "identify", "userId": event.user}
+        if _one_in_four(event.id):
+            told |= {"type": "alias", "previousId": event.device}
+        return row | told
     if event.kind == "page":
         properties = {"path": event.page, "referrer": event.referrer}
         return row | {"type": "page", "name": "Page", "properties": properties}
@@ -178,6 +241,12 @@ def _posthog(event: Event) -> Row:
     who = {"distinct_id": event.known_user or event.device}
     row: Row = {"uuid": event.id, "timestamp": event.iso} | who
     common = {"$device_id": event.device}
+    if event.kind == IDENTIFY:
+        name, former = "$identify", "$anon_distinct_id"
+        if _one_in_four(event.id):
+            name, former = "$create_alias", "alias"
+        told = {"distinct_id": event.user, "properties": common | {former: event.device}}
+        return row | {"event": name} | told
     if event.kind == "page":
         properties = {
             "$pathname": event.page,
@@ -198,6 +267,8 @@ def _amplitude(event: Event) -> Row:
         "event_time": time,
         "version_name": event.version,
     }
+    if event.kind == IDENTIFY:
+        return row | {"event_type": "$identify", "user_id": event.user, "event_properties": {}}
     if event.kind == "page":
         properties = {"[Amplitude] Page Path": event.page, "referrer": event.referrer}
         return row | {"event_type": "[Amplitude] Page Viewed", "event_properties": properties}
@@ -206,7 +277,12 @@ def _amplitude(event: Event) -> Row:
 
 def _mixpanel(event: Event) -> Row:
     seconds = event.time and int(event.time.timestamp())
-    common = {"time": seconds, "distinct_id": event.user, "$insert_id": event.id}
+    common = {"time": seconds, "$insert_id": event.id, "$device_id": event.device}
+    if event.kind == IDENTIFY:
+        told = {"distinct_id": event.user, "$identified_id": event.user, "$anon_id": event.device}
+        return {"event": "$identify", "properties": common | told}
+    device = event.device and f"$device:{event.device}"
+    common |= {"$user_id": event.known_user, "distinct_id": event.known_user or device}
     if event.kind == "page":
         properties = {
             "current_url_path": event.page,
@@ -299,14 +375,18 @@ def generate_as(
         progress: called with days done, days in all, and what was done.
 
     Returns:
-        The truth: ``events``, ``cut_off`` lines, ``files``, and ``kinds``, the events of each kind.
+        The truth: ``events``, ``cut_off`` lines, ``files``, ``kinds``, the events of each kind, and
+        ``late_identify_calls``, which arrived days after they were made.
 
     Raises:
         UsageError: an argument is out of range, or ``out`` is not empty.
     """
     prepare_folder(out, overwrite=False)
+    mapping = shipped_mapping(tracker)
     # Of Snowplow's lines; the others are JSON.
-    columns = read_mapping(shipped_mapping(tracker)).csv.columns
+    columns = read_mapping(mapping).csv.columns
+    identifies = IDENTIFY_CALLS in mapped_entities(mapping)
+    calls = _IdentifyCalls(start + timedelta(days=days - 1))
     truth = _Truth()
     with TemporaryDirectory(prefix="footfall-") as temporary:
         plain = Path(temporary) / "landing"
@@ -314,7 +394,9 @@ def generate_as(
         for day in range(days):
             arrival = start + timedelta(days=day)
             folder = out / EVENTS_FOLDER / f"dt={arrival}"
-            _write_day(FORMS[tracker], columns, _events_of(plain, arrival), folder, truth)
+            events = _events_of(plain, arrival)
+            arriving = calls.beside(events, arrival) if identifies else events
+            _write_day(FORMS[tracker], columns, arriving, folder, truth)
     told = {
         "tracker": tracker,
         "seed": seed,
@@ -324,6 +406,7 @@ def generate_as(
         "files": truth.files,
         "events": truth.events,
         "cut_off": truth.cut_off,
+        "late_identify_calls": calls.late,
         "kinds": dict(sorted(truth.kinds.items())),
     }
     write_truth(out, told)

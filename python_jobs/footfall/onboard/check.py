@@ -78,8 +78,11 @@ class MappingCheck(BaseModel):
 
     @property
     def is_useful(self) -> bool:
-        """Whether each entity gets at least one row, and no file was rejected."""
-        return all(found.accepted and not found.rejected_files for found in self.results)
+        """Whether each entity that is not optional gets a row, and no file was rejected."""
+        return all(
+            (found.accepted or get_contract(found.entity).optional) and not found.rejected_files
+            for found in self.results
+        )
 
 
 def check_mapping(

@@ -51,7 +51,8 @@ class Contract(BaseModel):
     """What one entity of one source promises to deliver.
 
     ``message_id`` is the column with the producer's id of an event. ``version`` is the column that
-    tells which of several deliveries of a key is the newest; each of them is kept then.
+    tells which of several deliveries of a key is the newest; each of them is kept then. Where
+    ``optional``, files that could have rows of the entity may well have none.
     """
 
     source: str
@@ -62,6 +63,7 @@ class Contract(BaseModel):
     key: list[str]
     message_id: str | None = None
     version: str | None = None
+    optional: bool = False
     owner: str
     columns: list[Column]
 
@@ -124,6 +126,7 @@ def _parse_table(source: str, table: dict[str, Any]) -> Contract:
         key=meta["key"],
         message_id=meta.get("message_id"),
         version=meta.get("version"),
+        optional=meta.get("optional", False),
         owner=meta["owner"],
         columns=columns,
     )
