@@ -112,7 +112,7 @@ def test_a_mapping_is_checked_on_a_sample(tmp_path: Path) -> None:
         assert [rejects["rows"] for rejects in unreadable] == [truth["cut_off"]]
     for shown in found["shown"].values():
         assert len(shown) == 5
-        assert all(row["after"][0]["user_id"] in str(row["before"]) for row in shown)
+        assert all(row["after"][0]["user_id"] in row["before"].values() for row in shown)
     assert not (tmp_path / "home" / "warehouse").exists()
 
 
