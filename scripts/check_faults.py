@@ -36,7 +36,7 @@ MARK = "<!-- cases: written by scripts/check_faults.py -->"
 TRACE = re.compile(r"^Traceback \(most recent|^\s+at [\w.$]+\(|hs_err_pid", re.MULTILINE)
 SECONDS_AT_MOST = 300
 FEW_LINES = 5
-DBT_LINES = 60
+DBT_LINES = 70
 SOURCES = "{sources: [product]}"
 TABLE = "footfall_silver.stg_product__interactions"
 

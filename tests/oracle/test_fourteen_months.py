@@ -37,7 +37,7 @@ def test_engagement_is_the_oracles(
     for end in ENDS:
         for name in FAMILY.entities:
             folder = tmp_path.joinpath(*name.split("."))
-            files = [file for file in sorted(folder.iterdir()) if arrived <= day_of(file) < end]
+            files = [file for file in sorted(folder.glob("*")) if arrived <= day_of(file) < end]
             if files:
                 data.ingest(name, *files)
                 oracle.load_files(name, files)
