@@ -30,7 +30,8 @@ BY_DATE = {
     "dau_week_on_week": (
         "select now.metric_date, now.dau / before.dau from {gold}.fct_active_users_daily now "
         "join {gold}.fct_active_users_daily before using (definition, segment_type, segment_value) "
-        f"where {ALL_BASIC} and before.metric_date = now.metric_date - interval 7 days"
+        f"where {ALL_BASIC} and before.metric_date = now.metric_date - interval 7 days "
+        "and before.dau > 0"
     ),
     "active_users": ACTIVE.format(column="dau", where=f"{ALL_BASIC} and dau > 0"),
     "actions": USER_DAYS.format(column="sum(action_count)"),
