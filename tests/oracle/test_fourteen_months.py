@@ -47,6 +47,6 @@ def test_engagement_is_the_oracles(
     assert breaches_of_oracle(data, oracle) == {}
     semantics = read_semantics(data)
     assert unlike_the_marts(data, semantics) == {}
-    assert len(figures(data, semantics, "week_4_retention")) > 50
+    assert len(figures(data, semantics, "week_4_retention")) > 10
     days = data.rows("select count(distinct metric_date) from {gold}.fct_active_users_daily")
     assert days[0][0] > 400
