@@ -57,9 +57,12 @@ class Model:
     checksum: str
 
 
+def longest_session() -> timedelta:
+    return timedelta(minutes=int(project_vars()["session_max_minutes"]))
+
+
 def sessions_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
     """Return the columns of `fct_sessions`; Polars has no MD5, which Python makes of the ids."""
-    most = timedelta(minutes=int(project_vars()["session_max_minutes"]))
     is_other = [pl.col(name).ne_missing(pl.col(name).shift()) for name in ("user_id", "event_date")]
     starts = pl.any_horizontal(*is_other, pl.col("event_time").diff() >= session_gap())
     duration = pl.col("session_end") - pl.col("session_start")
@@ -76,7 +79,7 @@ def sessions_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
         .with_columns(
             (duration.dt.total_microseconds() / 1e6).alias("duration_seconds"),
             pl.lit(0, pl.Int64).alias("engaged_ms"),
-            (duration > most).alias("is_outlier"),
+            (duration > longest_session()).alias("is_outlier"),
         )
         .collect()
     )
@@ -89,15 +92,14 @@ def sessions_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
 
 def products_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
     """Return the columns of `fct_user_product_daily`."""
-    is_kind = {
-        f"{kind}_count": pl.col("interaction_type") == kind
-        for kind in ("view", "click", "purchase")
-    }
+    kind = pl.col("interaction_type")
     return (
         interactions.group_by("user_id", "product_id", "event_date")
         .agg(
             pl.col("event_time").max().alias("last_interaction_time"),
-            **{name: condition.sum() for name, condition in is_kind.items()},
+            view_count=(kind == "view").sum(),
+            click_count=(kind == "click").sum(),
+            purchase_count=(kind == "purchase").sum(),
         )
         .collect()
     )
@@ -105,7 +107,7 @@ def products_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
 
 def models() -> dict[str, Model]:
     """Return the models by what the report calls them."""
-    most = int(project_vars()["session_max_minutes"]) * 60_000_000
+    most = longest_session() // timedelta(microseconds=1)
     return {
         "sessions": Model(
             "fct_sessions",
