@@ -205,7 +205,10 @@ def day_step(
     partition_by = model["config"].get("partition_by") or []
     columns = [partition_by] if isinstance(partition_by, str) else partition_by
     session = get_session(join_others=True)
-    step = DayStep(get_settings(), session, model["name"], sql, ", ".join(columns), dates)
+    step = DayStep(
+        get_settings(), session, model["name"], sql, ", ".join(columns), dates,
+        at_once=not model["config"]["meta"].get("by_day"),
+    )  # fmt: skip
     obstacle = step.obstacle(str(relation) if relation else None)
     if obstacle:
         log.debug(f"Spark computes {step.model}: {obstacle}")

@@ -1,7 +1,9 @@
-{% macro day_step(relation, sql, run) %}
+{% macro day_step(relation, sql, run, is_new=false) %}
     {#- None where Spark computes the run. -#}
-    {%- set is_by_day = config.get('meta', {}).get('by_day') and adapter.day_step is defined -%}
-    {%- if is_by_day and run and not footfall.is_unit_test() -%}
+    {%- set meta = config.get('meta', {}) -%}
+    {%- set by_duckdb = (meta.get('by_day') or (is_new and meta.get('at_once')))
+        and adapter.day_step is defined -%}
+    {%- if by_duckdb and run and not footfall.is_unit_test() -%}
         {{ return(adapter.day_step(model, sql, run.dates, relation)) }}
     {%- endif -%}
     {{ return(none) }}
@@ -20,16 +22,15 @@
 {% macro creates_by_day(relation, sql) %}
     {#- A table with the same columns is replaced in one commit. -#}
     {%- set existing = load_cached_relation(relation) -%}
-    {%- set step = footfall.day_step(existing, sql, footfall.noted_run()) -%}
-    {%- if step and existing and not step.fits(relation | string) -%}
+    {%- set step = footfall.day_step(existing, sql, footfall.noted_run(), is_new=true) -%}
+    {%- if not step or (existing and not step.fits(relation | string)) -%}
         {{ return(false) }}
-    {%- elif step and existing -%}
-        {%- do step.run(relation | string, 'true', config.get('tblproperties', {})) -%}
-    {%- elif step -%}
+    {%- endif -%}
+    {%- if not existing -%}
         {%- do run_query(dbt.spark__create_table_as(
             false, relation, 'select * from (' ~ sql ~ ') where false'
         )) -%}
-        {%- do step.run(relation | string, 'true') -%}
     {%- endif -%}
-    {{ return(step is not none) }}
+    {%- set properties = config.get('tblproperties', {}) if existing else none -%}
+    {{ return(step.run(relation | string, 'true', properties)) }}
 {% endmacro %}

@@ -26,7 +26,7 @@
             row_number() over (
                 partition by event_key
                 order by _load_id
-                    {%- if contract %}, struct({{ contract.columns | list | join(', ') }}){% endif %}
+                    {%- if contract %}, {{ contract.columns | list | join(', ') }}{% endif %}
             ) as arrival
         from ({{ footfall.classified_rows(source_name, entity, loads, whole_dates) }})
         where is_valid

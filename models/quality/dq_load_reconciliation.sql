@@ -1,4 +1,4 @@
-{{ config(partition_by=['source']) }}
+{{ config(partition_by=['source'], meta={'at_once': true}) }}
 
 {% set loads = loads_to_account(source_entities()) %}
 {{ note_replaced_loads(loads) }}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -135,6 +136,114 @@ def test_rows_that_a_deletion_vector_hides_are_left_to_spark(tables: SparkSessio
     )
     tables.sql(f"delete from {EVENTS} where user_id = 'u4'")
     assert step(tables).obstacle(COUNTS) == f"{EVENTS} has deletion vectors"
+
+
+BRONZE, STAGED = f"{SCHEMA}.bronze", f"{SCHEMA}.staged"
+BRONZE_COLUMNS = "user_id string, event_date date, amount int, page string, load_id bigint"
+FIRST_ARRIVALS = rf"""
+    select * except (arrival, page)
+    from (
+        select
+            *,
+            md5(concat_ws(
+                '\u001f',
+                coalesce(
+                    replace(replace(user_id, '\u001b', '\u001b\u001b'), '\u0000', '\u001b\u0000'),
+                    '\u0000'
+                ),
+                cast(event_date as string)
+            )) as event_key,
+            row_number() over (
+                partition by user_id, event_date order by load_id, amount, page
+            ) as arrival
+        from {BRONZE}
+        where coalesce(trim(leading '\u0009\u0020\u00a0\u3000' from user_id) <> '', false)
+    )
+    where arrival = 1
+"""
+RECONCILED = f"""
+    select date'{FIRST}' as event_date, count(*) as rows, sum(if(b.hash = s.hash, 1, 0)) as same
+    from (select user_id, event_date, xxhash64(user_id, amount) as hash from {BRONZE}) as b
+    left join (select user_id, event_date, xxhash64(user_id, amount) as hash from {STAGED}) as s
+        on b.user_id = s.user_id and b.event_date = s.event_date
+"""
+
+
+@pytest.fixture
+def bronze(tables: SparkSession) -> SparkSession:
+    columns = BRONZE_COLUMNS.replace("page string, ", "")
+    tables.sql(f"create table {BRONZE} ({BRONZE_COLUMNS}) using delta partitioned by (load_id)")
+    tables.sql(
+        f"create table {STAGED} ({columns}, event_key string) using delta "
+        "partitioned by (event_date)"
+    )
+    users = ("u1", "u\0", "\x1b\x1f", "ü\u3000", "\u3000 \t", "", None)
+    rows = [
+        (user, day, amount, page, load)
+        for user in users
+        for day in (date(2025, 8, 20), date(2025, 8, 21))
+        for amount, page in ((None, "b"), (2, "a"), (None, None), (1, None))
+        for load in (1, 2)
+    ]
+    made = tables.createDataFrame(rows, BRONZE_COLUMNS)
+    made.repartition(3).write.mode("append").insertInto(BRONZE)
+    return tables
+
+
+def whole(spark: SparkSession, sql: str = FIRST_ARRIVALS, engine: Any = "auto") -> DayStep:
+    return replace(step(spark, engine=engine), model="staged", sql=sql, at_once=True)
+
+
+def test_a_table_that_is_computed_at_once_is_sparks(bronze: SparkSession) -> None:
+    made = whole(bronze)
+    assert made.obstacle(STAGED) is None and made.run(STAGED, "true")
+    staged = bronze.table(STAGED)
+    expected = bronze.sql(FIRST_ARRIVALS).select(*staged.columns)
+    assert sorted(staged.collect(), key=str) == sorted(expected.collect(), key=str)
+    assert staged.count() == 8
+    [days] = bronze.sql(f"select count(*) from {STAGED} where event_date = '{FIRST}'").collect()
+    assert days[0] == 4
+    # Written anew, it has no row twice.
+    assert made.run(STAGED, "true") and bronze.table(STAGED).count() == 8
+
+
+def test_hashes_that_are_compared_may_be_duckdbs(bronze: SparkSession) -> None:
+    assert whole(bronze).run(STAGED, "true")
+    made = whole(bronze, RECONCILED)
+    bronze.sql(
+        f"create table {SCHEMA}.reconciled (event_date date, rows bigint, same bigint) "
+        "using delta partitioned by (event_date)"
+    )
+    assert made.obstacle(f"{SCHEMA}.reconciled") is None
+    assert made.run(f"{SCHEMA}.reconciled", "true")
+    assert bronze.table(f"{SCHEMA}.reconciled").collect() == bronze.sql(RECONCILED).collect()
+
+
+def test_texts_that_duckdb_cannot_read_are_left_to_spark(bronze: SparkSession) -> None:
+    bronze.sql(
+        f"insert into {BRONZE} select cast(unhex('ff') as string), date'{FIRST}', 1, 'a', 3L"
+    )
+    assert whole(bronze).obstacle(STAGED) is None
+    assert not whole(bronze).run(STAGED, "true")
+    with pytest.raises(FootfallError, match="could not compute staged"):
+        whole(bronze, engine="duckdb").run(STAGED, "true")
+    assert bronze.table(STAGED).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("condition", "reason"),
+    [
+        ("user_id rlike '^u'", "regular expressions"),
+        ("user_id <> '${spark.app.name}'", "variables"),
+        ("date(from_utc_timestamp(timestamp(event_date), 'Asia/Tokyo')) is not null",
+         "from_utc_timestamp"),
+    ],
+)  # fmt: skip
+def test_what_means_something_else_is_left_to_spark(
+    bronze: SparkSession, condition: str, reason: str
+) -> None:
+    sql = f"select * from ({FIRST_ARRIVALS}) where {condition}"
+    assert reason in str(whole(bronze, sql).obstacle(STAGED))
 
 
 def test_spark_is_what_the_setting_says(tables: SparkSession) -> None:

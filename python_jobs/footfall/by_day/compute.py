@@ -1,4 +1,4 @@
-"""One day of a model, computed by DuckDB."""
+"""One day of a model, or all of it at once, computed by DuckDB."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import duckdb
 
@@ -19,6 +20,8 @@ from footfall.duckdb_sql import OFFLINE, literal, quoted
 LONGEST_TEXT_IN_STATISTICS = 32
 """Delta cuts texts to as many characters; a longer one is left out here."""
 NO_DAY = "0001-01-01"
+MOST_OPEN_FILES = 1000
+"""Of a write by partitions: where there are more, some of them get several files."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,25 @@ class Day:
     """
 
     day: str
+    query: str
+    inputs: Inputs
+    partition_column: str
+    types: Mapping[str, str]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A table to compute at once.
+
+    Attributes:
+        query: in DuckDB's dialect.
+        inputs: what it reads, each table whole.
+        partition_column: of the table.
+        types: DuckDB's types of its columns, in their order.
+        folder: the table's.
+    """
+
     query: str
     inputs: Inputs
     partition_column: str
@@ -68,6 +90,36 @@ def compute_day(task: Day, resources: Resources) -> dict[str, Any] | None:
     """
     with _connected(task.inputs, task.day, _config(resources)) as connection:
         return _write(connection, task)
+
+
+def compute_whole(task: Whole, resources: Resources) -> list[dict[str, Any]]:
+    """Compute a table and write it as a Parquet file for each partition and thread.
+
+    Returns:
+        The files as ``add`` actions of Delta's log.
+
+    Raises:
+        duckdb.Error: the query failed; among others where a row has no partition.
+    """
+    config = _config(resources) | {"partitioned_write_max_open_files": str(MOST_OPEN_FILES)}
+    with _connected(task.inputs, NO_DAY, config) as connection:
+        column = quoted(task.partition_column)
+        copied = connection.execute(
+            f"""
+            copy (
+                select {_cast_for_parquet(task.types)} from ({task.query})
+                where case when {column} is null then error('a row without {column}') else true end
+            ) to {literal(str(task.folder))} (
+                format parquet, compression snappy, return_stats, partition_by ({column}),
+                filename_pattern 'part-{{uuid}}.snappy', overwrite_or_ignore
+            )
+            """
+        ).fetchall()
+    columns = _in_files(task.types, task.partition_column)
+    return [
+        _added(Path(file).relative_to(task.folder), task.folder, keys, size, rows, stats, columns)
+        for file, rows, size, _, stats, keys in copied
+    ]
 
 
 def require_understood(query: str, inputs: Inputs) -> None:
@@ -115,9 +167,13 @@ def _rows_of(table: Input, day: str) -> str:
     files = table.of_day(day)
     if files:
         named = ", ".join(literal(str(file)) for file in files)
+        folders = ", ".join(
+            f"{quoted(name)}: {table.types[name]}" for name in sorted(table.named_in_folders)
+        )
+        hive = f"true, hive_types = {{{folders}}}" if folders else "false"
         rows += (
             " union all by name select * from read_parquet("
-            f"[{named}], union_by_name = true, hive_partitioning = false)"
+            f"[{named}], union_by_name = true, hive_partitioning = {hive})"
         )
     selected = [
         _in_utc(name) if kind == "TIMESTAMP" else quoted(name) for name, kind in columns.items()
@@ -133,20 +189,16 @@ def _in_utc(column: str) -> str:
 
 
 def _write(connection: duckdb.DuckDBPyConnection, task: Day) -> dict[str, Any] | None:
-    partition = f"{task.partition_column}={task.day}"
-    path = f"{partition}/part-{uuid.uuid4()}.snappy.parquet"
+    keys = {task.partition_column: task.day}
+    path = Path(f"{task.partition_column}={task.day}", f"part-{uuid.uuid4()}.snappy.parquet")
     file = task.folder / path
     file.parent.mkdir(parents=True, exist_ok=True)
-    columns = {name: kind for name, kind in task.types.items() if name != task.partition_column}
-    selected = ", ".join(
-        f"cast({quoted(name)} as {kind}{'TZ' if kind == 'TIMESTAMP' else ''}) as {quoted(name)}"
-        for name, kind in columns.items()
-    )
+    columns = _in_files(task.types, task.partition_column)
     day, column = literal(task.day), quoted(task.partition_column)
     copied = connection.execute(
         f"""
         copy (
-            select {selected} from ({task.query})
+            select {_cast_for_parquet(columns)} from ({task.query})
             where case when {column} = date {day} then true else error(
                 'a row of ' || coalesce({column}::text, 'no day') || ' among those of ' || {day}
             ) end
@@ -158,13 +210,37 @@ def _write(connection: duckdb.DuckDBPyConnection, task: Day) -> dict[str, Any] |
     if not rows:
         file.unlink()
         return None
+    return _added(path, task.folder, keys, size, rows, statistics, columns)
+
+
+def _in_files(types: Mapping[str, str], partition_column: str) -> dict[str, str]:
+    return {name: kind for name, kind in types.items() if name != partition_column}
+
+
+def _cast_for_parquet(types: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"cast({quoted(name)} as {kind}{'TZ' if kind == 'TIMESTAMP' else ''}) as {quoted(name)}"
+        for name, kind in types.items()
+    )
+
+
+def _added(
+    path: Path,
+    folder: Path,
+    keys: Mapping[str, str],
+    size: int,
+    rows: int,
+    statistics: Mapping[str, Mapping[str, str]],
+    types: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return a file as an ``add`` action of Delta's log."""
     return {
-        "path": path,
-        "partitionValues": {task.partition_column: task.day},
+        "path": quote(path.as_posix(), safe="/="),
+        "partitionValues": dict(keys),
         "size": size,
-        "modificationTime": file.stat().st_mtime_ns // 1_000_000,
+        "modificationTime": (folder / path).stat().st_mtime_ns // 1_000_000,
         "dataChange": True,
-        "stats": json.dumps(_statistics(rows, statistics, columns)),
+        "stats": json.dumps(_statistics(rows, statistics, types)),
     }
 
 

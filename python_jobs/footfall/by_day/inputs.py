@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,14 +26,16 @@ class Input:
     Attributes:
         name: ``schema.table``.
         types: DuckDB's types of the columns, in their order.
-        partition_column: None for a table without partitions, which each day reads whole.
+        partition_column: None for a table that each day reads whole.
         files: by value of the partition column.
+        named_in_folders: columns that the files lack: ``column=value`` in their path has them.
     """
 
     name: str
     types: dict[str, str]
     partition_column: str | None
     files: dict[str | None, list[Path]]
+    named_in_folders: frozenset[str] = frozenset()
 
     def of_day(self, day: str) -> list[Path]:
         return self.files.get(day if self.partition_column else None, [])
@@ -57,13 +59,14 @@ class Inputs:
         return {day for table in partitioned for day in table.files if day}
 
 
-def find_inputs(session: SparkSession, query: Translated, partition_column: str) -> Inputs:
+def find_inputs(session: SparkSession, query: Translated, partition_column: str | None) -> Inputs:
     """Return what a query reads, through views.
 
     Args:
         session: Spark's, in this process: it knows where tables are and what views say.
         query: translated.
-        partition_column: of the table that the query fills, and of its inputs.
+        partition_column: of the table that the query fills, and of its inputs; None where it reads
+            them whole.
 
     Raises:
         NotComputable: an input is no Delta table on this machine, or DuckDB would misread it.
@@ -74,7 +77,9 @@ def find_inputs(session: SparkSession, query: Translated, partition_column: str)
     return found
 
 
-def _add(session: SparkSession, names: Iterable[str], partition_column: str, found: Inputs) -> None:
+def _add(
+    session: SparkSession, names: Iterable[str], partition_column: str | None, found: Inputs
+) -> None:
     for name in sorted(names):
         if name in found.tables or name in found.views:
             continue
@@ -108,8 +113,13 @@ def folder_of(described: Any) -> Path:
     return Path(location.getPath())
 
 
-def read_input(name: str, folder: Path, partition_column: str) -> Input:
+def read_input(name: str, folder: Path, partition_column: str | None) -> Input:
     """Return a Delta table's newest version.
+
+    Args:
+        name: ``schema.table``.
+        folder: where it lies.
+        partition_column: by which days read it; None to read it whole.
 
     Raises:
         NotComputable: Spark alone can read it.
@@ -124,7 +134,13 @@ def read_input(name: str, folder: Path, partition_column: str) -> Input:
         raise NotComputable(f"{name} has deletion vectors")
     if any(urlsplit(file["path"]).scheme for file in files):
         raise NotComputable(f"{name} has files elsewhere than in its folder")
+    types = {column: duckdb_type(kind) for column, kind in table.columns}
     partitioned_by = table.partition_columns
+    if partition_column is None:
+        paths = [Path(unquote(file["path"])) for file in files]
+        _require_named_in_folders(name, partitioned_by, paths)
+        whole: dict[str | None, list[Path]] = {None: [folder / path for path in paths]}
+        return Input(name, types, None, whole, frozenset(partitioned_by))
     if partitioned_by not in ([], [partition_column]):
         raise NotComputable(f"{name} is partitioned by {', '.join(partitioned_by)}")
     by_day: dict[str | None, list[Path]] = {}
@@ -133,8 +149,18 @@ def read_input(name: str, folder: Path, partition_column: str) -> Input:
         if partitioned_by and day is None:
             raise NotComputable(f"{name} has rows without {partition_column}")
         by_day.setdefault(day, []).append(folder / unquote(file["path"]))
-    types = {column: duckdb_type(kind) for column, kind in table.columns}
     return Input(name, types, partition_column if partitioned_by else None, by_day)
+
+
+def _require_named_in_folders(name: str, columns: Sequence[str], paths: Iterable[Path]) -> None:
+    """Require that the values of partition columns can be read from the files' paths.
+
+    Raises:
+        NotComputable: Delta's log alone has them.
+    """
+    for path in paths:
+        if [part.partition("=")[0] for part in path.parts[:-1]] != [*columns]:
+            raise NotComputable(f"{name} has files outside the folders of its partitions")
 
 
 def require_plain(name: str, table: DeltaTable) -> None:

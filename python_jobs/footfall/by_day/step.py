@@ -10,10 +10,25 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import structlog
 
 from footfall.by_day.commit import Replacement
-from footfall.by_day.compute import Day, Resources, compute_day, require_understood
-from footfall.by_day.inputs import NotComputable, describe, find_inputs, folder_of, require_plain
+from footfall.by_day.compute import (
+    Day,
+    Resources,
+    Whole,
+    compute_day,
+    compute_whole,
+    require_understood,
+)
+from footfall.by_day.inputs import (
+    Inputs,
+    NotComputable,
+    describe,
+    find_inputs,
+    folder_of,
+    require_plain,
+)
 from footfall.by_day.translate import NotTranslatable, Translated, duckdb_type, translate
 from footfall.errors import FootfallError, UsageError, first_line
 from footfall.settings import Settings, usable_memory_gib
@@ -26,6 +41,7 @@ if TYPE_CHECKING:
 
 SHARE_OF_MEMORY = 0.25
 BY_SETTING = "FOOTFALL_DAY_ENGINE is spark"
+log = structlog.get_logger(__name__)
 _one_at_a_time = threading.Lock()
 """dbt builds several models beside each other: each would take its share of the machine."""
 
@@ -39,8 +55,10 @@ class DayStep:
         session: Spark's.
         model: its name, for messages.
         sql: the model's query, as dbt compiled it.
-        partition_column: of the model's table and of its inputs.
+        partition_column: of the model's table, and of its inputs where days are independent.
         dates: the days, ``YYYY-MM-DD``; None for all.
+        at_once: whether one query computes the whole table: its days are not those of its inputs.
+            Hashes in such a query are compared, and never kept.
     """
 
     settings: Settings
@@ -49,10 +67,15 @@ class DayStep:
     sql: str
     partition_column: str
     dates: Sequence[str] | None
+    at_once: bool = False
 
     @cached_property
     def _query(self) -> Translated:
-        return translate(self.sql)
+        return translate(self.sql, hashes_are_compared=self.at_once)
+
+    def _inputs(self) -> Inputs:
+        column = None if self.at_once else self.partition_column
+        return find_inputs(self.session, self._query, column)
 
     def obstacle(self, table: str | None) -> str | None:
         """Return why Spark has to compute this run; None where DuckDB does.
@@ -68,8 +91,9 @@ class DayStep:
         try:
             if elsewhere := leaves_days_to_spark(self.settings, self.session):
                 raise NotComputable(elsewhere)
-            inputs = find_inputs(self.session, self._query, self.partition_column)
-            require_understood(self._query.sql, inputs)
+            if self._query.matches_patterns:
+                raise NotTranslatable("regular expressions have another dialect in DuckDB")
+            require_understood(self._query.sql, self._inputs())
             if table:
                 self._require_writable(table)
         except (NotComputable, NotTranslatable, duckdb.Error) as error:
@@ -102,13 +126,17 @@ class DayStep:
         ]
         return columns[0] == columns[1]
 
-    def run(self, table: str, predicate: str, properties: Mapping[str, str] | None = None) -> None:
+    def run(self, table: str, predicate: str, properties: Mapping[str, str] | None = None) -> bool:
         """Replace the days in one commit.
 
         Args:
             table: ``schema.name``, which exists.
             predicate: SQL: the rows that give way, those of whole partitions.
             properties: all properties that the table has from now on; None leaves them.
+
+        Returns:
+            Whether it did. A table that is computed at once reads what others delivered, such as
+            a text that is no UTF-8: where DuckDB fails on it, Spark may go on.
 
         Raises:
             FootfallError: a query failed, or other writers were faster FOOTFALL_CONFLICT_RETRIES
@@ -118,20 +146,30 @@ class DayStep:
             with _one_at_a_time:
                 retry_conflicts(lambda: self._replace(table, predicate, properties), table)
         except duckdb.Error as error:
+            if self.at_once and self.settings.day_engine == "auto":
+                log.debug("left_to_spark", model=self.model, reason=first_line(error))
+                return False
             raise FootfallError(
                 f"DuckDB could not compute {self.model}: {first_line(error)}.",
                 "Correct the model or its inputs; FOOTFALL_DAY_ENGINE=spark has Spark compute it.",
             ) from error
+        return True
 
     def _replace(self, table: str, predicate: str, properties: Mapping[str, str] | None) -> None:
         described = describe(self.session, table)
         # Begun before the inputs are read: who read newer rows and commits first makes a conflict.
         replacement = Replacement(self.session, described, predicate)
-        inputs = find_inputs(self.session, self._query, self.partition_column)
+        inputs = self._inputs()
         types = {
             field.name: duckdb_type(field.dataType.simpleString())
             for field in self.session.table(table).schema
         }
+        if self.at_once:
+            whole = Whole(
+                self._query.sql, inputs, self.partition_column, types, folder_of(described)
+            )
+            replacement.commit(compute_whole(whole, self._resources(1)), properties)
+            return
         days = inputs.days() if self.dates is None else inputs.days() & {*self.dates}
         tasks = [
             Day(day, self._query.sql, inputs, self.partition_column, types, folder_of(described))
@@ -141,14 +179,17 @@ class DayStep:
 
     def _compute(self, tasks: Sequence[Day]) -> list[dict[str, Any]]:
         at_a_time = max(1, min(len(tasks), self.settings.cores))
-        resources = Resources(
+        resources = self._resources(at_a_time)
+        with ThreadPoolExecutor(at_a_time) as pool:
+            written = pool.map(lambda task: compute_day(task, resources), tasks)
+            return [file for file in written if file]
+
+    def _resources(self, at_a_time: int) -> Resources:
+        return Resources(
             threads=max(1, self.settings.cores // at_a_time),
             memory_mib=max(64, int(usable_memory_gib() * SHARE_OF_MEMORY * 1024 / at_a_time)),
             spill_folder=self.settings.home / "tmp" / "duckdb",
         )
-        with ThreadPoolExecutor(at_a_time) as pool:
-            written = pool.map(lambda task: compute_day(task, resources), tasks)
-            return [file for file in written if file]
 
 
 def leaves_days_to_spark(settings: Settings, session: SparkSession) -> str | None:

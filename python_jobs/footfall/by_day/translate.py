@@ -11,6 +11,7 @@ from sqlglot.errors import SqlglotError
 from footfall.errors import first_line
 
 TIMESTAMP = exp.DataType.Type.TIMESTAMP
+PATTERNS = (exp.RegexpLike, exp.RegexpILike, exp.RegexpReplace, exp.RegexpExtract, exp.SimilarTo)
 SPARK_FUNCTIONS = ("create macro raise_error(message) as error(message)",)
 """What Spark has and DuckDB lacks, where sqlglot does not know it."""
 
@@ -26,22 +27,27 @@ class Translated:
     Attributes:
         sql: the query.
         relations: the tables and views that it reads, ``schema.name``.
+    matches_patterns: whether it has regular expressions, whose dialect differs too.
     """
 
     sql: str
     relations: frozenset[str]
+    matches_patterns: bool
 
 
-def translate(sql: str) -> Translated:
+def translate(sql: str, hashes_are_compared: bool = False) -> Translated:
     """Translate a query of Spark's.
 
     Args:
         sql: one query; tables and views are named with their schema, which tells them from the
             names of common table expressions.
+        hashes_are_compared: no value of xxhash64 leaves the query, so that another hash does.
 
     Raises:
         NotTranslatable: it is no query that sqlglot understands.
     """
+    if "${" in sql:
+        raise NotTranslatable("variables of Spark's configuration are known to Spark alone")
     try:
         [query] = sqlglot.parse(sql, read="spark")
     except (SqlglotError, ValueError) as error:
@@ -50,10 +56,15 @@ def translate(sql: str) -> Translated:
         raise NotTranslatable("it is no query")
     if any(True for _ in query.find_all(exp.Lateral, exp.Command)):
         raise NotTranslatable("lateral views have another form in DuckDB")
+    if query.find(exp.AtTimeZone):
+        raise NotTranslatable("from_utc_timestamp has another meaning in DuckDB")
     tables = (table for table in query.find_all(exp.Table) if table.db)
     relations = frozenset(f"{table.db}.{table.name}" for table in tables)
-    query = query.transform(_in_utc).transform(_interpolated)
-    return Translated(query.sql(dialect="duckdb", comments=False), relations)
+    query = query.transform(_in_utc).transform(_interpolated).transform(_without_nul)
+    if hashes_are_compared:
+        query = query.transform(_any_hash)
+    matches_patterns = query.find(*PATTERNS) is not None
+    return Translated(query.sql(dialect="duckdb", comments=False), relations, matches_patterns)
 
 
 def _in_utc(node: exp.Expression) -> exp.Expression:
@@ -69,6 +80,25 @@ def _interpolated(node: exp.Expression) -> exp.Expression:
     """Replace Spark's percentile by the quantile that interpolates; sqlglot takes the other."""
     if isinstance(node, exp.Quantile):
         return exp.Anonymous(this="quantile_cont", expressions=[node.this, node.args["quantile"]])
+    return node
+
+
+def _without_nul(node: exp.Expression) -> exp.Expression:
+    """Replace the character 0 in a text by a call: DuckDB's parser takes it for the end."""
+    if not (isinstance(node, exp.Literal) and node.is_string and "\0" in node.this):
+        return node
+    nul = exp.Anonymous(this="chr", expressions=[exp.Literal.number(0)])
+    [first, *others] = node.this.split("\0")
+    text: exp.Expression = exp.Literal.string(first)
+    for other in others:
+        text = exp.DPipe(this=exp.DPipe(this=text, expression=nul.copy()),
+                         expression=exp.Literal.string(other))  # fmt: skip
+    return exp.Paren(this=text)
+
+
+def _any_hash(node: exp.Expression) -> exp.Expression:
+    if isinstance(node, exp.Anonymous) and node.name.lower() == "xxhash64":
+        return exp.Anonymous(this="hash", expressions=node.expressions)
     return node
 
 

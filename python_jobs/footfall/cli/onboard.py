@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -243,11 +244,29 @@ def try_command(
 
     Example: `footfall try exports/ --mapping mappings/mine.yml --keep`
     """
-    from footfall.onboard import suggest_mapping as suggest
-    from footfall.onboard import trial_home, try_files
+    from footfall.home.trials import trial_home
+    from footfall.settings import get_settings
+    from footfall.spark.own_home import spark_starting
 
     kind = file_format.value if file_format else None
-    home = trial_home(path, overwrite)
+    home = trial_home(get_settings().home, path, overwrite)
+    # Who mistyped a path is not kept waiting for Spark.
+    with spark_starting(home) if Path(path).exists() else nullcontext():
+        trial = _try(path, mapping, home, entity, kind, keep)
+    print_result(trial, as_json, lambda: _print_trial(trial))
+
+
+def _try(
+    path: str,
+    mapping: Path | None,
+    home: Path,
+    entity: str | None,
+    kind: str | None,
+    keep: bool,
+) -> Trial:
+    from footfall.onboard import suggest_mapping as suggest
+    from footfall.onboard import try_files
+
     if mapping is None:
         found = suggest(path, kind, entity)
         _explain(found)
@@ -261,8 +280,7 @@ def try_command(
             )
         entity = None
     with progress_bar("try") as progress:
-        trial = try_files(path, mapping, home, entity, kind, keep=keep, progress=progress)
-    print_result(trial, as_json, lambda: _print_trial(trial))
+        return try_files(path, mapping, home, entity, kind, keep=keep, progress=progress)
 
 
 def _print_trial(trial: Trial) -> None:

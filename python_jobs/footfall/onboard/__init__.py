@@ -7,7 +7,7 @@ from footfall.onboard.suggest import (
     suggest_mapping,
     suggest_mapping_of_table,
 )
-from footfall.onboard.trial import Trial, trial_home, try_files
+from footfall.onboard.trial import Trial, try_files
 
 __all__ = [
     "Finding",
@@ -18,6 +18,5 @@ __all__ = [
     "check_mapping_of_table",
     "suggest_mapping",
     "suggest_mapping_of_table",
-    "trial_home",
     "try_files",
 ]

@@ -38,12 +38,12 @@ from footfall.onboard.load import (
     Progress,
     entities_of,
     load_all,
-    own_home,
     project_of,
     results,
 )
 from footfall.onboard.suggest import SAMPLE_ROWS, sample_rows
 from footfall.project.contracts import Contract, get_contract, load_contracts
+from footfall.spark.own_home import own_home
 from footfall.spark.session import get_session
 from footfall.spark.sql_text import quoted_name
 

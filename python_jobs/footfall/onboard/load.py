@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MOST_EXAMPLES = 3
-QUICK = {"FOOTFALL_JIT_LEVEL": "1", "FOOTFALL_DATA_SKIPPING": "false"}
-"""Faster for the few minutes that a home of its own is used; what the user has set stays."""
 FIGURES = ("accepted", "duplicates", "quarantined")
 Progress = Callable[[int, int, str], None]
 
@@ -70,33 +67,6 @@ class EntityResult(BaseModel):
     rejects: list[Rejects] = []
     rejected_files: list[str] = []
     unused: list[str] = []
-
-
-@contextmanager
-def own_home(home: Path) -> Iterator[Path]:
-    """Let footfall and dbt keep all they write in a home of its own; Java and jars stay shared.
-
-    It is for a process that has not started Spark.
-    """
-    changed = {
-        "FOOTFALL_CACHE": str(get_settings().cache),
-        "FOOTFALL_HOME": str(home),
-        "DBT_TARGET_PATH": str(home / "target"),
-        "DBT_LOG_PATH": str(home / "logs"),
-        **{name: value for name, value in QUICK.items() if name not in os.environ},
-    }
-    before = {name: os.environ.get(name) for name in changed}
-    os.environ.update(changed)
-    get_settings.cache_clear()
-    try:
-        yield home
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        get_settings.cache_clear()
 
 
 def entities_of(mapping: Path, entity: str | None) -> list[str]:

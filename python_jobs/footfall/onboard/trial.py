@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -11,22 +10,20 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from footfall.errors import UsageError
 from footfall.onboard.load import (
     EntityResult,
     Progress,
     entities_of,
     load_all,
-    own_home,
     project_of,
     results,
 )
 from footfall.project.tables import TableStatus, table_status
 from footfall.report import build_dashboard
 from footfall.settings import get_settings
+from footfall.spark.own_home import own_home
 from footfall.spark.session import get_session
 
-HOMES = "try"
 KEPT_FILES = ("mapping.yml", "dashboard.html")
 
 
@@ -52,28 +49,6 @@ class Trial(BaseModel):
     seconds: dict[str, float]
 
 
-def trial_home(path: str, overwrite: bool = False) -> Path:
-    """Return a folder for the trial of a file, in ``<home>/try``; a former trial's is emptied.
-
-    Args:
-        path: the file, folder or glob to try.
-        overwrite: replace tables that a former trial kept.
-
-    Raises:
-        UsageError: a former trial's tables were kept there.
-    """
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(path.rstrip("/")).name.split(".")[0]).strip("-")
-    home = get_settings().home / HOMES / (name or "events")
-    if (home / "warehouse").exists() and not overwrite:
-        raise UsageError(
-            f"{home} has the tables of a trial that was kept.",
-            f"Go on from there with FOOTFALL_HOME={home}, or add --overwrite.",
-        )
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
-    return home
-
-
 def try_files(
     path: str,
     mapping: Path,
@@ -89,7 +64,7 @@ def try_files(
     Args:
         path: a file, a folder or a glob.
         mapping: the mapping file; it is copied into the home.
-        home: an empty folder, see :func:`trial_home`.
+        home: an empty folder.
         entity: ``source.entity``, where the mapping does not name its entities.
         file_format: parquet, csv or json; by default what the files' names tell.
         keep: leave the tables in the home.

@@ -49,6 +49,7 @@ def answer(sql: str) -> Any:
         ("select slice(sort_array(collect_list(c), false), 1, 2) from values (1), (3), (2) t(c)",
          [3, 2]),
         ("select shiftleft(5, 3) | shiftleft(1, 1) | 1", 43),
+        (r"select replace('a\u0000', '\u0000', '\u001b\u0000b')", "a\x1b\0b"),
     ],
 )  # fmt: skip
 def test_functions_mean_the_same(spark: str, expected: Any) -> None:
