@@ -26,11 +26,22 @@
     {%- if not step or (existing and not step.fits(relation | string)) -%}
         {{ return(false) }}
     {%- endif -%}
-    {%- if not existing -%}
-        {%- do run_query(dbt.spark__create_table_as(
-            false, relation, 'select * from (' ~ sql ~ ') where false'
-        )) -%}
+    {%- if existing -%}
+        {{ return(step.run(relation | string, 'true', config.get('tblproperties', {}))) }}
     {%- endif -%}
-    {%- set properties = config.get('tblproperties', {}) if existing else none -%}
-    {{ return(step.run(relation | string, 'true', properties)) }}
+    {%- set query = get_select_subquery(sql) if config.get('contract').enforced else sql -%}
+    {%- do run_query(footfall.create_empty_table(relation, step.columns(query))) -%}
+    {{ return(step.run(relation | string, 'true', is_empty=true)) }}
+{% endmacro %}
+
+
+{% macro create_empty_table(relation, columns) %}
+    create or replace table {{ relation }} ({{ columns }})
+    {{ file_format_clause() }}
+    {{ options_clause() }}
+    {{ tblproperties_clause() }}
+    {{ partition_cols(label='partitioned by') }}
+    {{ clustered_cols(label='clustered by') }}
+    {{ location_clause() }}
+    {{ comment_clause() }}
 {% endmacro %}

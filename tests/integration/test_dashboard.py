@@ -376,7 +376,7 @@ def test_the_marts_are_read_as_the_dashboard_needs_them(
                 ('week', date'2025-02-17', 'basic', 0, 8L),
                 ('month', date'2025-02-01', 'basic', 0, 8L)
             as cohorts(period_type, cohort_start, definition, period_number, users)""",
-        "gold.fct_user_product": """
+        "gold.fct_product_daily": """
             select user_id, if(user_id < 40, 'a', concat('p', lpad(user_id, 2, '0'))) as product_id,
                 2L as view_count, 1L as click_count, 0L as purchase_count
             from (select explode(sequence(0, 64)) as user_id)""",
@@ -471,8 +471,8 @@ def test_the_marts_are_read_as_the_dashboard_needs_them(
     ]
     assert set(durations["last_date"]) == {date(2025, 3, 2)}
 
-    spark.sql(f"alter table {settings.schema_of('gold')}.fct_user_product rename to gone")
-    spark.sql(f"create table {settings.schema_of('gold')}.fct_user_product (x int) using delta")
-    with pytest.raises(FootfallError, match="fct_user_product cannot be read") as raised:
+    spark.sql(f"alter table {settings.schema_of('gold')}.fct_product_daily rename to gone")
+    spark.sql(f"create table {settings.schema_of('gold')}.fct_product_daily (x int) using delta")
+    with pytest.raises(FootfallError, match="fct_product_daily cannot be read") as raised:
         read_frames(spark, settings)
-    assert "--full-refresh --select fct_user_product" in raised.value.fix
+    assert "--full-refresh --select fct_product_daily" in raised.value.fix

@@ -23,15 +23,22 @@ class Replacement:
         session: Spark's, in this process.
         table: the table, as Spark's catalog describes it.
         predicate: SQL over partition columns: whose files give way; ``true`` for all.
+        is_empty: whether the table was made just now: its log need not be asked for files.
     """
 
-    def __init__(self, session: SparkSession, table: Any, predicate: str) -> None:
+    def __init__(
+        self, session: SparkSession, table: Any, predicate: str, is_empty: bool = False
+    ) -> None:
         java: Any = session._jvm
         self._java = java
         self._option = java.scala.Option
         self.predicate = predicate
         log = self._static(f"{DELTA}.DeltaLog").forTable(session._jsparkSession, table)
         self._transaction = log.startTransaction(self._option.apply(table), self._option.empty())
+        self._replaced: Any = None
+        if is_empty:
+            self._transaction.readWholeTable()
+            return
         parser = session._jsparkSession.sessionState().sqlParser()
         expressions = self._seq([] if predicate == "true" else [parser.parseExpression(predicate)])
         self._replaced = self._transaction.filterFiles(expressions, False)
@@ -62,9 +69,9 @@ class Replacement:
             changed = {"metaData": {**self.metadata, "configuration": dict(properties)}}
             self._transaction.updateMetadata(actions.fromJson(json.dumps(changed)), False)
         now = round(time.time() * 1000)
-        gone = self._replaced.iterator()
+        gone = self._replaced.iterator() if self._replaced else None
         done = []
-        while gone.hasNext():
+        while gone and gone.hasNext():
             done.append(gone.next().removeWithTimestamp(now, True))
         done += [actions.fromJson(json.dumps({"add": file})) for file in files]
         version: int = self._transaction.commit(self._seq(done), self._operation())

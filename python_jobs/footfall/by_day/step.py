@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -34,6 +35,7 @@ from footfall.errors import FootfallError, UsageError, first_line
 from footfall.settings import Settings, usable_memory_gib
 from footfall.spark.conflicts import retry_conflicts
 from footfall.spark.delta_log import read_delta_table
+from footfall.spark.sql_text import quoted_name
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -126,13 +128,31 @@ class DayStep:
         ]
         return columns[0] == columns[1]
 
-    def run(self, table: str, predicate: str, properties: Mapping[str, str] | None = None) -> bool:
+    def columns(self, query: str) -> str:
+        """Return the columns of a query as ``create table`` takes them.
+
+        Args:
+            query: SQL of Spark's: the model's, perhaps with its columns in another order.
+        """
+        return ", ".join(
+            f"{quoted_name(field.name)} {field.dataType.simpleString()}"
+            for field in self.session.sql(query).schema
+        )
+
+    def run(
+        self,
+        table: str,
+        predicate: str,
+        properties: Mapping[str, str] | None = None,
+        is_empty: bool = False,
+    ) -> bool:
         """Replace the days in one commit.
 
         Args:
             table: ``schema.name``, which exists.
             predicate: SQL: the rows that give way, those of whole partitions.
             properties: all properties that the table has from now on; None leaves them.
+            is_empty: whether the table was made just now.
 
         Returns:
             Whether it did. A table that is computed at once reads what others delivered, such as
@@ -143,8 +163,7 @@ class DayStep:
                 times.
         """
         try:
-            with _one_at_a_time:
-                retry_conflicts(lambda: self._replace(table, predicate, properties), table)
+            retry_conflicts(lambda: self._replace(table, predicate, properties, is_empty), table)
         except duckdb.Error as error:
             if self.at_once and self.settings.day_engine == "auto":
                 log.debug("left_to_spark", model=self.model, reason=first_line(error))
@@ -155,29 +174,29 @@ class DayStep:
             ) from error
         return True
 
-    def _replace(self, table: str, predicate: str, properties: Mapping[str, str] | None) -> None:
+    def _replace(
+        self, table: str, predicate: str, properties: Mapping[str, str] | None, is_empty: bool
+    ) -> None:
         described = describe(self.session, table)
         # Begun before the inputs are read: who read newer rows and commits first makes a conflict.
-        replacement = Replacement(self.session, described, predicate)
+        replacement = Replacement(self.session, described, predicate, is_empty)
         inputs = self._inputs()
         types = {
             field.name: duckdb_type(field.dataType.simpleString())
             for field in self.session.table(table).schema
         }
-        if self.at_once:
-            whole = Whole(
-                self._query.sql, inputs, self.partition_column, types, folder_of(described)
-            )
-            replacement.commit(compute_whole(whole, self._resources(1)), properties)
-            return
-        days = inputs.days() if self.dates is None else inputs.days() & {*self.dates}
-        tasks = [
-            Day(day, self._query.sql, inputs, self.partition_column, types, folder_of(described))
-            for day in sorted(days)
-        ]
-        replacement.commit(self._compute(tasks), properties)
+        with _one_at_a_time:
+            files = self._compute(inputs, types, folder_of(described))
+        replacement.commit(files, properties)
 
-    def _compute(self, tasks: Sequence[Day]) -> list[dict[str, Any]]:
+    def _compute(
+        self, inputs: Inputs, types: Mapping[str, str], folder: Path
+    ) -> list[dict[str, Any]]:
+        query, column = self._query.sql, self.partition_column
+        if self.at_once:
+            return compute_whole(Whole(query, inputs, column, types, folder), self._resources(1))
+        days = inputs.days() if self.dates is None else inputs.days() & {*self.dates}
+        tasks = [Day(day, query, inputs, column, types, folder) for day in sorted(days)]
         at_a_time = max(1, min(len(tasks), self.settings.cores))
         resources = self._resources(at_a_time)
         with ThreadPoolExecutor(at_a_time) as pool:

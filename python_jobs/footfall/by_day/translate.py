@@ -60,7 +60,8 @@ def translate(sql: str, hashes_are_compared: bool = False) -> Translated:
         raise NotTranslatable("from_utc_timestamp has another meaning in DuckDB")
     tables = (table for table in query.find_all(exp.Table) if table.db)
     relations = frozenset(f"{table.db}.{table.name}" for table in tables)
-    query = query.transform(_in_utc).transform(_interpolated).transform(_without_nul)
+    query = query.transform(_in_utc).transform(_interpolated)
+    query = query.transform(_in_full).transform(_without_nul)
     if hashes_are_compared:
         query = query.transform(_any_hash)
     matches_patterns = query.find(*PATTERNS) is not None
@@ -80,6 +81,13 @@ def _interpolated(node: exp.Expression) -> exp.Expression:
     """Replace Spark's percentile by the quantile that interpolates; sqlglot takes the other."""
     if isinstance(node, exp.Quantile):
         return exp.Anonymous(this="quantile_cont", expressions=[node.this, node.args["quantile"]])
+    return node
+
+
+def _in_full(node: exp.Expression) -> exp.Expression:
+    """Replace ``trunc``'s short name of a month."""
+    if isinstance(node, exp.DateTrunc) and node.text("unit").upper() in ("MM", "MON"):
+        return exp.DateTrunc(this=node.this, unit=exp.Literal.string("MONTH"))  # type: ignore[no-untyped-call]
     return node
 
 

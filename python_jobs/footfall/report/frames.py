@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -25,6 +26,8 @@ Number = int | float | None
 
 TOP_PRODUCTS = 20
 SESSION_DAYS = 28
+
+_one_at_a_time = threading.Lock()
 
 
 class Mart(NamedTuple):
@@ -71,10 +74,11 @@ MARTS = {
         "gold",
         "fct_active_days_histogram",
         """
-        select metric_date, definition, active_days, user_count
-        from {table}
-        where metric_date = (select max(metric_date) from {table})
-        order by definition, active_days
+        select bars.metric_date, bars.definition, bars.active_days, bars.user_count
+        from {table} as bars
+        inner join (select max(metric_date) as metric_date from {table}) as newest
+            on bars.metric_date = newest.metric_date
+        order by bars.definition, bars.active_days
         """,
     ),
     "growth": Mart(
@@ -158,7 +162,7 @@ MARTS = {
     ),
     "top_products": Mart(
         "gold",
-        "fct_user_product",
+        "fct_product_daily",
         """
         with products as (
             select
@@ -290,17 +294,11 @@ def read_frames(spark: SparkSession, settings: Settings) -> dict[str, pd.DataFra
 
 
 def _read_mart(spark: SparkSession, settings: Settings, table: str, query: str) -> pd.DataFrame:
-    """Return the answer to a query: DuckDB's, which takes less time, where it is surely Spark's."""
     from pyspark.errors import AnalysisException
 
     sql = query.format(table=table, top_products=TOP_PRODUCTS, session_days=SESSION_DAYS)
     try:
-        columns, rows = answer(sql, settings)
-        return pd.DataFrame(rows, columns=columns)
-    except OnlySparkError:
-        pass
-    try:
-        return spark.sql(sql).toPandas()
+        return _ask(spark, settings, sql)
     except AnalysisException as error:
         raise FootfallError(
             f"{table} cannot be read: {explain(error, table).message}",
@@ -319,16 +317,27 @@ def _read_loads(spark: SparkSession, settings: Settings) -> pd.DataFrame:
         f"select '{source}' as source, max(_load_id) as load_id from {table}"
         for source, table in tables.items()
     ]
+    found = _ask(spark, settings, " union all ".join(newest)).dropna() if newest else None
     # The load is a literal, so that Delta skips the files of all other loads.
     times = [
-        f"select '{source}' as source, {load_id} as load_id, max(_ingested_at) as loaded_at "
-        f"from {tables[source]} where _load_id = {load_id}"
-        for source, load_id in (spark.sql(" union all ".join(newest)).collect() if newest else [])
-        if load_id is not None
+        f"select '{source}' as source, {int(load_id)} as load_id, max(_ingested_at) as loaded_at "
+        f"from {tables[source]} where _load_id = {int(load_id)}"
+        for source, load_id in (() if found is None else found.itertuples(index=False))
     ]
     if not times:
         return pd.DataFrame(columns=["source", "load_id", "loaded_at"])
-    return spark.sql(" union all ".join(times)).toPandas()
+    return _ask(spark, settings, " union all ".join(times))
+
+
+def _ask(spark: SparkSession, settings: Settings, sql: str) -> pd.DataFrame:
+    """Return the answer to a query: DuckDB's, which takes less time, where it is surely Spark's."""
+    try:
+        # DuckDB takes all cores for one query; several beside each other take longer.
+        with _one_at_a_time:
+            columns, rows = answer(sql, settings)
+    except OnlySparkError:
+        return spark.sql(sql).toPandas()
+    return pd.DataFrame(rows, columns=columns)
 
 
 # ---------------------------------------------------------------- values

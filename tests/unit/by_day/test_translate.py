@@ -49,6 +49,8 @@ def answer(sql: str) -> Any:
         ("select slice(sort_array(collect_list(c), false), 1, 2) from values (1), (3), (2) t(c)",
          [3, 2]),
         ("select shiftleft(5, 3) | shiftleft(1, 1) | 1", 43),
+        ("select trunc(date'2025-08-20', 'MM') = date'2025-08-01'", True),
+        ("select shiftleft(1, day(date'2025-08-05') - 1)", 16),
         (r"select replace('a\u0000', '\u0000', '\u001b\u0000b')", "a\x1b\0b"),
     ],
 )  # fmt: skip

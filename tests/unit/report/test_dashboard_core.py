@@ -145,10 +145,10 @@ def test_every_colour_of_a_figure_is_defined_by_the_page(frames: dict[str, pd.Da
 
 def test_a_missing_table_and_an_empty_one_are_told_apart(frames: dict[str, pd.DataFrame]) -> None:
     missing = render_dashboard({}, BUILT_AT)
-    assert "<code>fct_user_product</code> does not exist. <code>dbt build</code>" in missing
+    assert "<code>fct_product_daily</code> does not exist. <code>dbt build</code>" in missing
     frames["top_products"] = frames["top_products"].head(0)
     empty = render_dashboard(frames, BUILT_AT)
-    assert "<code>fct_user_product</code> has no rows." in empty
+    assert "<code>fct_product_daily</code> has no rows." in empty
     assert "<code>footfall ingest</code>" in empty
 
 
