@@ -157,16 +157,6 @@ def _result(spark: SparkSession, report: IngestReport) -> EntityResult:
         .first()
     )
     assert figures is not None
-    reason = F.explode("reject_reasons").alias("reason")
-    named = spark.table(f"{quality}.dq_quarantine").where(F.col("source") == report.source)
-    kind, value = F.split_part("reason", F.lit(":"), F.lit(1)), F.col("reason")
-    rejects = (
-        named.select(reason)
-        .groupBy(kind.alias("kind"))
-        .agg(F.count("*").alias("rows"), F.collect_set(value).alias("values"))
-        .orderBy(F.desc("rows"), "kind")
-        .collect()
-    )
     return EntityResult(
         entity=report.source,
         files=len(report.loaded),
@@ -175,14 +165,29 @@ def _result(spark: SparkSession, report: IngestReport) -> EntityResult:
         accepted=figures["accepted"],
         duplicates=figures["duplicates"],
         quarantined=figures["quarantined"],
-        rejects=[
-            Rejects(
-                reason=row["kind"],
-                rows=row["rows"],
-                examples=sorted(text for text in row["values"] if ":" in text)[:MOST_EXAMPLES],
-            )
-            for row in rejects
-        ],
+        rejects=_rejects(spark, report.source) if figures["quarantined"] else [],
         rejected_files=[file.reason for file in report.rejected],
         unused=report.ignored_columns,
     )
+
+
+def _rejects(spark: SparkSession, source: str) -> list[Rejects]:
+    quarantine = spark.table(f"{get_settings().schema_of('quality')}.dq_quarantine")
+    reason = F.explode("reject_reasons").alias("reason")
+    kind, value = F.split_part("reason", F.lit(":"), F.lit(1)), F.col("reason")
+    found = (
+        quarantine.where(F.col("source") == source)
+        .select(reason)
+        .groupBy(kind.alias("kind"))
+        .agg(F.count("*").alias("rows"), F.collect_set(value).alias("values"))
+        .orderBy(F.desc("rows"), "kind")
+        .collect()
+    )
+    return [
+        Rejects(
+            reason=row["kind"],
+            rows=row["rows"],
+            examples=sorted(text for text in row["values"] if ":" in text)[:MOST_EXAMPLES],
+        )
+        for row in found
+    ]

@@ -169,20 +169,27 @@ MARTS = {
                 product_id,
                 sum(view_count) as view_count,
                 sum(click_count) as click_count,
-                sum(purchase_count) as purchase_count
+                sum(purchase_count) as purchase_count,
+                sum(view_count + click_count + purchase_count) as interaction_count
             from {table}
             group by product_id
         ),
         totals as (
             select
-                count(*) as product_count,
+                count(distinct product_id) as product_count,
                 sum(view_count + click_count + purchase_count) as interaction_count
-            from products
+            from {table}
         )
-        select products.*, totals.product_count, totals.interaction_count
+        select
+            products.product_id,
+            products.view_count,
+            products.click_count,
+            products.purchase_count,
+            totals.product_count,
+            totals.interaction_count
         from products
         cross join totals
-        order by view_count + click_count + purchase_count desc, product_id
+        order by products.interaction_count desc, products.product_id
         limit {top_products}
         """,
     ),
