@@ -25,11 +25,7 @@ with facts as (
     select
         customer_id,
         event_date,
-        case
-            when event_date <= date'{{ kept_date }}' then 'kept transaction'
-            when transaction_status = 'completed' then 'purchase'
-            else 'transaction'
-        end as kind,
+        if(transaction_status = 'completed', 'purchase', 'transaction') as kind,
         reporting_amount as amount,
         reporting_currency as currency,
         null as seconds
@@ -68,7 +64,7 @@ changes as (
         null as currency,
         null as seconds
     from facts
-    where kind in ('purchase', 'transaction', 'kept transaction')
+    where kind in ('purchase', 'transaction')
 ),
 
 observed_days as (
@@ -105,6 +101,8 @@ dated_changes as (
     from changes
     inner join calendar
         on changes.event_date = calendar.event_date
+    -- One shuffle serves the sums and the running totals.
+    distribute by changes.customer_id
 ),
 
 totals_between as (
