@@ -92,6 +92,7 @@ calendar as (
 as_of_dates as (
     select distinct as_of_date
     from calendar
+    where {{ affected_as_of }}
 ),
 
 dated_changes as (
@@ -201,4 +202,3 @@ inner join as_of_dates
     on
         totals.as_of_date <= as_of_dates.as_of_date
         and totals.next_date > as_of_dates.as_of_date
-where {{ affected_as_of }}
