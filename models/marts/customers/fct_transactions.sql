@@ -5,12 +5,6 @@ with versions as (
     select * from {{ ref('stg_crm__transactions') }}
 ),
 
-touched as (
-    select distinct transaction_id
-    from versions
-    where {{ in_dates('event_date', affected) }}
-),
-
 ranked as (
     select
         versions.*,
@@ -22,8 +16,14 @@ ranked as (
                 versions.event_key desc
         ) as age
     from versions
-    left semi join touched
-        on versions.transaction_id = touched.transaction_id
+    {%- if not affected.whole %}
+    where
+        versions.transaction_id in (
+            select touched.transaction_id
+            from versions as touched
+            where {{ in_dates('touched.event_date', affected) }}
+        )
+    {%- endif %}
 ),
 
 newest as (

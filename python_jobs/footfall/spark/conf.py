@@ -192,6 +192,8 @@ def _planning(settings: Settings) -> dict[str, str]:
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": str(
             max(4, settings.task_slots)
         ),
+        # Of most keys there is one row: a sort before the shuffle would find few that it can drop.
+        "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "10000000",
         "spark.databricks.delta.snapshotPartitions": "1" if settings.tiny_tables else "2",
         "spark.databricks.delta.stats.skipping": str(settings.data_skipping).lower(),
