@@ -12,7 +12,17 @@ from footfall.errors import first_line
 
 TIMESTAMP = exp.DataType.Type.TIMESTAMP
 PATTERNS = (exp.RegexpLike, exp.RegexpILike, exp.RegexpReplace, exp.RegexpExtract, exp.SimilarTo)
-SPARK_FUNCTIONS = ("create macro raise_error(message) as error(message)",)
+SPARK_FUNCTIONS = (
+    "create macro raise_error(message) as error(message)",
+    # Of dates, too; the second way is the one down.
+    """
+    create macro spark_sequence(first, last) as case
+        when last >= first
+        then list_transform(range(0, last - first + 1), lambda i: first + cast(i as int))
+        else list_transform(range(0, first - last + 1), lambda i: first - cast(i as int))
+    end
+    """,
+)
 """What Spark has and DuckDB lacks, where sqlglot does not know it."""
 
 
@@ -61,7 +71,7 @@ def translate(sql: str, hashes_are_compared: bool = False) -> Translated:
     tables = (table for table in query.find_all(exp.Table) if table.db)
     relations = frozenset(f"{table.db}.{table.name}" for table in tables)
     query = query.transform(_in_utc).transform(_interpolated)
-    query = query.transform(_in_full).transform(_without_nul)
+    query = query.transform(_in_full).transform(_without_nul).transform(_sequence)
     if hashes_are_compared:
         query = query.transform(_any_hash)
     matches_patterns = query.find(*PATTERNS) is not None
@@ -88,6 +98,13 @@ def _in_full(node: exp.Expression) -> exp.Expression:
     """Replace ``trunc``'s short name of a month."""
     if isinstance(node, exp.DateTrunc) and node.text("unit").upper() in ("MM", "MON"):
         return exp.DateTrunc(this=node.this, unit=exp.Literal.string("MONTH"))  # type: ignore[no-untyped-call]
+    return node
+
+
+def _sequence(node: exp.Expression) -> exp.Expression:
+    if isinstance(node, exp.GenerateSeries) and not node.args.get("step"):
+        first, last = node.args["start"], node.args["end"]
+        return exp.Anonymous(this="spark_sequence", expressions=[first, last])
     return node
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
@@ -49,6 +49,13 @@ def answer(sql: str) -> Any:
         ("select slice(sort_array(collect_list(c), false), 1, 2) from values (1), (3), (2) t(c)",
          [3, 2]),
         ("select shiftleft(5, 3) | shiftleft(1, 1) | 1", 43),
+        ("select sequence(2, 4)", [2, 3, 4]),
+        ("select sequence(4, 2)", [4, 3, 2]),
+        (
+            "select sequence(date'2025-02-28', date'2025-03-01')",
+            [date(2025, 2, 28), date(2025, 3, 1)],
+        ),
+        ("select sequence(1, cast(null as int))", None),
         ("select trunc(date'2025-08-20', 'MM') = date'2025-08-01'", True),
         ("select shiftleft(1, day(date'2025-08-05') - 1)", 16),
         (r"select replace('a\u0000', '\u0000', '\u001b\u0000b')", "a\x1b\0b"),
