@@ -412,8 +412,8 @@ MUTANTS = [
     ),
     *mutants(
         "macros/incremental/changes/first_affected_as_of.sql", CRM, TOTALS,
-        ("the former newest day stays", "['select max(as_of_date) as newest from ' ~ this]",
-         "['select cast(null as date) as newest']"),
+        ("the former newest day stays", "'select max(as_of_date) as newest from ' ~ this",
+         "'select cast(null as date) as newest'"),
         ("only what follows the last affected day changes", "affected.dates | min", "affected.dates | max"),
     ),
     *mutants(

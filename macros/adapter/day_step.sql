@@ -26,12 +26,12 @@
     {%- if not step or (existing and not step.fits(relation | string)) -%}
         {{ return(false) }}
     {%- endif -%}
-    {%- if existing -%}
-        {{ return(step.run(relation | string, 'true', config.get('tblproperties', {}))) }}
+    {%- if not existing -%}
+        {%- set query = get_select_subquery(sql) if config.get('contract').enforced else sql -%}
+        {%- do run_query(footfall.create_empty_table(relation, step.columns(query))) -%}
     {%- endif -%}
-    {%- set query = get_select_subquery(sql) if config.get('contract').enforced else sql -%}
-    {%- do run_query(footfall.create_empty_table(relation, step.columns(query))) -%}
-    {{ return(step.run(relation | string, 'true', is_empty=true)) }}
+    {%- set properties = config.get('tblproperties', {}) if existing else none -%}
+    {{ return(step.run(relation | string, 'true', properties)) }}
 {% endmacro %}
 
 

@@ -71,6 +71,8 @@ def test_days_give_way_in_one_commit(tables: SparkSession) -> None:
     history = tables.sql(f"describe history {COUNTS}").collect()
     assert [row.operation for row in history] == ["WRITE", "WRITE", "CREATE TABLE"]
     assert history[0].operationParameters["predicate"] == both
+    assert [row.operationMetrics.get("numFiles") for row in history[:2]] == ["1", "2"]
+    assert history[0].operationMetrics["numOutputRows"] == "2"
     bounds = tables.sql(f"select min(user_id), max(user_id) from {COUNTS}").collect()
     assert bounds == [("u1", "u3")]
 

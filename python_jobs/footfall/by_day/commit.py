@@ -23,25 +23,28 @@ class Replacement:
         session: Spark's, in this process.
         table: the table, as Spark's catalog describes it.
         predicate: SQL over partition columns: whose files give way; ``true`` for all.
-        is_empty: whether the table was made just now: its log need not be asked for files.
     """
 
-    def __init__(
-        self, session: SparkSession, table: Any, predicate: str, is_empty: bool = False
-    ) -> None:
+    def __init__(self, session: SparkSession, table: Any, predicate: str) -> None:
         java: Any = session._jvm
         self._java = java
         self._option = java.scala.Option
         self.predicate = predicate
         log = self._static(f"{DELTA}.DeltaLog").forTable(session._jsparkSession, table)
         self._transaction = log.startTransaction(self._option.apply(table), self._option.empty())
+        self._session = session._jsparkSession
         self._replaced: Any = None
-        if is_empty:
+        if self._is_known_to_be_empty():
+            # Spares a run of Spark's over the log, which for a table made just now takes longest.
             self._transaction.readWholeTable()
             return
         parser = session._jsparkSession.sessionState().sqlParser()
         expressions = self._seq([] if predicate == "true" else [parser.parseExpression(predicate)])
         self._replaced = self._transaction.filterFiles(expressions, False)
+
+    def _is_known_to_be_empty(self) -> bool:
+        files = self._transaction.snapshot().numOfFilesIfKnown()
+        return bool(files.isDefined() and files.get() == 0)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -68,6 +71,12 @@ class Replacement:
         if properties is not None:
             changed = {"metaData": {**self.metadata, "configuration": dict(properties)}}
             self._transaction.updateMetadata(actions.fromJson(json.dumps(changed)), False)
+        files = list(files)
+        self._register(
+            numFiles=len(files),
+            numOutputBytes=sum(file["size"] for file in files),
+            numOutputRows=sum(json.loads(file["stats"])["numRecords"] for file in files),
+        )
         now = round(time.time() * 1000)
         gone = self._replaced.iterator() if self._replaced else None
         done = []
@@ -76,6 +85,19 @@ class Replacement:
         done += [actions.fromJson(json.dumps({"add": file})) for file in files]
         version: int = self._transaction.commit(self._seq(done), self._operation())
         return version
+
+    def _register(self, **metrics: int) -> None:
+        """Give the commit its metrics, which the table's history shows."""
+        made = self._java.java.util.HashMap()
+        for name, value in metrics.items():
+            metric = self._static("org.apache.spark.sql.execution.metric.SQLMetrics").createMetric(
+                self._session.sparkContext(), name
+            )
+            metric.set(value)
+            made.put(name, metric)
+        converted = self._java.scala.jdk.javaapi.CollectionConverters.asScala(made)
+        immutable = getattr(self._static("scala.collection.immutable.Map"), "from")(converted)
+        self._transaction.registerSQLMetrics(self._session, immutable)
 
     def _operation(self) -> Any:
         none, predicate = self._option.empty(), self._option.apply(self.predicate)

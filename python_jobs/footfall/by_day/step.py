@@ -144,7 +144,6 @@ class DayStep:
         table: str,
         predicate: str,
         properties: Mapping[str, str] | None = None,
-        is_empty: bool = False,
     ) -> bool:
         """Replace the days in one commit.
 
@@ -152,7 +151,6 @@ class DayStep:
             table: ``schema.name``, which exists.
             predicate: SQL: the rows that give way, those of whole partitions.
             properties: all properties that the table has from now on; None leaves them.
-            is_empty: whether the table was made just now.
 
         Returns:
             Whether it did. A table that is computed at once reads what others delivered, such as
@@ -163,7 +161,7 @@ class DayStep:
                 times.
         """
         try:
-            retry_conflicts(lambda: self._replace(table, predicate, properties, is_empty), table)
+            retry_conflicts(lambda: self._replace(table, predicate, properties), table)
         except duckdb.Error as error:
             if self.at_once and self.settings.day_engine == "auto":
                 log.debug("left_to_spark", model=self.model, reason=first_line(error))
@@ -174,12 +172,10 @@ class DayStep:
             ) from error
         return True
 
-    def _replace(
-        self, table: str, predicate: str, properties: Mapping[str, str] | None, is_empty: bool
-    ) -> None:
+    def _replace(self, table: str, predicate: str, properties: Mapping[str, str] | None) -> None:
         described = describe(self.session, table)
         # Begun before the inputs are read: who read newer rows and commits first makes a conflict.
-        replacement = Replacement(self.session, described, predicate, is_empty)
+        replacement = Replacement(self.session, described, predicate)
         inputs = self._inputs()
         types = {
             field.name: duckdb_type(field.dataType.simpleString())
