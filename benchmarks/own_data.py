@@ -34,6 +34,7 @@ from footfall.ingest.settled import Settled
 from footfall.onboard import suggest_mapping, try_files
 from footfall.project.contracts import get_contract
 from footfall.settings import get_settings
+from footfall.spark.own_home import spark_starting
 
 EVENTS = 1_000_000
 KNOWN_FILES = 100_000
@@ -82,11 +83,11 @@ def write_events(folder: Path, rows: int) -> tuple[Path, Path]:
 
 def tried(path: str, folder: Path) -> Work:
     """Suggest a mapping, and try it up to the dashboard."""
-    mapping = folder / "mapping.yml"
-    mapping.write_text(suggest_mapping(path).text)
-    home = folder / "trial"
+    mapping, home = folder / "mapping.yml", folder / "trial"
     home.mkdir()
-    trial = try_files(path, mapping, home)
+    with spark_starting(home):
+        mapping.write_text(suggest_mapping(path).text)
+        trial = try_files(path, mapping, home)
     return Work(rows=sum(found.accepted for found in trial.results))
 
 
