@@ -124,8 +124,8 @@ class Settings(BaseSettings):
     )
     day_engine: Literal["auto", "duckdb", "spark"] = Field(
         default="auto",
-        description="What computes models whose days are independent: DuckDB, Spark, or DuckDB "
-        "where it can.",
+        description="What computes models whose days are independent, and tables that are written "
+        "anew: DuckDB, Spark, or DuckDB where it can.",
     )
     jit_level: int = Field(
         default=4,

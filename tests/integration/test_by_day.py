@@ -209,6 +209,13 @@ def test_a_table_that_is_computed_at_once_is_sparks(bronze: SparkSession) -> Non
     assert made.run(STAGED, "true") and bronze.table(STAGED).count() == 8
 
 
+def test_lists_are_ordered_by_spark(bronze: SparkSession) -> None:
+    bronze.sql(f"alter table {BRONZE} add columns (tags array<string>)")
+    assert whole(bronze).obstacle(STAGED) is None
+    by_tags = FIRST_ARRIVALS.replace("amount, page", "amount, tags")
+    assert whole(bronze, by_tags).obstacle(STAGED) == "DuckDB orders tags in another way"
+
+
 def test_hashes_that_are_compared_may_be_duckdbs(bronze: SparkSession) -> None:
     assert whole(bronze).run(STAGED, "true")
     made = whole(bronze, RECONCILED)

@@ -58,6 +58,15 @@ class Inputs:
         partitioned = (table for table in self.tables.values() if table.partition_column)
         return {day for table in partitioned for day in table.files if day}
 
+    def nested_columns(self) -> set[str]:
+        """Return the columns of lists and structs: DuckDB has nulls in them last, Spark first."""
+        return {
+            name
+            for table in self.tables.values()
+            for name, kind in table.types.items()
+            if kind.endswith("[]") or kind.startswith(("STRUCT", "MAP"))
+        }
+
 
 def find_inputs(session: SparkSession, query: Translated, partition_column: str | None) -> Inputs:
     """Return what a query reads, through views.

@@ -95,7 +95,10 @@ class DayStep:
                 raise NotComputable(elsewhere)
             if self._query.matches_patterns:
                 raise NotTranslatable("regular expressions have another dialect in DuckDB")
-            require_understood(self._query.sql, self._inputs())
+            inputs = self._inputs()
+            if nested := self._query.ordered_by & inputs.nested_columns():
+                raise NotComputable(f"DuckDB orders {', '.join(sorted(nested))} in another way")
+            require_understood(self._query.sql, inputs)
             if table:
                 self._require_writable(table)
         except (NotComputable, NotTranslatable, duckdb.Error) as error:

@@ -37,11 +37,13 @@ class Translated:
     Attributes:
         sql: the query.
         relations: the tables and views that it reads, ``schema.name``.
+    ordered_by: columns that an order of it names.
     matches_patterns: whether it has regular expressions, whose dialect differs too.
     """
 
     sql: str
     relations: frozenset[str]
+    ordered_by: frozenset[str]
     matches_patterns: bool
 
 
@@ -74,8 +76,11 @@ def translate(sql: str, hashes_are_compared: bool = False) -> Translated:
     query = query.transform(_in_full).transform(_without_nul).transform(_sequence)
     if hashes_are_compared:
         query = query.transform(_any_hash)
+    orders = query.find_all(exp.Ordered)
+    ordered_by = frozenset(column.name for order in orders for column in order.find_all(exp.Column))
     matches_patterns = query.find(*PATTERNS) is not None
-    return Translated(query.sql(dialect="duckdb", comments=False), relations, matches_patterns)
+    in_duckdb = query.sql(dialect="duckdb", comments=False)
+    return Translated(in_duckdb, relations, ordered_by, matches_patterns)
 
 
 def _in_utc(node: exp.Expression) -> exp.Expression:
