@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dbt.constants import PARTIAL_PARSE_FILE_NAME
 from pydantic import BaseModel
 from pyspark.sql import functions as F
 
+from footfall.atomic import write_atomically
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest import IngestReport, ingest, mapped_entities
 from footfall.project.contracts import get_contract
@@ -118,7 +122,7 @@ def project_of(entities: Sequence[str]) -> Iterator[Callable[..., None]]:
     of_sources = ("--vars", json.dumps({"sources": sources}))
     left_out = ("--exclude-resource-type", "unit_test", "test")
     with ThreadPoolExecutor(1) as aside:
-        manifest = aside.submit(run_dbt, "parse", *of_sources, quiet=True)
+        manifest = aside.submit(_parse, of_sources)
 
         def build(selected: Sequence[str] = ()) -> None:
             chosen = ["--select", *selected] if selected else []
@@ -127,6 +131,25 @@ def project_of(entities: Sequence[str]) -> Iterator[Callable[..., None]]:
             )
 
         yield build
+
+
+def _parse(options: Sequence[str]) -> Any:
+    """Have dbt read the project; with what it kept of the last time, it reads what has changed.
+
+    Returns:
+        The manifest.
+    """
+    settings = get_settings()
+    asked = "\n".join([str(settings.project_dir), *options])
+    kept = settings.cache / "parsed" / f"{sha256(asked.encode()).hexdigest()}.msgpack"
+    own = settings.home / "target" / PARTIAL_PARSE_FILE_NAME
+    if kept.is_file():
+        own.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(kept, own)
+    manifest = run_dbt("parse", *options, quiet=True)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(kept, own.read_bytes())
+    return manifest
 
 
 def results(reports: Sequence[IngestReport]) -> list[EntityResult]:

@@ -20,7 +20,7 @@ def own_home(home: Path) -> Iterator[Path]:
     """Let footfall and dbt keep all they write in a home of its own; Java and jars stay shared.
 
     Args:
-        home: a folder that exists, and that nothing else uses.
+        home: a folder that nothing else uses.
     """
     changed = {
         "FOOTFALL_CACHE": str(get_settings().cache),
