@@ -11,7 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbt.constants import PARTIAL_PARSE_FILE_NAME
 from pydantic import BaseModel
 from pyspark.sql import functions as F
 
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MOST_EXAMPLES = 3
+DBT_READING = "partial_parse.msgpack"
+"""The file of dbt's target folder that has what it read of a project."""
 FIGURES = ("accepted", "duplicates", "quarantined")
 Progress = Callable[[int, int, str], None]
 
@@ -142,7 +143,7 @@ def _parse(options: Sequence[str]) -> Any:
     settings = get_settings()
     asked = "\n".join([str(settings.project_dir), *options])
     kept = settings.cache / "parsed" / f"{sha256(asked.encode()).hexdigest()}.msgpack"
-    own = settings.home / "target" / PARTIAL_PARSE_FILE_NAME
+    own = settings.home / "target" / DBT_READING
     if kept.is_file():
         own.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(kept, own)
