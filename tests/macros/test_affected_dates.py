@@ -302,6 +302,7 @@ def test_as_of_dates_are_rewritten_from_the_first_affected_or_the_newest_on(
     warehouse = Warehouse({}, {"select max\\(as_of_date\\)": rows})
     macros = macros_of(manifest, "int_customer_totals", warehouse)
     assert macros["first_affected_as_of"](plan) == first
+    assert ("max(event_date)" in " ".join(warehouse.asked)) == (first is not None)
 
 
 HELD = ("2025-01-01", "2025-02-01")
