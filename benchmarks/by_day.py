@@ -1,8 +1,9 @@
 """Days by DuckDB and by Spark: ``python -m benchmarks.by_day --json FILE``.
 
 1, 5 and 20 million interactions of 30 days (`--scale 1` is 20 million) stand in the table of
-staging, in Delta. From them come the sessions, and the counts per user, product and day, with all
-columns of `fct_sessions` and `fct_user_product_daily`. `footfall, DuckDB` and `footfall, Spark` are
+staging, in Delta. From them come the sessions, the counts per user, product and day, and, with the
+sessions, the activity per user and day: all columns of `fct_sessions`, `fct_user_product_daily` and
+`fct_user_activity_daily`. `footfall, DuckDB` and `footfall, Spark` are
 the model's own SQL, computed and committed as a run does it, in a session of Spark's that is warm;
 dbt is not included. `DuckDB alone` and `Polars alone` are queries written for them, which read the
 same files and write a Parquet file a day, without a commit. Then the same for one more day. All
@@ -30,7 +31,7 @@ from benchmarks.harness import Row, in_own_process, temporary_home, write_report
 from benchmarks.interactions import Days, Interactions, build, connect_duckdb, use_two_cores
 from benchmarks.peers import Engine, Result, compare
 from benchmarks.sessions import DAYS, session_gap
-from footfall.by_day.inputs import read_input
+from footfall.by_day.inputs import ByDay, read_input
 from footfall.by_day.step import DayStep
 from footfall.project.dbt import project_vars, run_dbt
 from footfall.settings import get_settings
@@ -38,6 +39,9 @@ from footfall.spark.session import get_session
 
 SCALES = (0.05, 0.25, 1.0)
 STAGING, GOLD = "stg_product__interactions", "gold"
+KINDS = ("view", "click", "purchase", "page_view", "edit", "create", "delete", "share")
+CORE = ("click", "purchase", "edit", "create", "share")
+ATTRIBUTES = ("country", "device_type", "subscription_type")
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,14 @@ class Model:
 
     Args:
         name: the model's.
-        query: DuckDB's own, of the view ``interactions``.
+        query: DuckDB's own, of the views ``interactions`` and ``sessions``.
         by_polars: the same by Polars.
         checksum: of a table's rows, in DuckDB's dialect.
     """
 
     name: str
     query: str
-    by_polars: Callable[[pl.LazyFrame], pl.DataFrame]
+    by_polars: Callable[[pl.LazyFrame, pl.LazyFrame], pl.DataFrame]
     checksum: str
 
 
@@ -61,7 +65,7 @@ def longest_session() -> timedelta:
     return timedelta(minutes=int(project_vars()["session_max_minutes"]))
 
 
-def sessions_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
+def sessions_by_polars(interactions: pl.LazyFrame, _: pl.LazyFrame) -> pl.DataFrame:
     """Return the columns of `fct_sessions`; Polars has no MD5, which Python makes of the ids."""
     is_other = [pl.col(name).ne_missing(pl.col(name).shift()) for name in ("user_id", "event_date")]
     starts = pl.any_horizontal(*is_other, pl.col("event_time").diff() >= session_gap())
@@ -90,7 +94,7 @@ def sessions_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
     return sessions.with_columns(pl.Series("session_id", ids)).drop("session", "event_key")
 
 
-def products_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
+def products_by_polars(interactions: pl.LazyFrame, _: pl.LazyFrame) -> pl.DataFrame:
     """Return the columns of `fct_user_product_daily`."""
     kind = pl.col("interaction_type")
     return (
@@ -100,6 +104,29 @@ def products_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
             view_count=(kind == "view").sum(),
             click_count=(kind == "click").sum(),
             purchase_count=(kind == "purchase").sum(),
+        )
+        .collect()
+    )
+
+
+def activity_by_polars(interactions: pl.LazyFrame, sessions: pl.LazyFrame) -> pl.DataFrame:
+    """Return the columns of `fct_user_activity_daily`."""
+    kind = pl.col("interaction_type")
+    days = interactions.group_by("user_id", "event_date").agg(
+        pl.len().cast(pl.Int64).alias("action_count"),
+        kind.is_in(CORE).sum().cast(pl.Int64).alias("core_action_count"),
+        **{f"{name}_count": (kind == name).sum().cast(pl.Int64) for name in KINDS},
+    )
+    by_day = sessions.group_by("user_id", "event_date").agg(
+        pl.len().cast(pl.Int64).alias("session_count"),
+        pl.col("duration_seconds").max().alias("longest_session_seconds"),
+    )
+    return (
+        days.join(by_day, on=["user_id", "event_date"], how="left")
+        .with_columns(
+            pl.col("session_count").fill_null(0),
+            pl.lit(0, pl.Int64).alias("duration_ms"),
+            **{name: pl.lit("unknown") for name in ATTRIBUTES},
         )
         .collect()
     )
@@ -159,13 +186,46 @@ def models() -> dict[str, Model]:
             "user_id, product_id, view_count::bigint, click_count::bigint, purchase_count::bigint, "
             "epoch_us(last_interaction_time)",
         ),
+        "user × day": Model(
+            "fct_user_activity_daily",
+            f"""
+            with days as (
+                select
+                    user_id, event_date, count(*) as action_count,
+                    count_if(interaction_type in {CORE}) as core_action_count,
+                    {
+                ", ".join(
+                    f"count_if(interaction_type = '{name}') as {name}_count" for name in KINDS
+                )
+            }
+                from interactions
+                group by all
+            ),
+            by_day as (
+                select
+                    user_id, event_date, count(*) as session_count,
+                    max(duration_seconds) as longest_session_seconds
+                from sessions
+                group by all
+            )
+            select
+                user_id, event_date, {", ".join(f"'unknown' as {name}" for name in ATTRIBUTES)},
+                days.* exclude (user_id, event_date), 0::bigint as duration_ms,
+                coalesce(session_count, 0) as session_count, longest_session_seconds
+            from days left join by_day using (user_id, event_date)
+            """,
+            activity_by_polars,
+            "user_id, country, action_count::bigint, core_action_count::bigint, "
+            "view_count::bigint, click_count::bigint, purchase_count::bigint, share_count::bigint, "
+            "duration_ms, session_count, round(longest_session_seconds * 1e6)::bigint",
+        ),
     }
 
 
 def files_of(layer: str, table: str, days: Days) -> list[str]:
     """Return the Parquet files that a table has of some days."""
     name = f"{get_settings().schema_of(layer)}.{table}"
-    found = read_input(name, get_settings().table_folder(name), "event_date")
+    found = read_input(name, get_settings().table_folder(name), ByDay("event_date"))
     return [str(file) for day in days.dates for file in found.of_day(str(day))]
 
 
@@ -247,15 +307,25 @@ class Alone(ModelEngine):
     def files(self, days: Days) -> list[str]:
         return [str(file) for file in self.folder.rglob("*.parquet")]
 
+    def inputs(self, days: Days) -> dict[str, list[str]]:
+        """Return the files of what is read; sessions are those that were made before."""
+        interactions = files_of("silver", STAGING, days)
+        # Not read where sessions are what is made: then there are none yet.
+        return {"interactions": interactions,
+                "sessions": files_of(GOLD, "fct_sessions", days) or interactions}  # fmt: skip
+
 
 class DuckDBAlone(Alone):
     name = "DuckDB alone"
 
     def run(self, days: Days) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        read = f"read_parquet({files_of('silver', STAGING, days)}, hive_partitioning = true)"
         with connect_duckdb(self.data.folder) as connection:
-            connection.execute(f"create view interactions as select * from {read}")
+            for name, files in self.inputs(days).items():
+                connection.execute(
+                    f"create view {name} as "
+                    f"select * from read_parquet({files}, hive_partitioning = true)"
+                )
             connection.execute(
                 f"copy ({self.model.query}) to '{self.folder}' "
                 "(format parquet, compression snappy, partition_by (event_date))"
@@ -267,9 +337,11 @@ class PolarsAlone(Alone):
 
     def run(self, days: Days) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        read = pl.scan_parquet(files_of("silver", STAGING, days), hive_partitioning=True)
-        made = self.model.by_polars(read).partition_by("event_date", as_dict=True)
-        for (day,), rows in made.items():
+        interactions, sessions = (
+            pl.scan_parquet(files, hive_partitioning=True) for files in self.inputs(days).values()
+        )
+        made = self.model.by_polars(interactions, sessions)
+        for (day,), rows in made.partition_by("event_date", as_dict=True).items():
             file = self.folder / f"event_date={day}" / "0.parquet"
             rows.drop("event_date").write_parquet(file, compression="snappy", mkdir=True)
 
@@ -289,7 +361,7 @@ def measured(data: Interactions) -> list[Row]:
 
 def load(data: Interactions) -> None:
     """Create the tables, and put all days into staging."""
-    build("+fct_sessions", "+fct_user_product_daily")
+    build("+fct_user_activity_daily", "+fct_user_product_daily")
     data.stage(data.period, load=1)
     data.stage(data.new_day, load=2)
 

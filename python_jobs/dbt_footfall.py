@@ -204,10 +204,11 @@ def day_step(
 
     partition_by = model["config"].get("partition_by") or []
     columns = [partition_by] if isinstance(partition_by, str) else partition_by
+    by_day = model["config"]["meta"].get("by_day")
     session = get_session(join_others=True)
     step = DayStep(
         get_settings(), session, model["name"], sql, ", ".join(columns), dates,
-        at_once=not model["config"]["meta"].get("by_day"),
+        at_once=not by_day, by_day=frozenset(by_day if isinstance(by_day, list) else ()),
     )  # fmt: skip
     obstacle = step.obstacle(str(relation) if relation else None)
     if obstacle:

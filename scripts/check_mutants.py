@@ -500,7 +500,7 @@ MUTANTS = [
         ("an order is a cart", "'cart': 2, 'order': 3", "'cart': 3, 'order': 2"),
     ),
     *mutants(
-        "macros/training/sequence_runs.sql", SHOP, "training_sequences",
+        "macros/training/segments_since_checkpoints.sql", SHOP, "training_sequences",
         ("the day itself is in the sequence", "segments.event_date < customer_days.dt",
          "segments.event_date <= customer_days.dt"),
         ("the checkpoint's own day is left out", "\"and segments.event_date >= date'\"",

@@ -8,3 +8,15 @@
 {% macro newest_actions(lists) -%}
     slice(flatten({{ lists }}), 1, {{ var('sequence_length') | int }})
 {%- endmacro %}
+
+
+{% macro newest_of_both(newest_runs, checkpoint, list) -%}
+    slice(
+        flatten(array(
+            coalesce(flatten(transform({{ newest_runs }}, run -> run.{{ list }})), array()),
+            coalesce({{ checkpoint }}.{{ list }}, array())
+        )),
+        1,
+        {{ var('sequence_length') | int }}
+    )
+{%- endmacro %}

@@ -4,9 +4,12 @@
             {{ actions }},
             1,
             aggregate(
-                filter(checkpoints.action_days, day -> day.event_date >= {{ footfall.history_start() }}),
+                transform(
+                    filter(checkpoints.action_days, day -> day.event_date >= {{ footfall.history_start() }}),
+                    day -> day.action_count
+                ),
                 0,
-                (total, day) -> total + day.action_count
+                (total, action_count) -> total + action_count
             )
         )
     {%- else -%}

@@ -18,32 +18,37 @@ customer_days as (
     where {{ in_dates('dt', plan.written) }} {{ only_late_on_repaired_days(plan) }}
 ),
 
-runs as (
-    {{ sequence_runs(plan) }}
+segments as (
+    {{ segments_since_checkpoints(plan) }}
 ),
 
--- So that a customer's runs meet in one task before they are collected.
-runs_by_customer as (
-    select * from runs
-    distribute by customer_id
-),
-
-collected as (
+since_checkpoints as (
     select
         dt,
         customer_id,
         {{ newest_runs('actions, action_types') }} as newest_runs
-    from runs_by_customer
+    from segments
     group by dt, customer_id
 ),
 
+checkpoints as (
+    {{ checkpoints_before_days(plan) }}
+),
+
+-- The long lists of checkpoints stream past the customers: they are neither sorted nor collected.
 sequences as (
     select
-        dt,
-        customer_id,
-        {{ newest_actions('newest_runs.actions') }} as actions,
-        {{ newest_actions('newest_runs.action_types') }} as action_types
-    from collected
+        customer_days.dt,
+        customer_days.customer_id,
+        {{ newest_of_both('since_checkpoints.newest_runs', 'checkpoints', 'actions') }} as actions,
+        {{ newest_of_both('since_checkpoints.newest_runs', 'checkpoints', 'action_types') }} as action_types
+    from customer_days
+    left join checkpoints
+        on customer_days.dt = checkpoints.dt and customer_days.customer_id = checkpoints.customer_id
+    left join since_checkpoints
+        on
+            customer_days.dt = since_checkpoints.dt
+            and customer_days.customer_id = since_checkpoints.customer_id
 )
 
 select

@@ -77,6 +77,61 @@ def test_days_give_way_in_one_commit(tables: SparkSession) -> None:
     assert bounds == [("u1", "u3")]
 
 
+def test_a_day_may_read_other_days_of_inputs_with_other_partitions(tables: SparkSession) -> None:
+    seen = f"{SCHEMA}.seen"
+    tables.sql(
+        f"create table {seen} (user_id string, seen_on date, bucket int) using delta "
+        "partitioned by (seen_on, bucket)"
+    )
+    tables.sql(
+        f"insert into {seen} values ('u1', date'2025-08-19', 1), ('u1', date'{FIRST}', 1), "
+        f"('u2', date'{FIRST}', 0), ('u2', date'2025-08-19', 0), ('u2', date'{SECOND}', 2)"
+    )
+    before = f"""
+        select events.user_id, events.event_date, count(*) as events
+        from (select distinct user_id, event_date from {SCHEMA}.event_view) as events
+        inner join {seen} as seen
+            on events.user_id = seen.user_id and seen.seen_on < events.event_date
+        where seen.bucket in (0, 1)
+        group by events.user_id, events.event_date
+    """
+    made = replace(step(tables), sql=before)
+    assert made.obstacle(COUNTS) == f"{seen} is partitioned by seen_on, bucket"
+    by_events = replace(made, by_day=frozenset({"events"}))
+    assert by_events.obstacle(COUNTS) is None
+    by_events.run(COUNTS, "true")
+    assert counted(tables) == {("u1", FIRST): 1, ("u2", SECOND): 2}
+    assert sorted(tables.table(COUNTS).collect()) == sorted(tables.sql(before).collect())
+    by_both = replace(made, by_day=frozenset({"events", "seen"}))
+    assert by_both.obstacle(COUNTS) == f"{seen} is partitioned by seen_on, bucket"
+    by_another = replace(made, by_day=frozenset({"events", "sessions"}))
+    assert by_another.obstacle(COUNTS) == "it does not read sessions"
+
+
+def test_a_day_may_read_rows_by_another_column(tables: SparkSession) -> None:
+    by_seen = f"{SCHEMA}.by_seen"
+    tables.sql(
+        f"create table {by_seen} (user_id string, seen_on date) using delta "
+        "partitioned by (seen_on)"
+    )
+    tables.sql(f"insert into {by_seen} select user_id, event_date from {EVENTS}")
+    query = f"""
+        select user_id, seen_on as event_date, count(*) as events from {by_seen}
+        group by user_id, seen_on
+    """
+    made = replace(step(tables, FIRST), sql=query, by_day=frozenset({"by_seen"}))
+    assert made.obstacle(COUNTS) is None
+    made.run(COUNTS, IS_FIRST)
+    assert counted(tables) == {("u1", FIRST): 2}
+
+
+def test_without_a_day_of_its_own_no_input_is_read_by_day(tables: SparkSession) -> None:
+    users = f"{SCHEMA}.users"
+    tables.sql(f"create table {users} (user_id string, event_date date) using delta")
+    query = f"select user_id, event_date, 1L as events from {users}"
+    assert "no input" in str(replace(step(tables), sql=query).obstacle(COUNTS))
+
+
 def test_a_table_that_is_written_anew_forgets_what_it_reflected_in_the_same_commit(
     tables: SparkSession,
 ) -> None:

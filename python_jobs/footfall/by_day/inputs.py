@@ -20,13 +20,46 @@ class NotComputable(Exception):
 
 
 @dataclass(frozen=True)
+class ByDay:
+    """How the days of a table read its inputs.
+
+    Attributes:
+        column: by which the table is partitioned; so are inputs that are read by day.
+        inputs: models that are read by day whichever their column. Where there are any, a day
+            reads inputs with other partitions whole.
+    """
+
+    column: str
+    inputs: frozenset[str] = frozenset()
+
+    def column_of(self, table: str, partitioned_by: Sequence[str]) -> str | None:
+        """Return the column by which a day reads a table; None where it reads it whole.
+
+        Args:
+            table: ``schema.table``.
+            partitioned_by: its columns.
+
+        Raises:
+            NotComputable: the partitions are not days.
+        """
+        is_named = table.split(".")[-1] in self.inputs
+        if [*partitioned_by] == [self.column] or (is_named and len(partitioned_by) == 1):
+            return partitioned_by[0]
+        if is_named or (partitioned_by and not self.inputs):
+            raise NotComputable(
+                f"{table} is partitioned by {', '.join(partitioned_by) or 'nothing'}"
+            )
+        return None
+
+
+@dataclass(frozen=True)
 class Input:
     """A Delta table in the version that is read.
 
     Attributes:
         name: ``schema.table``.
         types: DuckDB's types of the columns, in their order.
-        partition_column: None for a table that each day reads whole.
+        partition_column: by which each day reads it; None where a day reads it whole.
         files: by value of the partition column.
         named_in_folders: columns that the files lack: ``column=value`` in their path has them.
     """
@@ -36,6 +69,10 @@ class Input:
     partition_column: str | None
     files: dict[str | None, list[Path]]
     named_in_folders: frozenset[str] = frozenset()
+
+    @property
+    def model(self) -> str:
+        return self.name.split(".")[-1]
 
     def of_day(self, day: str) -> list[Path]:
         return self.files.get(day if self.partition_column else None, [])
@@ -68,37 +105,40 @@ class Inputs:
         }
 
 
-def find_inputs(session: SparkSession, query: Translated, partition_column: str | None) -> Inputs:
+def find_inputs(session: SparkSession, query: Translated, by_day: ByDay | None) -> Inputs:
     """Return what a query reads, through views.
 
     Args:
         session: Spark's, in this process: it knows where tables are and what views say.
         query: translated.
-        partition_column: of the table that the query fills, and of its inputs; None where it reads
-            them whole.
+        by_day: which inputs each day reads by day; None where all are read whole.
 
     Raises:
         NotComputable: an input is no Delta table on this machine, or DuckDB would misread it.
         NotTranslatable: a view is not understood.
     """
     found = Inputs()
-    _add(session, query.relations, partition_column, found)
+    _add(session, query.relations, by_day, found)
+    if by_day:
+        read_by_day = {table.model for table in found.tables.values() if table.partition_column}
+        if missing := by_day.inputs - read_by_day:
+            raise NotComputable(f"it does not read {', '.join(sorted(missing))}")
+        if not read_by_day:
+            raise NotComputable("no input has a day's rows in a partition of their own")
     return found
 
 
-def _add(
-    session: SparkSession, names: Iterable[str], partition_column: str | None, found: Inputs
-) -> None:
+def _add(session: SparkSession, names: Iterable[str], by_day: ByDay | None, found: Inputs) -> None:
     for name in sorted(names):
         if name in found.tables or name in found.views:
             continue
         described = describe(session, name)
         if described.viewText().isDefined():
             view = translate(described.viewText().get())
-            _add(session, view.relations, partition_column, found)
+            _add(session, view.relations, by_day, found)
             found.views[name] = view.sql
         else:
-            found.tables[name] = read_input(name, folder_of(described), partition_column)
+            found.tables[name] = read_input(name, folder_of(described), by_day)
 
 
 def describe(session: SparkSession, name: str) -> Any:
@@ -122,13 +162,13 @@ def folder_of(described: Any) -> Path:
     return Path(location.getPath())
 
 
-def read_input(name: str, folder: Path, partition_column: str | None) -> Input:
+def read_input(name: str, folder: Path, by_day: ByDay | None) -> Input:
     """Return a Delta table's newest version.
 
     Args:
         name: ``schema.table``.
         folder: where it lies.
-        partition_column: by which days read it; None to read it whole.
+        by_day: which inputs are read by day; None to read it whole.
 
     Raises:
         NotComputable: Spark alone can read it.
@@ -145,20 +185,19 @@ def read_input(name: str, folder: Path, partition_column: str | None) -> Input:
         raise NotComputable(f"{name} has files elsewhere than in its folder")
     types = {column: duckdb_type(kind) for column, kind in table.columns}
     partitioned_by = table.partition_columns
-    if partition_column is None:
+    day_column = by_day.column_of(name, partitioned_by) if by_day else None
+    if day_column is None:
         paths = [Path(unquote(file["path"])) for file in files]
         _require_named_in_folders(name, partitioned_by, paths)
         whole: dict[str | None, list[Path]] = {None: [folder / path for path in paths]}
         return Input(name, types, None, whole, frozenset(partitioned_by))
-    if partitioned_by not in ([], [partition_column]):
-        raise NotComputable(f"{name} is partitioned by {', '.join(partitioned_by)}")
-    by_day: dict[str | None, list[Path]] = {}
+    of_days: dict[str | None, list[Path]] = {}
     for file in files:
-        day = file["partitionValues"].get(partition_column) if partitioned_by else None
-        if partitioned_by and day is None:
-            raise NotComputable(f"{name} has rows without {partition_column}")
-        by_day.setdefault(day, []).append(folder / unquote(file["path"]))
-    return Input(name, types, partition_column if partitioned_by else None, by_day)
+        day = file["partitionValues"].get(day_column)
+        if day is None:
+            raise NotComputable(f"{name} has rows without {day_column}")
+        of_days.setdefault(day, []).append(folder / unquote(file["path"]))
+    return Input(name, types, day_column, of_days)
 
 
 def _require_named_in_folders(name: str, columns: Sequence[str], paths: Iterable[Path]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -20,9 +22,11 @@ from footfall.by_day.compute import (
     Whole,
     compute_day,
     compute_whole,
+    connected,
     require_understood,
 )
 from footfall.by_day.inputs import (
+    ByDay,
     Inputs,
     NotComputable,
     describe,
@@ -61,6 +65,8 @@ class DayStep:
         dates: the days, ``YYYY-MM-DD``; None for all.
         at_once: whether one query computes the whole table: its days are not those of its inputs.
             Hashes in such a query are compared, and never kept.
+        by_day: models that a day reads by day, whichever the column of their partitions; it then
+            reads inputs with other partitions whole.
     """
 
     settings: Settings
@@ -70,14 +76,15 @@ class DayStep:
     partition_column: str
     dates: Sequence[str] | None
     at_once: bool = False
+    by_day: frozenset[str] = frozenset()
 
     @cached_property
     def _query(self) -> Translated:
         return translate(self.sql, hashes_are_compared=self.at_once)
 
     def _inputs(self) -> Inputs:
-        column = None if self.at_once else self.partition_column
-        return find_inputs(self.session, self._query, column)
+        by_day = None if self.at_once else ByDay(self.partition_column, self.by_day)
+        return find_inputs(self.session, self._query, by_day)
 
     def obstacle(self, table: str | None) -> str | None:
         """Return why Spark has to compute this run; None where DuckDB does.
@@ -193,14 +200,26 @@ class DayStep:
     ) -> list[dict[str, Any]]:
         query, column = self._query.sql, self.partition_column
         if self.at_once:
-            return compute_whole(Whole(query, inputs, column, types, folder), self._resources(1))
+            with connected(self._resources(1)) as connection:
+                return compute_whole(Whole(query, inputs, column, types, folder), connection)
         days = inputs.days() if self.dates is None else inputs.days() & {*self.dates}
         tasks = [Day(day, query, inputs, column, types, folder) for day in sorted(days)]
         at_a_time = max(1, min(len(tasks), self.settings.cores))
         resources = self._resources(at_a_time)
-        with ThreadPoolExecutor(at_a_time) as pool:
-            written = pool.map(lambda task: compute_day(task, resources), tasks)
-            return [file for file in written if file]
+        with ExitStack() as opened:
+            free: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
+            for _ in range(at_a_time):
+                free.put(opened.enter_context(connected(resources)))
+
+            def compute(task: Day) -> dict[str, Any] | None:
+                connection = free.get()
+                try:
+                    return compute_day(task, connection)
+                finally:
+                    free.put(connection)
+
+            pool = opened.enter_context(ThreadPoolExecutor(at_a_time))
+            return [file for file in pool.map(compute, tasks) if file]
 
     def _resources(self, at_a_time: int) -> Resources:
         return Resources(

@@ -70,10 +70,13 @@ def translate(sql: str, hashes_are_compared: bool = False) -> Translated:
         raise NotTranslatable("lateral views have another form in DuckDB")
     if query.find(exp.AtTimeZone):
         raise NotTranslatable("from_utc_timestamp has another meaning in DuckDB")
+    for hint in [*query.find_all(exp.Hint)]:
+        hint.pop()
     tables = (table for table in query.find_all(exp.Table) if table.db)
     relations = frozenset(f"{table.db}.{table.name}" for table in tables)
     query = query.transform(_in_utc).transform(_interpolated)
     query = query.transform(_in_full).transform(_without_nul).transform(_sequence)
+    query = query.transform(_empty_of_nothing)
     if hashes_are_compared:
         query = query.transform(_any_hash)
     orders = query.find_all(exp.Ordered)
@@ -104,6 +107,14 @@ def _in_full(node: exp.Expression) -> exp.Expression:
     if isinstance(node, exp.DateTrunc) and node.text("unit").upper() in ("MM", "MON"):
         return exp.DateTrunc(this=node.this, unit=exp.Literal.string("MONTH"))  # type: ignore[no-untyped-call]
     return node
+
+
+def _empty_of_nothing(node: exp.Expression) -> exp.Expression:
+    """Have a list that is collected from nulls alone be empty, as Spark's is; DuckDB's is null."""
+    collected = node.this if isinstance(node, exp.Window) else node
+    if not isinstance(collected, (exp.ArrayAgg, exp.ArrayUniqueAgg)):
+        return node
+    return exp.Coalesce(this=node, expressions=[exp.Array()])
 
 
 def _sequence(node: exp.Expression) -> exp.Expression:

@@ -1,20 +1,17 @@
-{% macro sequence_runs(plan) %}
-    {#- What sequences are made of: the checkpoint before the day, and the segments since. Customers
-        without either keep their day. -#}
-    select
-        dt,
-        customer_id,
-        cast('0001-01-01' as date) as event_date,
-        cast(array() as array<int>) as actions,
-        cast(array() as array<tinyint>) as action_types
-    from customer_days
+{% macro segments_since_checkpoints(plan) %}
+    {#- A customer's segments between the newest checkpoint and the day. -#}
     {%- for span in plan.spans %}
-        union all
+        {{ 'union all' if not loop.first }}
         {{ footfall.segments_of_span(span) }}
-        {%- if span.base %}
-            union all
-            {{ footfall.base_of_span(span) }}
-        {%- endif %}
+    {%- endfor %}
+{% endmacro %}
+
+
+{% macro checkpoints_before_days(plan) %}
+    {#- The newest checkpoint that is not after a day; without one, no row. -#}
+    {%- for span in plan.spans | selectattr('base') | list or [{'base': '0001-01-01'}] %}
+        {{ 'union all' if not loop.first }}
+        {{ footfall.base_of_span(span) }}
     {%- endfor %}
 {% endmacro %}
 
@@ -41,7 +38,6 @@
     select /*+ broadcast(customer_days) */
         customer_days.dt,
         customer_days.customer_id,
-        date_sub(checkpoints.checkpoint_date, 1) as event_date,
         {{ footfall.within_history('checkpoints.actions') }} as actions,
         {{ footfall.within_history('checkpoints.action_types') }} as action_types
     from {{ ref('int_customer_action_checkpoints') }} as checkpoints
