@@ -10,7 +10,7 @@ start warm: each has run a step before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -34,12 +34,17 @@ from benchmarks.harness import (
     temporary_home,
     write_report,
 )
+from footfall.by_day.compute import Resources, connected
+from footfall.by_day.files import cast_for_parquet, write_file
+from footfall.by_day.translate import translate
 from footfall.generate import TrainingPlan, generate_training
 from footfall.project.dbt import project_vars
 from footfall.spark.session import get_session
 
 SEED = 7
 START = date(2025, 8, 1)
+STORED = ("customers", "segments", "checkpoint")
+MEMORY_MIB = 4096
 SINCE = 4
 """Segments between the checkpoint and the day."""
 RAW = """
@@ -111,7 +116,7 @@ class Store:
 
     def runs(self, source: Callable[[str], str]) -> str:
         """Return the query of the runs that the day's sequences are made of."""
-        customers, segments, checkpoint = map(source, ("customers", "segments", "checkpoint"))
+        customers, segments, checkpoint = map(source, STORED)
         return f"""
             select customer_id, date '0001-01-01' as event_date,
                 cast(null as int[]) as actions, cast(null as tinyint[]) as action_types
@@ -185,8 +190,9 @@ def customers_and_history(store: Store) -> str:
 
 def spark_runs(store: Store) -> str:
     """Return the CTE of the runs of the day's customers in the checkpoint and the segments."""
-    names = ("customers", "segments", "checkpoint")
-    customers, segments, checkpoint = (f"parquet.`{store.folder}/{name}.parquet`" for name in names)
+    customers, segments, checkpoint = (
+        f"parquet.`{store.folder}/{name}.parquet`" for name in STORED
+    )
     return f"""
         customers as (select customer_id from {customers}),
         runs as (
@@ -205,23 +211,72 @@ def spark_runs(store: Store) -> str:
     """
 
 
-def footfall_spark(store: Store) -> Callable[[Path], None]:
-    """What models/training/training_sequences.sql does, on the same files as the other engines."""
-    spark = get_session()
-    query = f"""
-        with {spark_runs(store)},
-        collected as (
+def footfall_query(store: Store, tables: Mapping[str, str]) -> str:
+    """Return what models/training/training_sequences.sql does, in Spark's dialect.
+
+    Args:
+        store: the files.
+        tables: what stands for customers, segments and checkpoint.
+    """
+
+    def newest(name: str) -> str:
+        return f"""
+            slice(flatten(array(
+                coalesce(flatten(transform(since.newest_runs, run -> run.{name})), array()),
+                coalesce(checkpoints.{name}, array())
+            )), 1, {store.length}) as {name}
+        """
+
+    return f"""
+        with customers as (select customer_id from {tables["customers"]}),
+        since as (
             select customer_id, sort_array(
                 collect_list(struct(event_date, actions, action_types)), false
-            ) as runs
-            from (select * from runs distribute by customer_id)
+            ) as newest_runs
+            from (
+                select /*+ broadcast(customers) */ segments.*
+                from {tables["segments"]} as segments
+                join customers on segments.customer_id = customers.customer_id
+            )
             group by customer_id
+        ),
+        checkpoints as (
+            select /*+ broadcast(customers) */ checkpoint.*
+            from {tables["checkpoint"]} as checkpoint
+            join customers on checkpoint.customer_id = customers.customer_id
         )
-        select customer_id, slice(flatten(runs.actions), 1, {store.length}) as actions,
-            slice(flatten(runs.action_types), 1, {store.length}) as action_types
-        from collected
+        select customers.customer_id, {newest("actions")}, {newest("action_types")}
+        from customers
+        left join checkpoints on customers.customer_id = checkpoints.customer_id
+        left join since on customers.customer_id = since.customer_id
     """
+
+
+def footfall_spark(store: Store) -> Callable[[Path], None]:
+    """The model's query by Spark, on the same files as the other engines."""
+    spark = get_session()
+    files = {name: f"parquet.`{store.folder}/{name}.parquet`" for name in STORED}
+    query = footfall_query(store, files)
     return lambda out: spark.sql(query).write.mode("overwrite").parquet(str(out))
+
+
+def footfall_duckdb(store: Store) -> Callable[[Path], None]:
+    """The model's query by DuckDB, translated and written as a run does it."""
+    query = translate(footfall_query(store, {name: f"store.{name}" for name in STORED})).sql
+    types = {"customer_id": "BIGINT", "actions": "INT[]", "action_types": "TINYINT[]"}
+
+    def run(out: Path) -> None:
+        out.mkdir(exist_ok=True)
+        with connected(Resources(2, MEMORY_MIB, store.folder / "spilled")) as connection:
+            connection.execute("create schema store")
+            for name in STORED:
+                connection.execute(
+                    f"create view store.{name} as from '{store.folder}/{name}.parquet'"
+                )
+            selected = f"select {cast_for_parquet(types)} from ({query})"
+            write_file(connection, selected, out / "sequences.parquet", types)
+
+    return run
 
 
 def arrow_spark(store: Store) -> Callable[[Path], None]:
@@ -316,6 +371,7 @@ ENGINES: dict[str, Callable[[Store], Callable[[Path], None]]] = {
     "Spark, naive": naive_spark,
     "Spark, one pass": one_pass_spark,
     "footfall (Spark)": footfall_spark,
+    "footfall (DuckDB)": footfall_duckdb,
     "footfall (Spark, merged in Arrow)": arrow_spark,
     "DuckDB": with_duckdb,
     "Polars": with_polars,

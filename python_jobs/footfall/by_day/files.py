@@ -66,12 +66,19 @@ def _write_lists(
 ) -> Written:
     """Write by Arrow: DuckDB takes two to three times as long for each element of a list."""
     connection.execute(f"set streaming_buffer_size = '{BYTES_OF_A_ROW_GROUP}B'")
-    with (
-        connection.execute(query).to_arrow_reader(ROWS_AT_A_TIME) as batches,
-        pq.ParquetWriter(file, batches.schema, compression=COMPRESSION) as writer,
-    ):
-        for table in _row_groups(batches):
-            writer.write_table(table)
+    try:
+        with (
+            connection.execute(query).to_arrow_reader(ROWS_AT_A_TIME) as batches,
+            pq.ParquetWriter(file, batches.schema, compression=COMPRESSION) as writer,
+        ):
+            for table in _row_groups(batches):
+                writer.write_table(table)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        # Arrow has DuckDB's error as its own, or just that another thread was interrupted by it.
+        connection.execute(f"select count(*) from ({query})").fetchall()
+        raise duckdb.Error(str(error)) from error
     named = [quoted(name) for name, kind in types.items() if not kind.endswith("[]")]
     bounds = ", ".join(
         f"{{'min': min({name})::text, 'max': max({name})::text,"

@@ -117,7 +117,14 @@ def test_a_day_without_rows_is_no_file(tmp_path: Path) -> None:
 
 
 def test_a_row_of_another_day_is_an_error(tmp_path: Path) -> None:
-    file = write(tmp_path, "1.parquet", user_id=["u1"], event_time=[TIME])
-    spread = QUERY.replace("user_id, event_date,", "user_id, event_date + 1 as event_date,")
-    with pytest.raises(duckdb.Error, match="a row of 2025-08-21 among those of 2025-08-20"):
+    users = [f"u{i}" for i in range(50_000)]
+    file = write(tmp_path, "1.parquet", user_id=users, event_time=[TIME] * len(users))
+    spread = QUERY.replace(
+        "user_id, event_date,", "user_id, event_date + int(user_id = 'u45000') as event_date,"
+    )
+    among = "a row of 2025-08-21 among those of 2025-08-20"
+    with pytest.raises(duckdb.Error, match=among):
         computed(tmp_path, [file], spread)
+    lists = spread.replace("count(*) as events", "array(1) as events")
+    with pytest.raises(duckdb.Error, match=among):
+        computed(tmp_path, [file], lists, RESULT | {"events": "INT[]"})
