@@ -40,8 +40,10 @@ sequences as (
     select
         customer_days.dt,
         customer_days.customer_id,
-        {{ newest_of_both('since_checkpoints.newest_runs', 'checkpoints', 'actions') }} as actions,
-        {{ newest_of_both('since_checkpoints.newest_runs', 'checkpoints', 'action_types') }} as action_types
+        {{ newest_of_both('since_checkpoints.newest_runs', 'checkpoints', 'actions') }}
+            as actions,
+        {{ newest_of_both('since_checkpoints.newest_runs', 'checkpoints', 'action_types') }}
+            as action_types
     from customer_days
     left join checkpoints
         on customer_days.dt = checkpoints.dt and customer_days.customer_id = checkpoints.customer_id
