@@ -3,21 +3,21 @@
 1, 5 and 20 million interactions of 30 days (`--scale 1` is 20 million) stand in the table of
 staging, in Delta. From them come the sessions, the counts per user, product and day, and, with the
 sessions, the activity per user and day: all columns of `fct_sessions`, `fct_user_product_daily` and
-`fct_user_activity_daily`. `footfall, DuckDB` and `footfall, Spark` are
-the model's own SQL, computed and committed as a run does it, in a session of Spark's that is warm;
-dbt is not included. `DuckDB alone` and `Polars alone` are queries written for them, which read the
-same files and write a Parquet file a day, without a commit. Then the same for one more day. All
-rows of all engines are compared. Each engine has two cores and a process of its own; Spark has a
-heap of 4 GiB, or of `FOOTFALL_DRIVER_MEMORY_GIB`.
+`fct_user_activity_daily`. `footfall, DuckDB` and `footfall, Spark` are the model's own SQL,
+computed and committed as a run does it, in a session of Spark's that is warm; dbt is not included.
+`DuckDB alone` and `Polars alone` are queries written for them, which read the same files and write
+a Parquet file a day, without a commit. Then the same for one more day. All rows of all engines are
+compared. Each engine has two cores and a process of its own; Spark has a heap of 4 GiB, or of
+`FOOTFALL_DRIVER_MEMORY_GIB`.
 """
 
 from __future__ import annotations
 
 import json as jsonlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import md5
 from io import StringIO
@@ -39,6 +39,7 @@ from footfall.spark.session import get_session
 
 SCALES = (0.05, 0.25, 1.0)
 STAGING, GOLD = "stg_product__interactions", "gold"
+INTERACTIONS = {"interactions": ("silver", STAGING)}
 KINDS = ("view", "click", "purchase", "page_view", "edit", "create", "delete", "share")
 CORE = ("click", "purchase", "edit", "create", "share")
 ATTRIBUTES = ("country", "device_type", "subscription_type")
@@ -50,22 +51,24 @@ class Model:
 
     Args:
         name: the model's.
-        query: DuckDB's own, of the views ``interactions`` and ``sessions``.
-        by_polars: the same by Polars.
+        query: DuckDB's own, of views that are named as ``reads`` has them.
+        by_polars: the same by Polars, of frames by the same names.
         checksum: of a table's rows, in DuckDB's dialect.
+        reads: the layer and table of each input.
     """
 
     name: str
     query: str
-    by_polars: Callable[[pl.LazyFrame, pl.LazyFrame], pl.DataFrame]
+    by_polars: Callable[..., pl.DataFrame]
     checksum: str
+    reads: Mapping[str, tuple[str, str]] = field(default_factory=lambda: INTERACTIONS)
 
 
 def longest_session() -> timedelta:
     return timedelta(minutes=int(project_vars()["session_max_minutes"]))
 
 
-def sessions_by_polars(interactions: pl.LazyFrame, _: pl.LazyFrame) -> pl.DataFrame:
+def sessions_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
     """Return the columns of `fct_sessions`; Polars has no MD5, which Python makes of the ids."""
     is_other = [pl.col(name).ne_missing(pl.col(name).shift()) for name in ("user_id", "event_date")]
     starts = pl.any_horizontal(*is_other, pl.col("event_time").diff() >= session_gap())
@@ -94,7 +97,7 @@ def sessions_by_polars(interactions: pl.LazyFrame, _: pl.LazyFrame) -> pl.DataFr
     return sessions.with_columns(pl.Series("session_id", ids)).drop("session", "event_key")
 
 
-def products_by_polars(interactions: pl.LazyFrame, _: pl.LazyFrame) -> pl.DataFrame:
+def products_by_polars(interactions: pl.LazyFrame) -> pl.DataFrame:
     """Return the columns of `fct_user_product_daily`."""
     kind = pl.col("interaction_type")
     return (
@@ -135,6 +138,8 @@ def activity_by_polars(interactions: pl.LazyFrame, sessions: pl.LazyFrame) -> pl
 def models() -> dict[str, Model]:
     """Return the models by what the report calls them."""
     most = longest_session() // timedelta(microseconds=1)
+    counts = ", ".join(f"count_if(interaction_type = '{name}') as {name}_count" for name in KINDS)
+    unknown = ", ".join(f"'unknown' as {name}" for name in ATTRIBUTES)
     return {
         "sessions": Model(
             "fct_sessions",
@@ -193,11 +198,7 @@ def models() -> dict[str, Model]:
                 select
                     user_id, event_date, count(*) as action_count,
                     count_if(interaction_type in {CORE}) as core_action_count,
-                    {
-                ", ".join(
-                    f"count_if(interaction_type = '{name}') as {name}_count" for name in KINDS
-                )
-            }
+                    {counts}
                 from interactions
                 group by all
             ),
@@ -209,7 +210,7 @@ def models() -> dict[str, Model]:
                 group by all
             )
             select
-                user_id, event_date, {", ".join(f"'unknown' as {name}" for name in ATTRIBUTES)},
+                user_id, event_date, {unknown},
                 days.* exclude (user_id, event_date), 0::bigint as duration_ms,
                 coalesce(session_count, 0) as session_count, longest_session_seconds
             from days left join by_day using (user_id, event_date)
@@ -218,6 +219,8 @@ def models() -> dict[str, Model]:
             "user_id, country, action_count::bigint, core_action_count::bigint, "
             "view_count::bigint, click_count::bigint, purchase_count::bigint, share_count::bigint, "
             "duration_ms, session_count, round(longest_session_seconds * 1e6)::bigint",
+            # As the step before has made them.
+            INTERACTIONS | {"sessions": (GOLD, "fct_sessions")},
         ),
     }
 
@@ -308,11 +311,8 @@ class Alone(ModelEngine):
         return [str(file) for file in self.folder.rglob("*.parquet")]
 
     def inputs(self, days: Days) -> dict[str, list[str]]:
-        """Return the files of what is read; sessions are those that were made before."""
-        interactions = files_of("silver", STAGING, days)
-        # Not read where sessions are what is made: then there are none yet.
-        return {"interactions": interactions,
-                "sessions": files_of(GOLD, "fct_sessions", days) or interactions}  # fmt: skip
+        """Return the files of what is read."""
+        return {name: files_of(*table, days) for name, table in self.model.reads.items()}
 
 
 class DuckDBAlone(Alone):
@@ -337,10 +337,11 @@ class PolarsAlone(Alone):
 
     def run(self, days: Days) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        interactions, sessions = (
-            pl.scan_parquet(files, hive_partitioning=True) for files in self.inputs(days).values()
-        )
-        made = self.model.by_polars(interactions, sessions)
+        frames = {
+            name: pl.scan_parquet(files, hive_partitioning=True)
+            for name, files in self.inputs(days).items()
+        }
+        made = self.model.by_polars(**frames)
         for (day,), rows in made.partition_by("event_date", as_dict=True).items():
             file = self.folder / f"event_date={day}" / "0.parquet"
             rows.drop("event_date").write_parquet(file, compression="snappy", mkdir=True)

@@ -11,12 +11,11 @@
 
 
 {% macro newest_of_both(newest_runs, checkpoint, list) -%}
-    slice(
-        flatten(array(
+    {%- set lists -%}
+        array(
             coalesce(flatten(transform({{ newest_runs }}, run -> run.{{ list }})), array()),
             coalesce({{ checkpoint }}.{{ list }}, array())
-        )),
-        1,
-        {{ var('sequence_length') | int }}
-    )
+        )
+    {%- endset -%}
+    {{ footfall.newest_actions(lists) }}
 {%- endmacro %}

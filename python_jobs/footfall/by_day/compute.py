@@ -11,7 +11,14 @@ from typing import Any
 
 import duckdb
 
-from footfall.by_day.files import Written, added, cast_for_parquet, in_files, write_file
+from footfall.by_day.files import (
+    COMPRESSION,
+    Written,
+    added,
+    cast_for_parquet,
+    in_files,
+    write_file,
+)
 from footfall.by_day.inputs import Input, Inputs
 from footfall.by_day.translate import SPARK_FUNCTIONS
 from footfall.duckdb_sql import OFFLINE, literal, quoted
@@ -97,7 +104,7 @@ def compute_day(task: Day, connection: duckdb.DuckDBPyConnection) -> dict[str, A
             'a row of ' || coalesce({column}::text, 'no day') || ' among those of ' || {day}
         ) end
     """
-    path = Path(f"{task.partition_column}={task.day}", f"part-{uuid.uuid4()}.snappy.parquet")
+    path = Path(f"{task.partition_column}={task.day}", f"part-{uuid.uuid4()}.{COMPRESSION}.parquet")
     file = task.folder / path
     file.parent.mkdir(parents=True, exist_ok=True)
     columns = in_files(task.types, task.partition_column)
@@ -131,8 +138,8 @@ def compute_whole(task: Whole, connection: duckdb.DuckDBPyConnection) -> list[di
             select {cast_for_parquet(task.types)} from ({task.query})
             where case when {column} is null then error('a row without {column}') else true end
         ) to {literal(str(task.folder))} (
-            format parquet, compression snappy, return_stats, partition_by ({column}),
-            filename_pattern 'part-{{uuid}}.snappy', overwrite_or_ignore
+            format parquet, compression {COMPRESSION}, return_stats, partition_by ({column}),
+            filename_pattern 'part-{{uuid}}.{COMPRESSION}', overwrite_or_ignore
         )
         """
     ).fetchall()

@@ -93,11 +93,13 @@ def _write_lists(
 
 def _row_groups(batches: pa.RecordBatchReader) -> Iterator[pa.Table]:
     waiting: list[pa.RecordBatch] = []
+    size = 0
     for batch in batches:
         waiting.append(batch)
-        if sum(one.nbytes for one in waiting) >= BYTES_OF_A_ROW_GROUP:
+        size += batch.nbytes
+        if size >= BYTES_OF_A_ROW_GROUP:
             yield pa.Table.from_batches(waiting)
-            waiting = []
+            waiting, size = [], 0
     if waiting:
         yield pa.Table.from_batches(waiting)
 
