@@ -148,16 +148,29 @@ def read_delta_log(_adapter: SparkAdapter, relation: SparkRelation) -> DeltaTabl
     """Return the newest version of a table, for macros: `adapter.read_delta_log(relation)`.
 
     Args:
-        relation: from dbt's cache, which knows the table's location.
+        relation: from dbt's cache, which knows the table's location unless this run made it.
 
     Returns:
         None for a view, a table that only Spark can reach, or a log that Spark must read.
     """
     is_view = relation.type == RelationType.View
     # Databricks' relations know of no location.
-    information = getattr(relation, "information", None)
+    information = getattr(relation, "information", "")
+    if information is None and not is_view:
+        information = _location(relation)
     folder = None if is_view else table_location(information or "", get_settings())
     return read_delta_table(folder) if folder else None
+
+
+def _location(relation: SparkRelation) -> str | None:
+    """Return where the catalog has a table, as ``show table extended`` says it."""
+    session = get_session(join_others=True)
+    if not hasattr(session, "_jsparkSession"):
+        return None
+    state = session._jsparkSession.sessionState()
+    identifier = state.sqlParser().parseTableIdentifier(f"{relation.schema}.{relation.identifier}")
+    uri = state.catalog().getTableMetadata(identifier).location()
+    return f"Location: file:{uri.getPath()}" if uri.getScheme() == "file" else f"Location: {uri}"
 
 
 def try_statements(adapter: SparkAdapter, statements: list[str], problem: str) -> bool:
@@ -207,7 +220,7 @@ def day_step(
     by_day = model["config"]["meta"].get("by_day")
     session = get_session(join_others=True)
     step = DayStep(
-        get_settings(), session, model["name"], sql, ", ".join(columns), dates,
+        get_settings(), session, model["name"], sql, ", ".join(columns) or None, dates,
         at_once=not by_day, by_day=frozenset(by_day if isinstance(by_day, list) else ()),
     )  # fmt: skip
     obstacle = step.obstacle(str(relation) if relation else None)

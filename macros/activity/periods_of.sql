@@ -3,9 +3,9 @@
         {%- for period_type in footfall.period_types() %}
         struct(
             '{{ period_type }}' as period_type,
-            array_distinct(
+            sort_array(array_distinct(
                 transform({{ days }}, active_date -> {{ footfall.period_number(period_type, 'active_date') }})
-            ) as periods
+            )) as periods
         )
         {{- ',' if not loop.last }}
         {%- endfor %}

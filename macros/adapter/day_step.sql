@@ -12,10 +12,7 @@
 
 {% macro replaces_days(relation, run) %}
     {%- set step = footfall.day_step(relation, model.compiled_code, run) -%}
-    {%- if step -%}
-        {%- do step.run(relation | string, run.replace_where) -%}
-    {%- endif -%}
-    {{ return(step is not none) }}
+    {{ return(step is not none and footfall.commits_by_day(step, relation, run.replace_where)) }}
 {% endmacro %}
 
 
@@ -31,7 +28,17 @@
         {%- do run_query(footfall.create_empty_table(relation, step.columns(query))) -%}
     {%- endif -%}
     {%- set properties = config.get('tblproperties', {}) if existing else none -%}
-    {{ return(step.run(relation | string, 'true', properties)) }}
+    {{ return(footfall.commits_by_day(step, relation, 'true', properties)) }}
+{% endmacro %}
+
+
+{% macro commits_by_day(step, relation, replace_where, properties=none) %}
+    {%- set state = footfall.state_of_run() -%}
+    {%- set done = step.run(relation | string, replace_where, state, properties) -%}
+    {%- if done and state -%}
+        {%- do footfall.run_state().committed.append(model.unique_id) -%}
+    {%- endif -%}
+    {{ return(done) }}
 {% endmacro %}
 
 

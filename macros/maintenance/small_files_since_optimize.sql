@@ -1,7 +1,7 @@
-{% macro small_files_since_optimize(node) %}
+{% macro small_files_since_optimize(node, made=none) %}
     {%- set counter = namespace(files=0, optimized=false) -%}
     {%- set limit = footfall.setting('optimize_small_files') | int -%}
-    {%- set log = footfall.delta_log_of(node) -%}
+    {%- set log = footfall.delta_log_of(node, made) -%}
     {%- set commits = log.commits_since('OPTIMIZE', limit) if log
         else run_query('describe history ' ~ node.relation_name ~ ' limit ' ~ limit) -%}
     {%- for commit in commits -%}

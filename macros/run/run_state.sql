@@ -3,7 +3,7 @@
         warehouse once. -#}
     {%- set state = graph.get('footfall_run') -%}
     {%- if not state or state.invocation_id != invocation_id -%}
-        {%- set state = {'invocation_id': invocation_id, 'properties': {}, 'dates': {}} -%}
+        {%- set state = {'invocation_id': invocation_id, 'properties': {}, 'dates': {}, 'committed': []} -%}
         {%- do graph.update({'footfall_run': state}) -%}
     {%- endif -%}
     {{ return(state) }}

@@ -66,7 +66,11 @@ def test_days_give_way_in_one_commit(tables: SparkSession) -> None:
     deliver(tables, ("u3", FIRST))
     tables.sql(f"delete from {EVENTS} where event_date = date'{SECOND}'")
     both = f"event_date in (date'{FIRST}', date'{SECOND}')"
-    step(tables, FIRST, SECOND).run(COUNTS, both)
+    step(tables, FIRST, SECOND).run(COUNTS, both, {"footfall.loads.x": "4"})
+    properties = {
+        row.key: row.value for row in tables.sql(f"show tblproperties {COUNTS}").collect()
+    }
+    assert properties["footfall.loads.x"] == "4"
     assert counted(tables) == {("u1", FIRST): 2, ("u3", FIRST): 1}
     history = tables.sql(f"describe history {COUNTS}").collect()
     assert [row.operation for row in history] == ["WRITE", "WRITE", "CREATE TABLE"]
@@ -137,7 +141,7 @@ def test_a_table_that_is_written_anew_forgets_what_it_reflected_in_the_same_comm
 ) -> None:
     made = step(tables)
     assert made.obstacle(COUNTS) is None and made.fits(COUNTS)
-    made.run(COUNTS, "true", {"delta.appendOnly": "false"})
+    made.run(COUNTS, "true", properties={"delta.appendOnly": "false"})
     properties = {row.key for row in tables.sql(f"show tblproperties {COUNTS}").collect()}
     assert "delta.appendOnly" in properties and "footfall.loads.x" not in properties
     assert len(tables.sql(f"describe history {COUNTS}").collect()) == 2
@@ -170,7 +174,7 @@ def test_a_write_that_lost_is_computed_anew(
          "maps its columns to other names"),
         (f"alter table {COUNTS} add constraint some check (events > 0)", "has constraints"),
         (f"create or replace view {SCHEMA}.event_view as select *, explode(array(1)) as n "
-         f"from {EVENTS} lateral view explode(array(1)) x as y", "lateral views"),
+         f"from {EVENTS} lateral view outer explode(array(1)) x as y", "lateral views"),
         (f"create or replace view {SCHEMA}.event_view as select *, soundex(user_id) as s "
          f"from {EVENTS}", "soundex"),
     ],
@@ -262,6 +266,31 @@ def test_a_table_that_is_computed_at_once_is_sparks(bronze: SparkSession) -> Non
     assert days[0] == 4
     # Written anew, it has no row twice.
     assert made.run(STAGED, "true") and bronze.table(STAGED).count() == 8
+
+
+def test_a_table_without_partitions_is_computed_at_once(bronze: SparkSession) -> None:
+    plain = f"{SCHEMA}.plain"
+    columns = "user_id string, rows bigint, loads array<bigint>"
+    bronze.sql(f"create table {plain} ({columns}) using delta")
+    sql = f"""
+        select user_id, count(*) as rows, sort_array(collect_list(load_id)) as loads
+        from {BRONZE}
+        where amount is null group by user_id
+    """
+    made = replace(whole(bronze, sql), partition_column=None)
+    assert made.obstacle(plain) is None and made.run(plain, "true", {"footfall.loads.x": "2"})
+    rows = sorted(bronze.table(plain).collect(), key=str)
+    assert rows == sorted(bronze.sql(sql).collect(), key=str) and len(rows) == 7
+    history = bronze.sql(f"describe history {plain}").collect()
+    assert [row.operation for row in history] == ["WRITE", "CREATE TABLE"]
+    assert ("footfall.loads.x", "2") in bronze.sql(f"show tblproperties {plain}").collect()
+    nobody = replace(made, sql=sql.replace("is null", "< 0"))
+    assert nobody.run(plain, "true") and bronze.table(plain).count() == 0
+    assert replace(made, partition_column="user_id").obstacle(plain) == (
+        f"{plain} is not partitioned by user_id"
+    )
+    by_day = replace(made, at_once=False)
+    assert by_day.obstacle(plain) == "staged has no partitions"
 
 
 def test_lists_are_ordered_by_spark(bronze: SparkSession) -> None:

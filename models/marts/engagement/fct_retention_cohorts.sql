@@ -7,12 +7,13 @@ with periods as (
 ),
 
 limits as (
-    select explode(map(
+    select *
+    from values
         {%- for period_type in period_types() %}
-        '{{ period_type }}', {{ var('retention_' ~ period_type ~ 's') }}
+        ('{{ period_type }}', {{ var('retention_' ~ period_type ~ 's') }})
         {{- ',' if not loop.last }}
         {%- endfor %}
-    )) as (period_type, last_number)
+        as limits (period_type, last_number)
 ),
 
 active as (

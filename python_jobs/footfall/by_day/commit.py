@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 DELTA = "org.apache.spark.sql.delta"
+Configured = Callable[[Mapping[str, str]], dict[str, str]]
+"""What makes a table's properties of those that it has."""
 
 
 class Replacement:
@@ -43,8 +45,8 @@ class Replacement:
         self._replaced = self._transaction.filterFiles(expressions, False)
 
     def _is_known_to_be_empty(self) -> bool:
-        files = self._transaction.snapshot().numOfFilesIfKnown()
-        return bool(files.isDefined() and files.get() == 0)
+        checksum = self._transaction.snapshot().checksumOpt()
+        return bool(checksum.isDefined() and checksum.get().numFiles() == 0)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -53,13 +55,13 @@ class Replacement:
         return found
 
     def commit(
-        self, files: Iterable[Mapping[str, Any]], properties: Mapping[str, str] | None = None
+        self, files: Iterable[Mapping[str, Any]], configured: Configured | None = None
     ) -> int:
         """Replace the files.
 
         Args:
             files: ``add`` actions.
-            properties: all properties that the table has from now on; None leaves them.
+            configured: the table's properties from now on, of those it has; None leaves them.
 
         Returns:
             The table's new version.
@@ -68,8 +70,11 @@ class Replacement:
             py4j.protocol.Py4JJavaError: another writer came first, among others.
         """
         actions = self._static(f"{DELTA}.actions.Action")
-        if properties is not None:
-            changed = {"metaData": {**self.metadata, "configuration": dict(properties)}}
+        metadata = self.metadata
+        before = metadata.get("configuration", {})
+        properties = configured(before) if configured else before
+        if properties != before:
+            changed = {"metaData": {**metadata, "configuration": properties}}
             self._transaction.updateMetadata(actions.fromJson(json.dumps(changed)), False)
         files = list(files)
         self._register(

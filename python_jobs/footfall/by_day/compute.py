@@ -56,14 +56,14 @@ class Whole:
     Attributes:
         query: in DuckDB's dialect.
         inputs: what it reads, each table whole.
-        partition_column: of the table.
+        partition_column: of the table; None where it has no partitions.
         types: DuckDB's types of its columns, in their order.
         folder: the table's.
     """
 
     query: str
     inputs: Inputs
-    partition_column: str
+    partition_column: str | None
     types: Mapping[str, str]
     folder: Path
 
@@ -118,7 +118,7 @@ def compute_day(task: Day, connection: duckdb.DuckDBPyConnection) -> dict[str, A
 
 
 def compute_whole(task: Whole, connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """Compute a table and write it as a Parquet file for each partition and thread.
+    """Compute a table and write it as a Parquet file for each partition and thread, or as one.
 
     Args:
         task: the table.
@@ -131,6 +131,15 @@ def compute_whole(task: Whole, connection: duckdb.DuckDBPyConnection) -> list[di
         duckdb.Error: the query failed; among others where a row has no partition.
     """
     _create_views(connection, task.inputs, NO_DAY)
+    columns = in_files(task.types, task.partition_column)
+    if task.partition_column is None:
+        path = Path(f"part-{uuid.uuid4()}.{COMPRESSION}.parquet")
+        query = f"select {cast_for_parquet(columns)} from ({task.query})"
+        written = write_file(connection, query, task.folder / path, columns)
+        if not written.rows:
+            (task.folder / path).unlink()
+            return []
+        return [added(path, task.folder, {}, written, columns)]
     column = quoted(task.partition_column)
     copied = connection.execute(
         f"""
@@ -143,7 +152,6 @@ def compute_whole(task: Whole, connection: duckdb.DuckDBPyConnection) -> list[di
         )
         """
     ).fetchall()
-    columns = in_files(task.types, task.partition_column)
     return [
         added(Path(file).relative_to(task.folder), task.folder, keys, Written(rows, stats), columns)
         for file, rows, _, _, stats, keys in copied

@@ -161,7 +161,7 @@ def _bound(value: str | None, kind: str) -> Any:
     return None
 
 
-def in_files(types: Mapping[str, str], partition_column: str) -> dict[str, str]:
+def in_files(types: Mapping[str, str], partition_column: str | None) -> dict[str, str]:
     """Return the columns that files hold: all but the partition's."""
     return {name: kind for name, kind in types.items() if name != partition_column}
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import structlog
 
-from footfall.by_day.commit import Replacement
+from footfall.by_day.commit import Configured, Replacement
 from footfall.by_day.compute import (
     Day,
     Resources,
@@ -61,7 +61,8 @@ class DayStep:
         session: Spark's.
         model: its name, for messages.
         sql: the model's query, as dbt compiled it.
-        partition_column: of the model's table, and of its inputs where days are independent.
+        partition_column: of the model's table, and of its inputs where days are independent; None
+            where the table is computed at once and has no partitions.
         dates: the days, ``YYYY-MM-DD``; None for all.
         at_once: whether one query computes the whole table: its days are not those of its inputs.
             Hashes in such a query are compared, and never kept.
@@ -73,7 +74,7 @@ class DayStep:
     session: SparkSession
     model: str
     sql: str
-    partition_column: str
+    partition_column: str | None
     dates: Sequence[str] | None
     at_once: bool = False
     by_day: frozenset[str] = frozenset()
@@ -82,8 +83,19 @@ class DayStep:
     def _query(self) -> Translated:
         return translate(self.sql, hashes_are_compared=self.at_once)
 
+    @property
+    def _day_column(self) -> str:
+        """The column of days, where they are independent.
+
+        Raises:
+            NotComputable: the table has no partitions.
+        """
+        if self.partition_column is None:
+            raise NotComputable(f"{self.model} has no partitions")
+        return self.partition_column
+
     def _inputs(self) -> Inputs:
-        by_day = None if self.at_once else ByDay(self.partition_column, self.by_day)
+        by_day = None if self.at_once else ByDay(self._day_column, self.by_day)
         return find_inputs(self.session, self._query, by_day)
 
     def obstacle(self, table: str | None) -> str | None:
@@ -123,8 +135,9 @@ class DayStep:
         if written is None:
             raise NotComputable(f"Delta's log of {table} takes Spark to read")
         require_plain(table, written)
-        if written.partition_columns != [self.partition_column]:
-            raise NotComputable(f"{table} is not partitioned by {self.partition_column}")
+        wanted = [self.partition_column] if self.partition_column else []
+        if written.partition_columns != wanted:
+            raise NotComputable(f"{table} is not partitioned by {', '.join(wanted) or 'nothing'}")
         if _has_constraints(written.schema) or any(
             name.startswith("delta.constraints.") for name in written.properties
         ):
@@ -153,6 +166,7 @@ class DayStep:
         self,
         table: str,
         predicate: str,
+        state: Mapping[str, str] | None = None,
         properties: Mapping[str, str] | None = None,
     ) -> bool:
         """Replace the days in one commit.
@@ -160,7 +174,8 @@ class DayStep:
         Args:
             table: ``schema.name``, which exists.
             predicate: SQL: the rows that give way, those of whole partitions.
-            properties: all properties that the table has from now on; None leaves them.
+            state: properties that the table gets, such as the loads that it reflects.
+            properties: all others that it has from now on; None leaves them.
 
         Returns:
             Whether it did. A table that is computed at once reads what others delivered, such as
@@ -170,8 +185,12 @@ class DayStep:
             FootfallError: a query failed, or other writers were faster FOOTFALL_CONFLICT_RETRIES
                 times.
         """
+
+        def configured(before: Mapping[str, str]) -> dict[str, str]:
+            return {**(before if properties is None else properties), **(state or {})}
+
         try:
-            retry_conflicts(lambda: self._replace(table, predicate, properties), table)
+            retry_conflicts(lambda: self._replace(table, predicate, configured), table)
         except duckdb.Error as error:
             if self.at_once and self.settings.day_engine == "auto":
                 log.debug("left_to_spark", model=self.model, reason=first_line(error))
@@ -182,7 +201,7 @@ class DayStep:
             ) from error
         return True
 
-    def _replace(self, table: str, predicate: str, properties: Mapping[str, str] | None) -> None:
+    def _replace(self, table: str, predicate: str, configured: Configured) -> None:
         described = describe(self.session, table)
         # Begun before the inputs are read: who read newer rows and commits first makes a conflict.
         replacement = Replacement(self.session, described, predicate)
@@ -193,15 +212,17 @@ class DayStep:
         }
         with _one_at_a_time:
             files = self._compute(inputs, types, folder_of(described))
-        replacement.commit(files, properties)
+        replacement.commit(files, configured)
 
     def _compute(
         self, inputs: Inputs, types: Mapping[str, str], folder: Path
     ) -> list[dict[str, Any]]:
-        query, column = self._query.sql, self.partition_column
+        query = self._query.sql
         if self.at_once:
+            task = Whole(query, inputs, self.partition_column, types, folder)
             with connected(self._resources(1)) as connection:
-                return compute_whole(Whole(query, inputs, column, types, folder), connection)
+                return compute_whole(task, connection)
+        column = self._day_column
         days = inputs.days() if self.dates is None else inputs.days() & {*self.dates}
         tasks = [Day(day, query, inputs, column, types, folder) for day in sorted(days)]
         at_a_time = max(1, min(len(tasks), self.settings.cores))

@@ -11,10 +11,28 @@ from sqlglot.errors import SqlglotError
 from footfall.errors import first_line
 
 TIMESTAMP = exp.DataType.Type.TIMESTAMP
+BIT_OPERATORS = (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)
 PATTERNS = (exp.RegexpLike, exp.RegexpILike, exp.RegexpReplace, exp.RegexpExtract, exp.SimilarTo)
 SPARK_FUNCTIONS = (
     "create macro raise_error(message) as error(message)",
     # Of dates, too; the second way is the one down.
+    """
+    create macro spark_get(list, index) as case when index >= 0 then list[index + 1] end
+    """,
+    # DuckDB refuses to shift a bit out on the left, Spark drops it: an error is no wrong result.
+    "create macro spark_shiftleft(bits, places) as bits << places",
+    """
+    create macro spark_shiftright(bits, places) as case
+        when bits >= 0 and places between 0 and 63 then bits >> places
+        when bits is not null and places is not null
+        then error('Spark alone shifts ' || bits || ' by ' || places || ' places')
+    end
+    """,
+    "create macro spark_getbit(bits, place) as spark_shiftright(bits, place) & 1",
+    """
+    create macro spark_numbered(items) as
+        list_transform(items, lambda item, place: {'place': place - 1, 'item': item})
+    """,
     """
     create macro spark_sequence(first, last) as case
         when last >= first
@@ -66,8 +84,14 @@ def translate(sql: str, hashes_are_compared: bool = False) -> Translated:
         raise NotTranslatable(first_line(error)) from error
     if not isinstance(query, exp.Query):
         raise NotTranslatable("it is no query")
-    if any(True for _ in query.find_all(exp.Lateral, exp.Command)):
-        raise NotTranslatable("lateral views have another form in DuckDB")
+    if query.find(exp.Command):
+        raise NotTranslatable("it is no query")
+    if any(view.args.get("outer") for view in query.find_all(exp.Lateral)):
+        raise NotTranslatable("outer lateral views have another form in DuckDB")
+    if any(not isinstance(e.parent, exp.ArraySort) for e in query.find_all(exp.ArrayDistinct)):
+        raise NotTranslatable("array_distinct leaves no order in DuckDB")
+    if any(_binds_otherwise(node) for node in query.find_all(*BIT_OPERATORS)):
+        raise NotTranslatable("&, ^ and | want parentheses: they bind in another order in DuckDB")
     if query.find(exp.AtTimeZone):
         raise NotTranslatable("from_utc_timestamp has another meaning in DuckDB")
     for hint in [*query.find_all(exp.Hint)]:
@@ -76,7 +100,7 @@ def translate(sql: str, hashes_are_compared: bool = False) -> Translated:
     relations = frozenset(f"{table.db}.{table.name}" for table in tables)
     query = query.transform(_in_utc).transform(_interpolated)
     query = query.transform(_in_full).transform(_without_nul).transform(_sequence)
-    query = query.transform(_empty_of_nothing)
+    query = query.transform(_empty_of_nothing).transform(_bits).transform(_numbered)
     if hashes_are_compared:
         query = query.transform(_any_hash)
     orders = query.find_all(exp.Ordered)
@@ -84,6 +108,11 @@ def translate(sql: str, hashes_are_compared: bool = False) -> Translated:
     matches_patterns = query.find(*PATTERNS) is not None
     in_duckdb = query.sql(dialect="duckdb", comments=False)
     return Translated(in_duckdb, relations, ordered_by, matches_patterns)
+
+
+def _binds_otherwise(node: exp.Expression) -> bool:
+    operands = (node.this, node.expression)
+    return any(isinstance(it, BIT_OPERATORS) and type(it) is not type(node) for it in operands)
 
 
 def _in_utc(node: exp.Expression) -> exp.Expression:
@@ -135,6 +164,28 @@ def _without_nul(node: exp.Expression) -> exp.Expression:
         text = exp.DPipe(this=exp.DPipe(this=text, expression=nul.copy()),
                          expression=exp.Literal.string(other))  # fmt: skip
     return exp.Paren(this=text)
+
+
+def _bits(node: exp.Expression) -> exp.Expression:
+    """Have shifts fail where DuckDB's differ, and ``getbit`` be one; ``get`` counts from 0."""
+    match node:
+        case exp.BitwiseLeftShift():
+            return exp.Anonymous(this="spark_shiftleft", expressions=[node.this, node.expression])
+        case exp.BitwiseRightShift():
+            return exp.Anonymous(this="spark_shiftright", expressions=[node.this, node.expression])
+        case exp.Getbit():
+            return exp.Anonymous(this="spark_getbit", expressions=[node.this, node.expression])
+        case exp.Anonymous() if node.name.lower() == "get":
+            return exp.Anonymous(this="spark_get", expressions=node.expressions)
+    return node
+
+
+def _numbered(node: exp.Expression) -> exp.Expression:
+    """Have ``posexplode`` in a lateral view be one of structs: sqlglot loses the view's name."""
+    if isinstance(node, exp.Lateral) and isinstance(node.this, exp.Posexplode):
+        items = exp.Anonymous(this="spark_numbered", expressions=[node.this.this])
+        node.set("this", exp.Inline(this=items))
+    return node
 
 
 def _any_hash(node: exp.Expression) -> exp.Expression:

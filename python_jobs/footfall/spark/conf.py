@@ -147,6 +147,12 @@ def _catalog(settings: Settings) -> dict[str, str]:
         # Hive would hand each new folder's path to a shell of Hadoop's as a pattern: chmod of `a*`.
         "spark.hadoop.hive.warehouse.subdir.inherit.perms": "false",
     }
+    if not settings.uses_cluster:
+        # Executors would need the class before they get jars.
+        conf |= {
+            "spark.hadoop.fs.file.impl": "footfall.PlainLocalFileSystem",
+            "spark.hadoop.fs.AbstractFileSystem.file.impl": "footfall.PlainLocalFileSystem$Context",
+        }
     if settings.uses_s3:
         conf |= _object_store(settings)
     if settings.metastore_uri:

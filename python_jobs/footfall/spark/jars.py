@@ -1,4 +1,4 @@
-"""Delta's two jars, and those for S3 and Kafka where they are asked for.
+"""Delta's two jars, a compiler for footfall's own Java, and what S3 and Kafka take where asked for.
 
 They are fetched once into the cache by Ivy, which Spark ships, and verified.
 """
@@ -65,6 +65,8 @@ COMPILER = Jar(
 """Compiles Java where the runtime has no compiler of its own."""
 SOURCES = Path(__file__).with_name("java")
 LOG_STORE = SOURCES / "ConditionalPutLogStore.java"
+FILE_SYSTEM = SOURCES / "PlainLocalFileSystem.java"
+"""Hadoop's file system of this machine, less the programs that it starts."""
 READ_ONLY = SOURCES / "ReadOnly.java"
 """Spark's extension by which the clients of a Thrift server only read."""
 LOCK_FILE = Path(__file__).with_name("jars.lock")
@@ -85,8 +87,8 @@ def locked_jars(purpose: str) -> tuple[Jar, ...]:
 
 def needed_jars(settings: Settings) -> tuple[Jar, ...]:
     """Return the jars that the settings ask for."""
-    for_s3 = (*locked_jars("s3"), COMPILER) if settings.uses_s3 else ()
-    return (*DELTA_JARS, *for_s3, *(locked_jars("kafka") if settings.kafka else ()))
+    for_s3 = locked_jars("s3") if settings.uses_s3 else ()
+    return (*DELTA_JARS, COMPILER, *for_s3, *(locked_jars("kafka") if settings.kafka else ()))
 
 
 def missing_jars(settings: Settings) -> list[Jar]:
@@ -181,8 +183,8 @@ def _module_of(jars: Sequence[Jar]) -> str:
     return ElementTree.tostring(module, encoding="unicode")
 
 
-def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
-    """Return the paths of the jars that the settings ask for, fetching what is missing.
+def fetch_missing(settings: Settings, java_home: Path) -> None:
+    """Fetch the jars that the settings ask for and the cache lacks.
 
     Args:
         settings: names the cache folder and, optionally, an Ivy settings file for a mirror.
@@ -192,14 +194,28 @@ def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
         FootfallError: a jar could not be fetched, or its content is not the expected one.
     """
     settings.jars.mkdir(parents=True, exist_ok=True)
-    java = java_home / "bin" / "java"
     if missing_jars(settings):
         # Several processes may start at a time; Ivy's cache is no place for two of them.
         with locked(settings.cache / "fetching.lock"):
-            _fetch(missing_jars(settings), java, settings)
+            _fetch(missing_jars(settings), java_home / "bin" / "java", settings)
+
+
+def ensure_jars(settings: Settings, java_home: Path) -> list[Path]:
+    """Return the jars for Spark's class path, those of footfall's own compiled where missing.
+
+    Args:
+        settings: names the cache folder and, optionally, an Ivy settings file for a mirror.
+        java_home: the Java that runs Ivy and the compiler.
+
+    Raises:
+        FootfallError: a jar could not be fetched, or its content is not the expected one.
+    """
+    fetch_missing(settings, java_home)
+    java = java_home / "bin" / "java"
     on_class_path = [jar for jar in needed_jars(settings) if jar is not COMPILER]
     paths = [settings.jars / jar.file_name for jar in on_class_path]
-    return [*paths, _compiled(LOG_STORE, settings, java)] if settings.uses_s3 else paths
+    own = [FILE_SYSTEM, LOG_STORE] if settings.uses_s3 else [FILE_SYSTEM]
+    return [*paths, *(_compiled(source, settings, java) for source in own)]
 
 
 def ensure_read_only_jar(settings: Settings, java_home: Path) -> Path:
@@ -212,12 +228,8 @@ def ensure_read_only_jar(settings: Settings, java_home: Path) -> Path:
     Raises:
         FootfallError: the compiler could not be fetched, or it does not compile.
     """
-    settings.jars.mkdir(parents=True, exist_ok=True)
-    java = java_home / "bin" / "java"
-    with locked(settings.cache / "fetching.lock"):
-        if not (settings.jars / COMPILER.file_name).is_file():
-            _fetch([COMPILER], java, settings)
-        return _compiled(READ_ONLY, settings, java)
+    ensure_jars(settings, java_home)
+    return _compiled(READ_ONLY, settings, java_home / "bin" / "java")
 
 
 def _fetch(missing: Sequence[Jar], java: Path, settings: Settings) -> None:

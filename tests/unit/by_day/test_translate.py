@@ -55,6 +55,24 @@ def answer(sql: str) -> Any:
         ("select /*+ broadcast(t) */ count(*) from values (1) t(c)", 1),
         ("select i from (select posexplode(array(5, 6)) as (i, c)) where c = 6", 1),
         ("select shiftleft(5, 3) | shiftleft(1, 1) | 1", 43),
+        ("select getbit(5, 2) + getbit(5, 1)", 1),
+        ("select shiftright(40, 3) & 4", 4),
+        ("select bit_or(shiftleft(c, 1) & 6) from values (1), (2) t(c)", 6),
+        ("select date_add(date'2025-03-01', length(bin(10 & -10)) - 1)", datetime(2025, 3, 2)),
+        ("select bit_count(11)", 3),
+        ("select get(array(5, 6), 1)", 6),
+        ("select get(array(5, 6), -1)", None),
+        ("select get(array(5, 6), 2)", None),
+        ("select sort_array(array_distinct(array(3, 1, 3)))", [1, 3]),
+        ("select add_months(date'2025-01-31', 1) = date'2025-02-28'", True),
+        ("select sum(size) from (select 1 as a) lateral view inline(array("
+         "struct('x' as name, 2 as size), struct('y' as name, 3 as size))) sizes as name, size", 5),
+        ("select sort_array(collect_list(b)) from (select array(1, 2) as l) "
+         "lateral view explode(l) items as b lateral view explode(array(b)) others as c", [1, 2]),
+        ("select max(numbered.place * 10 + numbered.item) from (select array(7, 5) as l) "
+         "lateral view posexplode(l) numbered as place, item", 15),
+        ("select first_value(if(c > 1, c, null), true) over (order by c) from values (2) t(c)", 2),
+        ("select cast(try_divide(cast(1 as bigint), cast(4 as bigint)) as double)", 0.25),
         ("select sequence(2, 4)", [2, 3, 4]),
         ("select sequence(4, 2)", [4, 3, 2]),
         (
@@ -88,9 +106,19 @@ def test_an_error_that_a_model_raises_is_one() -> None:
 
 
 @pytest.mark.parametrize(
+    "sql", ["select shiftright(-1, 1)", "select shiftright(1, 64)", "select shiftleft(1, 64)"]
+)
+def test_a_shift_that_differs_is_an_error(sql: str) -> None:
+    with pytest.raises(duckdb.Error):
+        answer(sql)
+
+
+@pytest.mark.parametrize(
     "sql",
     [
-        "select explode from t lateral view explode(x) y as z",
+        "select explode from t lateral view outer explode(x) y as z",
+        "select array_distinct(x) from s.t",
+        "select 1 | 2 & 3",
         "insert into s.t select 1",
         "select (",
         "select 1; select 2",

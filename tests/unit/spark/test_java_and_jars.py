@@ -20,7 +20,7 @@ from footfall.spark.class_archive import (
     base_of,
     ensure_archive,
 )
-from footfall.spark.jars import Jar, ensure_jars, missing_jars
+from footfall.spark.jars import Jar, fetch_missing, missing_jars
 from footfall.spark.java import (
     find_java_home,
     installed_java_home,
@@ -255,7 +255,7 @@ def test_jars_that_are_absent_or_have_another_checksum_are_missing(
         Jar("group", name, "1.0", hashlib.sha256(content).hexdigest())
         for name in ("good", "bad", "absent")
     )
-    monkeypatch.setattr(jars_module, "DELTA_JARS", (good, bad, absent))
+    monkeypatch.setattr(jars_module, "needed_jars", lambda _: (good, bad, absent))
     settings.jars.mkdir(parents=True)
     (settings.jars / good.file_name).write_bytes(content)
     (settings.jars / bad.file_name).write_bytes(content + b" that somebody changed")
@@ -266,11 +266,12 @@ def test_jars_that_are_there_are_not_fetched_again(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jar = Jar("group", "good", "1.0", hashlib.sha256(b"a jar").hexdigest())
-    monkeypatch.setattr(jars_module, "DELTA_JARS", (jar,))
+    monkeypatch.setattr(jars_module, "needed_jars", lambda _: (jar,))
     monkeypatch.setattr(jars_module, "_retrieve", lambda *_: pytest.fail("fetched"))
     settings.jars.mkdir(parents=True)
     (settings.jars / jar.file_name).write_bytes(b"a jar")
-    assert ensure_jars(settings, Path("/no/java")) == [settings.jars / "good-1.0.jar"]
+    fetch_missing(settings, Path("/no/java"))
+    assert not missing_jars(settings)
 
 
 def test_a_fetched_jar_with_another_checksum_is_removed_and_refused(
@@ -283,10 +284,10 @@ def test_a_fetched_jar_with_another_checksum_is_removed_and_refused(
         (settings.jars / jar.file_name).write_bytes(b"something else")
         return ""
 
-    monkeypatch.setattr(jars_module, "DELTA_JARS", (jar,))
+    monkeypatch.setattr(jars_module, "needed_jars", lambda _: (jar,))
     monkeypatch.setattr(jars_module, "_retrieve", retrieve)
     with pytest.raises(jars_module.FootfallError, match=jar.sha256):
-        ensure_jars(settings, Path("/no/java"))
+        fetch_missing(settings, Path("/no/java"))
     assert not (settings.jars / jar.file_name).exists()
 
 
@@ -294,10 +295,10 @@ def test_a_jar_that_cannot_be_fetched_names_the_way_around(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jar = Jar("group", "good", "1.0", "0" * 64)
-    monkeypatch.setattr(jars_module, "DELTA_JARS", (jar,))
+    monkeypatch.setattr(jars_module, "needed_jars", lambda _: (jar,))
     monkeypatch.setattr(jars_module, "_retrieve", lambda *_: "UNRESOLVED DEPENDENCIES")
     with pytest.raises(jars_module.FootfallError) as raised:
-        ensure_jars(settings, Path("/no/java"))
+        fetch_missing(settings, Path("/no/java"))
     assert "UNRESOLVED DEPENDENCIES" in raised.value.message
     assert "FOOTFALL_IVY_SETTINGS" in raised.value.fix
 
