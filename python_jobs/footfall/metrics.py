@@ -8,7 +8,7 @@ from datetime import timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from footfall.duck import OnlySparkError, answer, ask_spark
+from footfall.duck import ask
 from footfall.errors import FootfallError, UsageError
 from footfall.project.records import RUN_RESULTS
 from footfall.project.turns import Turn, last_turn
@@ -84,10 +84,7 @@ def write_metrics(
         table = f"{settings.schema_of('quality')}.{record}"
         if table not in readable:
             return []
-        try:
-            return answer(sql.format(table=table), settings).rows
-        except OnlySparkError:
-            return ask_spark(sql.format(table=table), open_session()).rows
+        return ask(sql.format(table=table), settings, open_session).rows
 
     _add_sources(registry, read)
     _add_run(registry, read)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +14,11 @@ from pyspark.sql import SparkSession
 
 from dbt_footfall import tasks_at_a_time
 from footfall.by_day import step as steps
+from footfall.by_day.commit import files_where
 from footfall.by_day.step import DayStep
 from footfall.errors import FootfallError, UsageError
 from footfall.settings import get_settings
+from footfall.spark.delta_log import read_delta_table
 
 SCHEMA = "by_day_test"
 EVENTS, COUNTS = f"{SCHEMA}.events", f"{SCHEMA}.counts"
@@ -167,6 +170,61 @@ def test_a_write_that_lost_is_computed_anew(
     assert counted(tables) == {("u1", FIRST): 2, ("u9", FIRST): 1}
 
 
+def test_a_write_to_another_day_is_no_conflict(
+    tables: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, computed = steps.compute_day, []
+
+    def meanwhile(*arguments: Any) -> Any:
+        computed.append(True)
+        tables.sql(f"insert into {COUNTS} values ('u9', date'{SECOND}', 7)")
+        return compute(*arguments)
+
+    monkeypatch.setattr(steps, "compute_day", meanwhile)
+    step(tables, FIRST).run(COUNTS, IS_FIRST)
+    assert len(computed) == 1
+    assert counted(tables) == {("u1", FIRST): 2, ("u9", SECOND): 7}
+
+
+def test_a_write_to_a_new_table_that_lost_is_computed_anew(
+    bronze: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, computed = steps.compute_whole, []
+
+    def meanwhile(*arguments: Any) -> Any:
+        computed.append(True)
+        if len(computed) == 1:
+            bronze.sql(f"insert into {STAGED} select *, 'k' from {BRONZE_OF_NOBODY}")
+        return compute(*arguments)
+
+    monkeypatch.setattr(steps, "compute_whole", meanwhile)
+    assert whole(bronze).run(STAGED, "true")
+    assert len(computed) == 2 and bronze.table(STAGED).count() == 8
+
+
+def test_files_that_give_way_are_known_without_spark(tables: SparkSession) -> None:
+    step(tables).run(COUNTS, "true")
+    state = tables._jsparkSession.sessionState()
+    identifier = state.sqlParser().parseTableIdentifier(COUNTS)
+    folder = Path(state.catalog().getTableMetadata(identifier).location().getPath())
+
+    def days(predicate: str, version: int = 1) -> list[str] | None:
+        files = files_where(folder, version, predicate)
+        return None if files is None else [f["partitionValues"]["event_date"] for f in files]
+
+    assert days(IS_FIRST) == [FIRST]
+    assert sorted(days("true") or []) == [FIRST, SECOND]
+    assert days("false") == []
+    assert days("event_date >= date_add(date'2025-08-20', 1)") == [SECOND]
+    assert days("user_id = 'u1'") is None
+    assert days("true", version=0) is None
+    tables.sql(f"alter table {COUNTS} set tblproperties ('delta.enableDeletionVectors' = 'true')")
+    one_file = f"select concat('u', id), date'{FIRST}', 1 from range(8, 10, 1, 1)"
+    tables.sql(f"insert into {COUNTS} {one_file}")
+    tables.sql(f"delete from {COUNTS} where user_id = 'u8'")
+    assert read_delta_table(folder) and days("true", version=4) is None
+
+
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [
@@ -200,6 +258,7 @@ def test_rows_that_a_deletion_vector_hides_are_left_to_spark(tables: SparkSessio
 
 
 BRONZE, STAGED = f"{SCHEMA}.bronze", f"{SCHEMA}.staged"
+BRONZE_OF_NOBODY = f"(values ('u', date'{FIRST}', 1, 1L)) t(user_id, event_date, amount, load_id)"
 BRONZE_COLUMNS = "user_id string, event_date date, amount int, page string, load_id bigint"
 FIRST_ARRIVALS = rf"""
     select * except (arrival, page)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import duckdb
+import sqlglot
+from sqlglot.errors import SqlglotError
+
+from footfall.by_day.translate import NotTranslatable, duckdb_type
+from footfall.duckdb_sql import OFFLINE, quoted
+from footfall.spark.delta_log import read_delta_table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -35,18 +44,28 @@ class Replacement:
         log = self._static(f"{DELTA}.DeltaLog").forTable(session._jsparkSession, table)
         self._transaction = log.startTransaction(self._option.apply(table), self._option.empty())
         self._session = session._jsparkSession
-        self._replaced: Any = None
-        if self._is_known_to_be_empty():
-            # Spares a run of Spark's over the log, which for a table made just now takes longest.
-            self._transaction.readWholeTable()
-            return
-        parser = session._jsparkSession.sessionState().sqlParser()
-        expressions = self._seq([] if predicate == "true" else [parser.parseExpression(predicate)])
-        self._replaced = self._transaction.filterFiles(expressions, False)
+        self._removed = self._removes(table)
 
-    def _is_known_to_be_empty(self) -> bool:
-        checksum = self._transaction.snapshot().checksumOpt()
-        return bool(checksum.isDefined() and checksum.get().numFiles() == 0)
+    def _removes(self, table: Any) -> list[Any]:
+        """Return ``remove`` actions of the files that give way; Delta notes what was read."""
+        snapshot = self._transaction.snapshot()
+        parser = self._session.sessionState().sqlParser()
+        expressions = self._seq([parser.parseExpression(self.predicate)])
+        known = files_where(Path(table.location().getPath()), snapshot.version(), self.predicate)
+        if known is None:
+            files = self._transaction.filterFiles(expressions, False)
+        else:
+            # What filterFiles does, but for a run of Spark's over the log.
+            actions = self._static(f"{DELTA}.actions.Action")
+            files = self._seq([actions.fromJson(json.dumps({"add": file})) for file in known])
+            self._transaction.trackReadPredicates(expressions, False, True)
+            self._transaction.trackFilesRead(files)
+        now = round(time.time() * 1000)
+        iterator = files.iterator()
+        removed = []
+        while iterator.hasNext():
+            removed.append(iterator.next().removeWithTimestamp(now, True))
+        return removed
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -82,13 +101,10 @@ class Replacement:
             numOutputBytes=sum(file["size"] for file in files),
             numOutputRows=sum(json.loads(file["stats"])["numRecords"] for file in files),
         )
-        now = round(time.time() * 1000)
-        gone = self._replaced.iterator() if self._replaced else None
-        done = []
-        while gone and gone.hasNext():
-            done.append(gone.next().removeWithTimestamp(now, True))
-        done += [actions.fromJson(json.dumps({"add": file})) for file in files]
-        version: int = self._transaction.commit(self._seq(done), self._operation())
+        added = [actions.fromJson(json.dumps({"add": file})) for file in files]
+        version: int = self._transaction.commit(
+            self._seq([*self._removed, *added]), self._operation()
+        )
         return version
 
     def _register(self, **metrics: int) -> None:
@@ -115,3 +131,42 @@ class Replacement:
 
     def _seq(self, items: list[Any]) -> Any:
         return self._java.scala.jdk.javaapi.CollectionConverters.asScala(items).toSeq()
+
+
+def files_where(folder: Path, version: int, predicate: str) -> list[dict[str, Any]] | None:
+    """Return a table's files of some partitions, as ``add`` actions, without Spark.
+
+    Args:
+        folder: the table's.
+        version: whose files they are.
+        predicate: SQL of Spark's over partition columns; ``true`` for all files.
+
+    Returns:
+        None where Spark has to tell: its log is not plain, or a file carries more than rows.
+    """
+    table = read_delta_table(folder)
+    if table is None or table.version != version or table.files is None:
+        return None
+    if table.properties.get("delta.enableRowTracking") == "true" or any(
+        file.get("deletionVector") for file in table.files
+    ):
+        return None
+    plain = [{"modificationTime": 0, **file, "dataChange": True} for file in table.files]
+    if predicate == "true" or not plain:
+        return plain
+    types = dict(table.columns)
+    try:
+        values = ", ".join(
+            f"cast(unnest(?) as {duckdb_type(types[name])}) as {quoted(name)}"
+            for name in table.partition_columns
+        )
+        condition = sqlglot.transpile(predicate, read="spark", write="duckdb")[0]
+        lists = [[file["partitionValues"][c] for file in plain] for c in table.partition_columns]
+        with duckdb.connect(config=OFFLINE) as connection:
+            found = connection.execute(
+                f"select number from (select unnest(?) as number, {values}) where {condition}",
+                [[*range(len(plain))], *lists],
+            ).fetchall()
+    except (duckdb.Error, SqlglotError, NotTranslatable):
+        return None
+    return [plain[number] for (number,) in found]

@@ -100,7 +100,8 @@ def translate(sql: str, hashes_are_compared: bool = False) -> Translated:
     relations = frozenset(f"{table.db}.{table.name}" for table in tables)
     query = query.transform(_in_utc).transform(_interpolated)
     query = query.transform(_in_full).transform(_without_nul).transform(_sequence)
-    query = query.transform(_empty_of_nothing).transform(_bits).transform(_numbered)
+    query = query.transform(_empty_of_nothing).transform(_counted)
+    query = query.transform(_bits).transform(_numbered)
     if hashes_are_compared:
         query = query.transform(_any_hash)
     orders = query.find_all(exp.Ordered)
@@ -110,7 +111,7 @@ def translate(sql: str, hashes_are_compared: bool = False) -> Translated:
     return Translated(in_duckdb, relations, ordered_by, matches_patterns)
 
 
-def _binds_otherwise(node: exp.Expression) -> bool:
+def _binds_otherwise(node: exp.Binary) -> bool:
     operands = (node.this, node.expression)
     return any(isinstance(it, BIT_OPERATORS) and type(it) is not type(node) for it in operands)
 
@@ -144,6 +145,14 @@ def _empty_of_nothing(node: exp.Expression) -> exp.Expression:
     if not isinstance(collected, (exp.ArrayAgg, exp.ArrayUniqueAgg)):
         return node
     return exp.Coalesce(this=node, expressions=[exp.Array()])
+
+
+def _counted(node: exp.Expression) -> exp.Expression:
+    """Have ``count_if`` of nulls alone be zero, as Spark's is; DuckDB's is null."""
+    if isinstance(node, exp.CountIf):
+        one = exp.Literal.number(1)
+        return exp.Count(this=exp.If(this=node.this.transform(_counted), true=one))
+    return node
 
 
 def _sequence(node: exp.Expression) -> exp.Expression:

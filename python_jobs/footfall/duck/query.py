@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from footfall.duck.agreement import (
@@ -64,6 +65,23 @@ def answer(sql: str, settings: Settings) -> Answer:
         raise OnlySparkError(first_line(error)) from error
     except FootfallError as error:
         raise OnlySparkError(error.message) from error
+
+
+def ask(sql: str, settings: Settings, session: Callable[[], SparkSession]) -> Answer:
+    """Answer a query: by DuckDB, which takes less time, where its answer is surely Spark's.
+
+    Args:
+        sql: one statement.
+        settings: the home.
+        session: called where Spark has to answer.
+
+    Raises:
+        FootfallError: the home was moved or copied, or lost its metastore.
+    """
+    try:
+        return answer(sql, settings)
+    except OnlySparkError:
+        return ask_spark(sql, session())
 
 
 def ask_spark(sql: str, spark: SparkSession) -> Answer:

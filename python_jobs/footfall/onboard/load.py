@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pyspark.sql import functions as F
 
 from footfall.atomic import write_atomically
+from footfall.duck import ask
 from footfall.errors import FootfallError, UsageError
 from footfall.ingest import IngestReport, ingest, mapped_entities
 from footfall.project.contracts import get_contract
@@ -173,14 +174,12 @@ def results(reports: Sequence[IngestReport]) -> list[EntityResult]:
 
 
 def _result(spark: SparkSession, report: IngestReport) -> EntityResult:
-    quality = get_settings().schema_of("quality")
-    figures = (
-        spark.table(f"{quality}.dq_load_reconciliation")
-        .where(F.col("source") == report.source)
-        .agg(*(F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in FIGURES))
-        .first()
-    )
-    assert figures is not None
+    settings = get_settings()
+    sums = ", ".join(f"coalesce(sum({name}), 0) as {name}" for name in FIGURES)
+    table = f"{settings.schema_of('quality')}.dq_load_reconciliation"
+    reconciled = f"select {sums} from {table} where source = '{report.source}'"
+    [row] = ask(reconciled, settings, lambda: spark).rows
+    figures = dict(zip(FIGURES, row, strict=True))
     return EntityResult(
         entity=report.source,
         files=len(report.loaded),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
@@ -31,12 +31,46 @@ _one_at_a_time = threading.Lock()
 
 
 class Mart(NamedTuple):
-    """Where a frame comes from: a table, and perhaps another one of its layer beside it."""
+    """Where a frame comes from: a table, and perhaps another one of its layer beside it.
+
+    What `shaped` makes of the answer would take functions of SQL that DuckDB has otherwise.
+    """
 
     layer: str
     table: str
     query: str
     joined: str | None = None
+    shaped: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+
+
+def _durations_of_last_days(rows: pd.DataFrame) -> pd.DataFrame:
+    since = rows["event_date"].max() - timedelta(days=SESSION_DAYS)
+    buckets = rows[rows["event_date"] > since].groupby(
+        ["duration_bucket", "above_seconds", "up_to_seconds"], as_index=False, dropna=False
+    )
+    sums: pd.DataFrame = buckets.agg(
+        last_date=("event_date", "max"), session_count=("session_count", "sum")
+    )
+    return sums.sort_values("above_seconds", na_position="first", ignore_index=True)
+
+
+def _by_reason(rows: pd.DataFrame) -> pd.DataFrame:
+    reasons = rows.explode("reject_reasons").rename(columns={"reject_reasons": "reason"})
+    sums = reasons.groupby(["source", "reason"], as_index=False)[["row_count"]].sum()
+    return sums.sort_values(
+        ["row_count", "source", "reason"], ascending=[False, True, True], ignore_index=True
+    )
+
+
+def _by_day_of_arrival(loads: pd.DataFrame) -> pd.DataFrame:
+    pauses = loads.groupby("source")["arrived_at"].diff().dt.total_seconds() / 3600
+    days = loads.assign(pause_hours=pauses).groupby(["arrived_on", "source"], as_index=False)
+    figures = ["rows_in", "duplicates", "quarantined"]
+    largest = days[["pause_hours"]].max()
+    joined: pd.DataFrame = largest.merge(
+        days[figures].sum(min_count=1), on=["arrived_on", "source"]
+    )
+    return joined
 
 
 MARTS = {
@@ -148,17 +182,10 @@ MARTS = {
         "gold",
         "fct_session_duration_daily",
         """
-        select
-            duration_bucket,
-            above_seconds,
-            up_to_seconds,
-            max(event_date) as last_date,
-            sum(session_count) as session_count
+        select event_date, duration_bucket, above_seconds, up_to_seconds, session_count
         from {table}
-        where event_date > (select date_sub(max(event_date), {session_days}) from {table})
-        group by duration_bucket, above_seconds, up_to_seconds
-        order by coalesce(above_seconds, -1)
         """,
+        shaped=_durations_of_last_days,
     ),
     "top_products": Mart(
         "gold",
@@ -213,11 +240,11 @@ MARTS = {
         "quality",
         "dq_quarantine",
         """
-        select source, reason, count(*) as row_count
-        from (select source, explode(reject_reasons) as reason from {table})
-        group by source, reason
-        order by row_count desc, source, reason
+        select source, reject_reasons, count(*) as row_count
+        from {table}
+        group by source, reject_reasons
         """,
+        shaped=_by_reason,
     ),
     "arrivals": Mart(
         "quality",
@@ -228,29 +255,21 @@ MARTS = {
             from {joined}
             where status = 'loaded'
             group by source, load_id
-        ),
-        paused as (
-            select
-                *,
-                (unix_seconds(arrived_at) - unix_seconds(lag(arrived_at) over (
-                    partition by source order by arrived_at
-                ))) / 3600 as pause_hours
-            from loads
         )
         select
-            paused.source,
-            date(paused.arrived_at) as arrived_on,
-            max(paused.pause_hours) as pause_hours,
-            sum(reconciled.rows_in) as rows_in,
-            sum(reconciled.duplicates) as duplicates,
-            sum(reconciled.quarantined) as quarantined
-        from paused
+            loads.source,
+            loads.arrived_at,
+            date(loads.arrived_at) as arrived_on,
+            reconciled.rows_in,
+            reconciled.duplicates,
+            reconciled.quarantined
+        from loads
         left join {table} as reconciled
-            on paused.source = reconciled.source and paused.load_id = reconciled.load_id
-        group by paused.source, arrived_on
-        order by arrived_on, paused.source
+            on loads.source = reconciled.source and loads.load_id = reconciled.load_id
+        order by loads.source, loads.arrived_at
         """,
         "dq_ingested_files",
+        _by_day_of_arrival,
     ),
     "builds": Mart(
         "quality",
@@ -288,7 +307,8 @@ def read_frames(spark: SparkSession, settings: Settings) -> dict[str, pd.DataFra
         table, joined = f"{schema}.{mart.table}", f"{schema}.{mart.joined or mart.table}"
         if not all(spark.catalog.tableExists(needed) for needed in {table, joined}):
             return None
-        return _read_mart(spark, settings, table, mart.query.replace("{joined}", joined))
+        rows = _read_mart(spark, settings, table, mart.query.replace("{joined}", joined))
+        return mart.shaped(rows) if mart.shaped and not rows.empty else rows
 
     with ThreadPoolExecutor(READS_AT_A_TIME) as pool:
         loads = pool.submit(_read_loads, spark, settings)
@@ -303,7 +323,7 @@ def read_frames(spark: SparkSession, settings: Settings) -> dict[str, pd.DataFra
 def _read_mart(spark: SparkSession, settings: Settings, table: str, query: str) -> pd.DataFrame:
     from pyspark.errors import AnalysisException
 
-    sql = query.format(table=table, top_products=TOP_PRODUCTS, session_days=SESSION_DAYS)
+    sql = query.format(table=table, top_products=TOP_PRODUCTS)
     try:
         return _ask(spark, settings, sql)
     except AnalysisException as error:

@@ -60,6 +60,8 @@ def answer(sql: str) -> Any:
         ("select bit_or(shiftleft(c, 1) & 6) from values (1), (2) t(c)", 6),
         ("select date_add(date'2025-03-01', length(bin(10 & -10)) - 1)", datetime(2025, 3, 2)),
         ("select bit_count(11)", 3),
+        ("select count_if(c > 1) from values (cast(null as int)) t(c)", 0),
+        ("select count_if(c > 1) over (order by c) from values (cast(null as int)) t(c)", 0),
         ("select get(array(5, 6), 1)", 6),
         ("select get(array(5, 6), -1)", None),
         ("select get(array(5, 6), 2)", None),
