@@ -584,6 +584,65 @@ def test_json_lines_and_arrays_keep_nested_types(spark: SparkSession, tmp_path: 
     ]
 
 
+SHAPES: list[Any] = [
+    {"id": "u1", "plan": {"name": "pro"}},
+    {"id": 1.10, "plan": {"name": 1e300}},
+    {"id": {"a": 1}, "plan": {"name": [1, 2]}},
+    {"id": "u2", "plan": "pro"},
+    {"id": "u3", "plan": []},
+    {"plan": None},
+    {},
+    None,
+    "u4",
+    "",
+    5,
+    True,
+    [{"id": "u5"}],
+    [],
+]
+
+
+@pytest.mark.parametrize("each", ["items", "order.items"])
+def test_lines_of_json_are_read_like_an_array_whatever_the_shape_of_nested_values(
+    spark: SparkSession, tmp_path: Path, each: str
+) -> None:
+    columns = {
+        "event_time": "at",
+        "user_id": ["user.id", "user.plan.name"],
+        "product_id": f"{each}[].sku",
+        "interaction_type": "kind",
+    }
+    mapping = {"columns": columns, "each": each}
+    lists: list[Any] = [
+        [{"sku": "p1"}, {"sku": 2}], [], None, {"sku": "p3"}, "p4", ["p5"], [{"sku": ["p6"]}, None],
+    ]  # fmt: skip
+    row = {"at": "2025-03-01T00:00:00Z", "kind": "view"}
+    good = row | {"user": SHAPES[0], "items": lists[0]}
+    rows = [
+        good,
+        *(row | {"user": user, "items": lists[0]} for user in SHAPES),
+        *(row | {"user": SHAPES[0], "items": items} for items in lists),
+        *(row | {"user": user, "items": lists[4], "kind": {"a": 1}} for user in SHAPES),
+        row,
+    ]
+    array, lines = tmp_path / "array.json", tmp_path / "lines.jsonl"
+    for each_row in rows:
+        each_row["order"] = {"items": each_row.get("items")}
+    # Messages show a value's text: as the line has it, or as Spark writes it.
+    texts = [json.dumps(each, separators=(",", ":")) for each in rows]
+    array.write_text(f"[{','.join(texts)}]")
+    lines.write_text("\n".join(texts))
+    as_array, as_lines = (
+        [
+            [value for name, value in row.asDict().items() if name != "_source_file"]
+            for row in read_rows(spark, [file], "product.interactions", mapping)
+        ]
+        for file in (array, lines)
+    )
+    assert len(as_array) >= len(rows)
+    assert as_lines == as_array
+
+
 @pytest.mark.parametrize("text", [False, True])
 def test_times_are_read_by_unit_and_days_by_zone(
     spark: SparkSession, tmp_path: Path, text: bool

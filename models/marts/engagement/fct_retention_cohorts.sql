@@ -7,13 +7,12 @@ with periods as (
 ),
 
 limits as (
-    select *
-    from values
-        {%- for period_type in period_types() %}
-        ('{{ period_type }}', {{ var('retention_' ~ period_type ~ 's') }})
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-        as limits (period_type, last_number)
+    {%- for period_type in period_types() %}
+    select
+        '{{ period_type }}' as period_type,
+        {{ var('retention_' ~ period_type ~ 's') }} as last_number
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 active as (

@@ -261,6 +261,15 @@ class ReadPlan:
                 ways += [(*each.source.steps, Every(), Field(name)) for name in each.where]
         return [way for way in dict.fromkeys(ways) if way]
 
+    def only_below(self) -> dict[PhysicalColumn, list[tuple[Step, ...]]]:
+        """Return the columns of which the plan reads parts and never the whole, with the ways."""
+        whole = {source for source in self.used() if not source.steps}
+        return {
+            root: ways
+            for root in self.columns()
+            if root not in whole and (ways := self.ways_below(root))
+        }
+
     def _values(self) -> Iterator[PhysicalColumn]:
         for row_kind in self.kinds:
             yield from row_kind.values()

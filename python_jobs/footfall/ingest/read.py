@@ -68,6 +68,8 @@ NOT_BLANK = r"\S"
 CONTAINER_TEXT = r"^\s*[\[{]"
 INTEGER_TEXT = r"^\s*[+-]?\d+(\.0*)?\s*$"
 
+JSON_OPTIONS = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": UNREADABLE_ROW}
+AGAIN = "_again"
 SESSION_CONF = {
     # Two source columns may differ in case only; Spark reads nanoseconds as a BIGINT or not at all.
     "spark.sql.caseSensitive": "true",
@@ -130,9 +132,8 @@ def read_messages(
     schema = StructType([*fields, StructField(UNREADABLE_ROW, StringType())])
     text = F.col("value").cast("string")
     is_object = F.coalesce(F.is_valid_utf8(text) & F.ltrim(text).startswith("{"), F.lit(False))
-    options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": UNREADABLE_ROW}
     parsed = messages.withColumn(
-        "parsed", F.from_json(F.when(is_object, text), schema, options)
+        "parsed", F.from_json(F.when(is_object, text), schema, JSON_OPTIONS)
     ).withColumn(
         UNREADABLE_ROW,
         F.when(is_object, F.col("parsed").getField(UNREADABLE_ROW)).otherwise(
@@ -245,7 +246,8 @@ def _flattened(raw: DataFrame, names: Names, plan: ReadPlan) -> tuple[DataFrame,
     for root, name in names.items():
         if ways := plan.ways_below(root):
             column = F.col(name)
-            parsed[root] = F.from_json(column, json_type(ways)) if is_text(root.type) else column
+            is_read = not isinstance(raw.schema[name].dataType, StringType)
+            parsed[root] = column if is_read else F.from_json(column, json_type(ways))
     rows = raw.select("*", *(parsed[root].alias(f"{names[root]}_parsed") for root in parsed))
     roots = {root: F.col(f"{names[root]}_parsed") for root in parsed}
 
@@ -341,12 +343,17 @@ def _read_raw(
             .csv(paths)
         )
     elif shape.file_format == "json":
-        fields = [StructField(column.name, StringType()) for column in used]
+        parsed = {} if shape.json_array else plan.only_below()
+        fields = [
+            StructField(
+                column.name, json_type(parsed[column]) if column in parsed else StringType()
+            )
+            for column in used
+        ]
         frame = (
             reader.schema(StructType([*fields, unreadable_row]))
             .option("multiLine", shape.json_array)
-            .option("mode", "PERMISSIVE")
-            .option("columnNameOfCorruptRecord", UNREADABLE_ROW)
+            .options(**JSON_OPTIONS)
             .json(paths)
         )
     else:
@@ -364,11 +371,38 @@ def _read_raw(
     frame = frame.select("*", _source_file())
     unreadable = [UNREADABLE_ROW] if shape.is_text else []
     frame = frame.toDF(*names.values(), *unreadable, SOURCE_FILE)
+    if shape.file_format == "json" and parsed:
+        frame = _with_other_shapes(frame, dict(zip(names.values(), fields, strict=True)))
     of_folder = {
         column: f"f{index}" for index, column in enumerate(plan.columns()) if column.of_folder
     }
     values = [_folder_value(column.name).alias(name) for column, name in of_folder.items()]
     return frame.select("*", *values), names | of_folder
+
+
+def _with_other_shapes(lines: DataFrame, fields: dict[str, StructField]) -> DataFrame:
+    """Read once more the lines of JSON in which a nested value is not of the shape that is read.
+
+    Spark takes them for unreadable, whole. Read as texts, each such value is null by itself. All
+    other lines are parsed once: from_json allocates eight kilobytes for each value.
+
+    Args:
+        lines: as Spark reads them, beside columns that stay.
+        fields: by name, what each column was read as.
+    """
+    line = F.col(UNREADABLE_ROW)
+    named = [*(field.name for field in fields.values()), UNREADABLE_ROW]
+    texts = StructType([StructField(name, StringType()) for name in named])
+    again = F.from_json(F.when(F.ltrim(line).startswith("{"), line), texts, JSON_OPTIONS)
+    lines = lines.withColumn(AGAIN, again)
+    is_again = F.col(AGAIN).isNotNull()
+    read = {UNREADABLE_ROW: F.when(is_again, F.col(AGAIN).getField(UNREADABLE_ROW)).otherwise(line)}
+    for name, field in fields.items():
+        text = F.col(AGAIN).getField(field.name)
+        is_nested = not isinstance(field.dataType, StringType)
+        value = F.from_json(text, cast("StructType", field.dataType)) if is_nested else text
+        read[name] = F.when(is_again, value).otherwise(F.col(name))
+    return lines.select(*(read.get(name, F.col(name)).alias(name) for name in lines.columns[:-1]))
 
 
 def _require_java_in_utc(spark: SparkSession) -> None:
