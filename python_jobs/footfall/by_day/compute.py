@@ -179,6 +179,8 @@ def connected(resources: Resources | None = None) -> Iterator[duckdb.DuckDBPyCon
     config = _config(resources) if resources else {}
     with duckdb.connect(config={**OFFLINE, **config}) as connection:
         connection.execute("set timezone = 'UTC'")
+        # DuckDB draws one where Python is started as an interpreter.
+        connection.execute("set enable_progress_bar = false")
         for statement in SPARK_FUNCTIONS:
             connection.execute(statement)
         yield connection
