@@ -8,9 +8,11 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import fastavro
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
@@ -20,9 +22,11 @@ from pyspark.sql import functions as F
 
 from footfall.errors import FootfallError
 from footfall.ingest import IngestReport, Mapping, ingest
+from footfall.ingest.avro import avro_columns
 from footfall.ingest.files import format_of, inspect, plan_read
 from footfall.ingest.read import SESSION_CONF, read_files
 from footfall.ingest.record import FileRecord, IngestRecord
+from footfall.ingest.types import spark_read_type
 from footfall.project.contracts import get_contract
 from footfall.settings import PROJECT_DIR, Settings, get_settings
 from support.thorough import only_thorough
@@ -226,6 +230,19 @@ def test_bad_files_are_rejected_whole_and_the_others_load(
     squeezed = tmp_path / "cut.csv.zst"
     squeezed.write_bytes(zstd((header + line * 50_000).encode())[:-30])
     (tmp_path / "cut.orc").write_bytes(b"ORC and then nothing")
+    (tmp_path / "no.avro").write_bytes(b"Obj\x01 and then nothing")
+    types = {"transaction_id": "string", "customer_id": "long", "quantity": "int"} | {
+        "price": "double", "transaction_status": "string",
+        "transaction_time": {"type": "long", "logicalType": "timestamp-micros"},
+    }  # fmt: skip
+    rows_of_avro = [
+        row | {"transaction_time": utc(2024, 1, 1)}
+        for row in pq.read_table(good).drop_columns("transaction_time").to_pylist()
+    ]
+    with (tmp_path / "cut.avro").open("wb") as out:
+        fields = [{"name": name, "type": kind} for name, kind in types.items()]
+        fastavro.writer(out, {"type": "record", "name": "Row", "fields": fields}, rows_of_avro)
+    (tmp_path / "cut.avro").write_bytes((tmp_path / "cut.avro").read_bytes()[:-100])
     (tmp_path / "good.csv").write_text(header + line)
     (tmp_path / "empty.csv").write_text("")
 
@@ -242,12 +259,16 @@ def test_bad_files_are_rejected_whole_and_the_others_load(
         "damaged.parquet",
         "cut.csv.gz",
         "cut.csv.zst",
+        "cut.avro",
+        "no.avro",
         "cut.orc",
         "empty.csv",
     }
     assert "column 'quantity' is string, expected int for quantity" in reasons["wrong_type.parquet"]
     assert "required column 'price' (decimal(18,2)) is missing" in reasons["missing.parquet"]
-    for name in ("truncated.parquet", "damaged.parquet", "cut.csv.gz", "cut.csv.zst", "cut.orc"):
+    broken = [name for name in reasons if name.startswith(("cut.", "no.", "trunc", "damaged"))]
+    assert len(broken) == 7
+    for name in broken:
         assert "truncated or damaged?" in reasons[name]
     assert report.rows == 2_001
     rows = bronze(spark, "crm.transactions", "_source_file", "price", "transaction_time")
@@ -262,7 +283,7 @@ def test_bad_files_are_rejected_whole_and_the_others_load(
     again = load("crm.transactions", damaged)
     assert "truncated or damaged?" in again.rejected[0].reason
     statuses = [row["status"] for row in recorded(spark, "crm.transactions")]
-    assert (statuses.count("loaded"), statuses.count("rejected")) == (3, 9)
+    assert (statuses.count("loaded"), statuses.count("rejected")) == (3, 11)
 
 
 # Exactly once
@@ -435,6 +456,47 @@ def test_orc_is_read_like_parquet(spark: SparkSession, tmp_path: Path) -> None:
     assert without_file(found) == without_file(expected)
     report = load("crm.transactions", file)
     assert "transaction_status" in report.rejected[0].reason
+
+
+@pytest.mark.parametrize("codec", ["null", "deflate", "snappy", "zstandard"])
+def test_avro_is_read_like_parquet(spark: SparkSession, tmp_path: Path, codec: str) -> None:
+    noon = utc(2024, 7, 1, 12, 30, 0, 123456)
+    rows = [
+        {
+            "transaction_id": f"t{number}",
+            "customer_id": [1, None][number],
+            "quantity": number + 1,
+            "price": Decimal("9.50"),
+            "transaction_time": noon,
+            "more": {"status": [["completed"], []][number]},
+        }
+        for number in range(2)
+    ]
+    money = {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}
+    status = {"type": "array", "items": "string"}
+    more = {"type": "record", "name": "More", "fields": [{"name": "status", "type": status}]}
+    types: dict[str, Any] = {
+        "transaction_id": "string",
+        "customer_id": ["null", "long"],
+        "quantity": "int",
+        "price": money,
+        "transaction_time": {"type": "long", "logicalType": "timestamp-micros"},
+        "more": ["null", more],
+    }
+    fields = [{"name": name, "type": kind} for name, kind in types.items()]
+    file = tmp_path / "rows.avro"
+    with file.open("wb") as out:
+        schema = {"type": "record", "name": "Row", "fields": fields}
+        fastavro.writer(out, schema, rows, codec=codec)
+    columns = pa.schema(list(avro_columns(file)))
+    pq.write_table(pa.Table.from_pylist(rows, columns), tmp_path / "rows.parquet")
+    mapping = {"columns": {"transaction_status": "more.status[0]"}}
+    expected = read_rows(spark, [tmp_path / "rows.parquet"], "crm.transactions", mapping)
+    assert [row["transaction_status"] for row in expected] == ["completed", None]
+    found = read_rows(spark, [file], "crm.transactions", mapping)
+    assert without_file(found) == without_file(expected)
+    seen = spark.read.format("avro").load(str(file)).schema
+    assert [field.dataType for field in seen] == [spark_read_type(c.type) for c in columns]
 
 
 def test_one_broken_line_in_a_hundred_is_a_row_with_its_reason(

@@ -45,6 +45,7 @@ class Grain(str, Enum):
 class FileFormat(str, Enum):
     parquet = "parquet"
     orc = "orc"
+    avro = "avro"
     csv = "csv"
     json = "json"
 

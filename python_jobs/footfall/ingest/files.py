@@ -21,6 +21,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from footfall.errors import UsageError, first_line
+from footfall.ingest.avro import avro_batches, avro_columns
 from footfall.ingest.fields import (
     Every,
     Field,
@@ -65,6 +66,7 @@ from footfall.settings import Settings, get_settings
 SUFFIXES: dict[str, FileFormat] = {
     ".parquet": "parquet",
     ".orc": "orc",
+    ".avro": "avro",
     ".csv": "csv",
     ".tsv": "csv",
     ".json": "json",
@@ -427,15 +429,9 @@ def format_of(file: DataPath, file_format: FileFormat | None = None) -> FileForm
     """
     if known := file_format or _suffix_format(file):
         return known
-    if file.suffix.lower() == ".avro":
-        raise UsageError(
-            f"{file}: Avro files are not read.",
-            "Write them as Parquet, or as a Delta table for `footfall adopt`: "
-            "spark.read.format('avro'), with Spark's package spark-avro.",
-        )
     raise UsageError(
         f"The name of {file} does not tell its format.",
-        "Pass --format parquet, orc, csv or json.",
+        "Pass --format parquet, orc, avro, csv or json.",
     )
 
 
@@ -479,6 +475,8 @@ def _inspect(file: DataPath, file_format: FileFormat, options: CsvOptions) -> Fi
             return _inspect_parquet(file)
         if file_format == "orc":
             return _inspect_orc(file)
+        if file_format == "avro":
+            return _inspect_avro(file)
         with open_text(file) as content:
             if file_format == "csv":
                 return _inspect_csv(file, content, options)
@@ -533,6 +531,12 @@ def _inspect_orc(file: DataPath) -> FileShape:
     return FileShape("orc", columns, rows=orc.nrows)
 
 
+def _inspect_avro(file: DataPath) -> FileShape:
+    columns = tuple(PhysicalColumn(part.name, part.type) for part in avro_columns(file))
+    _refuse_repeated(file, [column.name for column in columns])
+    return FileShape("avro", columns)
+
+
 def _in_micros(kind: Any) -> Any:
     """Return the type of a stored value as Spark reads it: its times have no nanoseconds."""
     kind = value_type(kind)
@@ -548,7 +552,10 @@ def _in_micros(kind: Any) -> Any:
 
 
 def stored_batches(file: DataPath, file_format: FileFormat, rows: int) -> Iterator[Any]:
-    """Yield the rows of a Parquet or ORC file, at most so many at a time."""
+    """Yield the rows of a Parquet, ORC or Avro file, at most so many at a time."""
+    if file_format == "avro":
+        yield from avro_batches(file, rows)
+        return
     if file_format == "parquet":
         with open_parquet(file) as parquet:
             yield from parquet.iter_batches(rows)
@@ -898,7 +905,7 @@ def _misfit(source: PhysicalColumn, column: Column, mapped: ColumnMapping | None
 def damage(file: DataPath, file_format: FileFormat) -> str | None:
     """Read a file to its end and return what is wrong with it, or None."""
     try:
-        if file_format in ("parquet", "orc"):
+        if file_format in ("parquet", "orc", "avro"):
             for _batch in stored_batches(file, file_format, ROWS_AT_A_TIME):
                 pass
         else:

@@ -59,7 +59,7 @@ from footfall.ingest.types import contract_type, is_list
 from footfall.project.contracts import Contract
 from footfall.settings import get_settings
 
-FileFormat = Literal["parquet", "orc", "csv", "json"]
+FileFormat = Literal["parquet", "orc", "avro", "csv", "json"]
 
 
 def _text(value: Any) -> Any:

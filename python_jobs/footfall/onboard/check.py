@@ -19,6 +19,7 @@ from pyarrow import orc
 from pydantic import BaseModel
 
 from footfall.adopt import table_shape, table_text
+from footfall.ingest.avro import write_row
 from footfall.ingest.files import (
     FileRejectedError,
     FileShape,
@@ -224,7 +225,9 @@ def _write_alone(
     """Write one row of a file as a file of the same shape."""
     shape = plan.shape
     alone = folder / f"{number}.{shape.file_format}"
-    if not shape.is_text:
+    if shape.file_format == "avro":
+        write_row(file, number, alone)
+    elif not shape.is_text:
         batch = next(stored_batches(file, shape.file_format, SAMPLE_ROWS))
         table = pa.Table.from_batches([batch.slice(number, 1)])
         (orc if shape.file_format == "orc" else pq).write_table(table, alone)

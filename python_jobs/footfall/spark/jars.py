@@ -1,4 +1,4 @@
-"""Delta's two jars, a compiler for footfall's own Java, and what S3 and Kafka take where asked for.
+"""Delta's jars, Avro's, a compiler for footfall's own Java; those of S3 and Kafka where asked for.
 
 They are fetched once into the cache by Ivy, which Spark ships, and verified.
 """
@@ -56,6 +56,13 @@ DELTA_JARS = (
 )
 
 
+AVRO = Jar(
+    "org.apache.spark",
+    "spark-avro_2.13",
+    "4.2.0",
+    "4c186cedc03cbe4ee356a94b32232b347ef48611c3209400b3a77e4fe4abff4f",
+)
+"""Spark's reader of Avro files, which its package does not ship."""
 COMPILER = Jar(
     "org.eclipse.jdt",
     "ecj",
@@ -88,7 +95,7 @@ def locked_jars(purpose: str) -> tuple[Jar, ...]:
 def needed_jars(settings: Settings) -> tuple[Jar, ...]:
     """Return the jars that the settings ask for."""
     for_s3 = locked_jars("s3") if settings.uses_s3 else ()
-    return (*DELTA_JARS, COMPILER, *for_s3, *(locked_jars("kafka") if settings.kafka else ()))
+    return (*DELTA_JARS, AVRO, COMPILER, *for_s3, *(locked_jars("kafka") if settings.kafka else ()))
 
 
 def missing_jars(settings: Settings) -> list[Jar]:

@@ -370,14 +370,6 @@ def test_damage_behind_the_head_is_found(tmp_path: Path) -> None:
         assert damage(file, "csv")
 
 
-def test_avro_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    file = tmp_path / "a.avro"
-    file.write_bytes(b"Obj\x01")
-    with pytest.raises(UsageError, match="Avro files are not read") as refused:
-        expand_paths([str(file)])
-    assert "Parquet" in str(refused.value.fix)
-
-
 def test_a_file_is_queued_once_and_again_only_after_a_rejection(tmp_path: Path) -> None:
     queue = Queue(tmp_path / "state")
     offer = Offer("/data/a.csv", "a" * 64, 1, 1, "csv", "{}")
