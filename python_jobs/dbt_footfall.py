@@ -33,6 +33,7 @@ from pyspark.sql import Row, SparkSession
 from footfall import interrupts
 from footfall.errors import FootfallError
 from footfall.settings import get_settings
+from footfall.spark.catalog import describe
 from footfall.spark.conf import hash_key_conf
 from footfall.spark.conflicts import run_statement, table_of
 from footfall.spark.delta_log import DeltaTable, read_delta_table, table_location
@@ -167,9 +168,7 @@ def _location(relation: SparkRelation) -> str | None:
     session = get_session(join_others=True)
     if not hasattr(session, "_jsparkSession"):
         return None
-    state = session._jsparkSession.sessionState()
-    identifier = state.sqlParser().parseTableIdentifier(f"{relation.schema}.{relation.identifier}")
-    uri = state.catalog().getTableMetadata(identifier).location()
+    uri = describe(session, f"{relation.schema}.{relation.identifier}").location()
     return f"Location: file:{uri.getPath()}" if uri.getScheme() == "file" else f"Location: {uri}"
 
 

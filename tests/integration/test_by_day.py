@@ -18,6 +18,7 @@ from footfall.by_day.commit import files_where
 from footfall.by_day.step import DayStep
 from footfall.errors import FootfallError, UsageError
 from footfall.settings import get_settings
+from footfall.spark.catalog import describe
 from footfall.spark.delta_log import read_delta_table
 
 SCHEMA = "by_day_test"
@@ -204,9 +205,7 @@ def test_a_write_to_a_new_table_that_lost_is_computed_anew(
 
 def test_files_that_give_way_are_known_without_spark(tables: SparkSession) -> None:
     step(tables).run(COUNTS, "true")
-    state = tables._jsparkSession.sessionState()
-    identifier = state.sqlParser().parseTableIdentifier(COUNTS)
-    folder = Path(state.catalog().getTableMetadata(identifier).location().getPath())
+    folder = Path(describe(tables, COUNTS).location().getPath())
 
     def days(predicate: str, version: int = 1) -> list[str] | None:
         files = files_where(folder, version, predicate)

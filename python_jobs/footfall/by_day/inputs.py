@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from footfall.by_day.translate import Translated, duckdb_type, translate
+from footfall.spark.catalog import describe
 from footfall.spark.delta_log import DeltaTable, read_delta_table
 
 if TYPE_CHECKING:
@@ -141,17 +142,11 @@ def _add(session: SparkSession, names: Iterable[str], by_day: ByDay | None, foun
             found.tables[name] = read_input(name, folder_of(described), by_day)
 
 
-def describe(session: SparkSession, name: str) -> Any:
-    """Return what Spark's catalog says of a table or view (a Java object)."""
-    state = session._jsparkSession.sessionState()
-    return state.catalog().getTableMetadata(state.sqlParser().parseTableIdentifier(name))
-
-
 def folder_of(described: Any) -> Path:
     """Return where a table lies.
 
     Args:
-        described: by :func:`describe`.
+        described: by :func:`footfall.spark.catalog.describe`.
 
     Raises:
         NotComputable: it lies not on this machine.

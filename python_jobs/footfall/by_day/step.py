@@ -29,7 +29,6 @@ from footfall.by_day.inputs import (
     ByDay,
     Inputs,
     NotComputable,
-    describe,
     find_inputs,
     folder_of,
     require_plain,
@@ -37,6 +36,7 @@ from footfall.by_day.inputs import (
 from footfall.by_day.translate import NotTranslatable, Translated, duckdb_type, translate
 from footfall.errors import FootfallError, UsageError, first_line
 from footfall.settings import Settings, usable_memory_gib
+from footfall.spark.catalog import describe
 from footfall.spark.conflicts import retry_conflicts
 from footfall.spark.delta_log import read_delta_table
 from footfall.spark.sql_text import quoted_name

@@ -35,7 +35,7 @@ LOGICAL = {
     "uuid": pa.string(),
 }
 """As Spark reads them; of others it reads the type that they are stored as."""
-WIDER = ({"int", "long"}, {"float", "double"})
+WIDER = (("int", "long"), ("float", "double"))
 """Unions that Spark reads as the second."""
 
 
@@ -50,10 +50,14 @@ def avro_columns(file: DataPath) -> pa.Schema:
         NotAvroError: it is none, or its rows are no records.
     """
     with _records(file) as records:
-        kind = arrow_type(records.writer_schema, {})
-        if not pa.types.is_struct(kind):
-            raise NotAvroError(f"its rows are of type {kind}, not records")
-        return pa.schema(list(kind))
+        return _columns(records)
+
+
+def _columns(records: Any) -> pa.Schema:
+    kind = arrow_type(records.writer_schema, {})
+    if not pa.types.is_struct(kind):
+        raise NotAvroError(f"its rows are of type {kind}, not records")
+    return pa.schema(list(kind))
 
 
 def arrow_type(schema: Any, named: dict[str, Any]) -> Any:
@@ -101,9 +105,9 @@ def _union(members: list[Any], named: dict[str, Any]) -> Any:
     some = [member for member in members if member != "null"]
     if len(some) == 1:
         return arrow_type(some[0], named)
-    for narrow in WIDER:
-        if all(isinstance(member, str) for member in some) and set(some) == narrow:
-            return PLAIN[max(narrow, key=lambda name: PLAIN[name].bit_width)]
+    for narrow, wide in WIDER:
+        if some in ([narrow, wide], [wide, narrow]):
+            return PLAIN[wide]
     # Spark makes a struct of what it may be.
     kinds = [arrow_type(member, named) for member in some]
     return pa.struct([(f"member{place}", kind) for place, kind in enumerate(kinds)])
@@ -115,8 +119,8 @@ def avro_batches(file: DataPath, rows: int) -> Iterator[Any]:
     Raises:
         NotAvroError: it is damaged.
     """
-    schema = avro_columns(file)
     with _records(file) as records:
+        schema = _columns(records)
         while found := list(islice(records, rows)):
             plain = [
                 {part.name: _plain(record[part.name], part.type) for part in schema}
